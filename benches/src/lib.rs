@@ -1,0 +1,1 @@
+//! Benchmarks of the engine and of whole processes; the measuring helpers they share.

@@ -1,0 +1,3 @@
+//! The `syncline` command: client, server and daemon.
+
+fn main() {}
