@@ -1,1 +1,4 @@
 //! Placeholder.
+/// s
+#[derive(Clone, Debug, Default)]
+pub struct Options {}
