@@ -207,18 +207,44 @@ pub struct Commit {
 /// A whole file copied on this machine without the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CopyLocal {
-    /// The source, found by the path of the sending half: its root path and name.
-    pub from_root: Vec<u8>,
-    /// The source's path beneath that root.
-    pub from: Vec<u8>,
+    /// The source.
+    pub from: CopySource,
     /// As for a transfer; `basis` and `head` are not used.
     pub create: Create,
+    /// Keep the permission bits of a file that is replaced; with `Some(mode)` of the source, as `--executability` says when
+    /// that is wanted (see [`KeepMode`]).
+    pub keep_mode: KeepMode,
     /// Attributes, set before the rename.
     pub meta: SetMeta,
     /// As in [`Commit`].
     pub backup: Option<At>,
     /// Flush to the disk first (`--fsync`).
     pub sync: bool,
+}
+
+/// Where a local copy reads from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CopySource {
+    /// A file of the sending half: the path of its root as the operator gave it, and the path beneath.
+    Named {
+        /// The root's path.
+        root: Vec<u8>,
+        /// The file beneath it.
+        path: Vec<u8>,
+    },
+    /// A file beneath a root of this session.
+    Beneath(At),
+}
+
+/// What becomes of the permission bits of a file that is replaced, without `--perms` (spec 3.9.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepMode {
+    /// They give way to those of the copy.
+    No,
+    /// They stay.
+    Yes,
+    /// They stay, but whether the file is executable follows the source, whose mode this is.
+    Executability(u32),
 }
 
 /// At which step making or finishing an output failed, and how.

@@ -1,0 +1,405 @@
+//! What the session tells about items: name lines, itemised lines, deletions, listings, errors with paths (spec 3.11). The
+//! texts themselves are made in [`crate::report`]; here is who says what, and when.
+
+use alloc::format;
+use alloc::vec::Vec;
+use core::cell::Cell;
+
+use super::ask::{OutputError, SetErrors};
+use super::context::Context;
+use super::decide::Item;
+use super::files::basis;
+use super::say::Class;
+use super::step::{Notice, Transport};
+use crate::Error;
+use crate::checksum::DigestValue;
+use crate::limits::PATH_BYTES_MAX;
+use crate::report::{self, ItemFlags, ItemInfo};
+use crate::wire::Tag;
+use crate::wire::item::{put_u16, put_vstring};
+
+/// The head of an item, as it travels both ways (3.3.1).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ItemRecord {
+    pub(crate) ndx: i32,
+    pub(crate) flags: ItemFlags,
+    pub(crate) basis: u8,
+    pub(crate) xname: Option<Vec<u8>>,
+}
+
+impl ItemRecord {
+    /// Writes it as it was read.
+    pub(crate) fn put(&self, cx: &Context) {
+        cx.put_ndx(self.ndx);
+        if cx.protocol() < 29 {
+            return;
+        }
+        cx.put(|out| {
+            put_u16(out, self.flags.0);
+            if self.flags.0 & ItemFlags::BASIS_TYPE_FOLLOWS.0 != 0 {
+                out.push(self.basis);
+            }
+            if let Some(xname) = &self.xname {
+                let _ = put_vstring(out, xname);
+            }
+        });
+    }
+}
+
+/// Reads the rest of an item whose index was read.
+pub(crate) async fn read_item(cx: &Context, ndx: i32) -> Result<ItemRecord, Error> {
+    if cx.protocol() < 29 {
+        return Ok(ItemRecord { ndx, flags: ItemFlags::TRANSFER, basis: basis::FNAME, xname: None });
+    }
+    cx.item(|r| {
+        let flags = ItemFlags(r.u16()?);
+        let basis = if flags.0 & ItemFlags::BASIS_TYPE_FOLLOWS.0 != 0 { r.u8()? } else { basis::FNAME };
+        let xname = match flags.0 & ItemFlags::XNAME_FOLLOWS.0 {
+            0 => None,
+            _ => Some(r.vstring(PATH_BYTES_MAX)?.to_vec()),
+        };
+        Ok(ItemRecord { ndx, flags, basis, xname })
+    })
+    .await
+}
+
+/// Whether the output format shows item flags.
+pub(crate) fn itemizes(cx: &Context) -> bool {
+    cx.config.options.itemize > 0 || cx.config.options.out_format.as_deref().is_some_and(|f| report::has_escape(f, b'i'))
+}
+
+/// Whether entries without any difference are shown too (`-ii`).
+pub(crate) fn itemizes_all(cx: &Context) -> bool {
+    cx.config.options.itemize > 1
+}
+
+/// The format of item lines, if they are shown.
+fn format_of(cx: &Context) -> Option<&[u8]> {
+    let o = &cx.config.options;
+    match &o.out_format {
+        Some(format) => Some(format),
+        None if o.itemize > 0 => Some(report::FORMAT_ITEMIZED),
+        None if o.info.name >= 1 => Some(report::FORMAT_NAMES),
+        None => None,
+    }
+}
+
+/// Whole files are sent, no sums (3.2.7): by choice, or because both ends are on one machine.
+pub(crate) fn sends_whole(cx: &Context) -> bool {
+    let o = &cx.config.options;
+    if cx.agreed().transfer_sum == crate::checksum::Algorithm::None {
+        return true;
+    }
+    o.append == 0 && o.whole_file.unwrap_or(cx.config.transport == Transport::Local)
+}
+
+/// Whether a local session copies files without passing their bytes through the sessions. Both halves must see it alike.
+pub(crate) fn copies_directly(cx: &Context) -> bool {
+    let o = &cx.config.options;
+    sends_whole(cx) && o.info.progress == 0 && !o.sparse && o.append == 0 && o.bwlimit == 0
+}
+
+fn info<'a>(cx: &'a Context, item: &'a Item, record: &'a ItemRecord, digest: Option<&'a DigestValue>) -> ItemInfo<'a> {
+    let o = &cx.config.options;
+    let module = cx.config.module.as_ref();
+    ItemInfo {
+        flags: record.flags,
+        name: &item.name,
+        mode: item.mode,
+        size: item.size,
+        mtime: item.mtime,
+        uid: if o.owner { item.uid } else { 0 },
+        gid: o.group.then_some(item.gid),
+        target: item.target.as_deref().filter(|_| o.links),
+        xname: record.xname.as_deref(),
+        digest: digest.copied().or(item.digest.filter(|_| o.checksum)),
+        operation: if cx.is_sender() { b"send" } else { b"recv" },
+        is_sender: cx.is_sender(),
+        local: cx.is_local(),
+        keeps_mtime: o.times,
+        symlink_times: cx.agreed().symlink_times,
+        old_peer: cx.protocol() < 29,
+        bytes: cx.item_bytes(),
+        pid: cx.config.pid,
+        now: cx.unix_now(),
+        source_prefix: &[],
+        module: module.map(|m| m.name.as_slice()),
+        module_path: module.map(|m| m.path.as_slice()),
+        host: module.map(|m| m.host.as_slice()),
+        address: module.map(|m| m.address.as_slice()),
+        user: module.map(|m| m.user.as_slice()),
+        human: o.human_readable,
+        local_time: cx.config.local_time,
+    }
+}
+
+fn show(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
+    if let Some(format) = format_of(cx).filter(|_| !cx.is_server()) {
+        let mut line = report::expand(format, &info(cx, item, record, digest));
+        line.push(b'\n');
+        cx.say_raw(Class::Info, line);
+    }
+}
+
+fn transfer_log(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
+    if let Some(format) = cx.log_format() {
+        let line = report::expand(format, &info(cx, item, record, digest));
+        cx.log_line(&line);
+    }
+}
+
+/// An item that needed no data.
+pub(crate) fn item(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
+    let Some(format) = format_of(cx) else { return };
+    let rule = report::ShowRule {
+        itemized: report::has_escape(format, b'i'),
+        every: itemizes_all(cx),
+        name_level: cx.config.options.info.name,
+    };
+    if report::is_shown(record.flags, item.is_dir(), record.xname.as_deref(), &rule) {
+        show(cx, item, record, digest);
+        if cx.log_format().is_some_and(|f| report::has_escape(f, b'i')) && !cx.config.options.dry_run {
+            transfer_log(cx, item, record, digest);
+        }
+    }
+}
+
+/// A regular file whose data is about to move.
+pub(crate) fn before_transfer(cx: &Context, item: &Item, record: &ItemRecord) {
+    let Some(format) = format_of(cx) else { return };
+    if !report::shown_after(format) {
+        show(cx, item, record, None);
+    } else if cx.config.options.info.progress == 1 && cx.config.options.info.name >= 1 && !cx.is_server() {
+        cx.say(Class::Info, item.name.clone());
+    }
+}
+
+/// A regular file whose data has moved.
+pub(crate) fn after_transfer(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<DigestValue>) {
+    if format_of(cx).is_some_and(report::shown_after) {
+        show(cx, item, record, digest.as_ref());
+    }
+    if !cx.config.options.dry_run {
+        transfer_log(cx, item, record, digest.as_ref());
+    }
+}
+
+/// Something was deleted here.
+pub(crate) fn deleted(cx: &Context, path: &[u8], is_dir: bool) {
+    if cx.is_server() {
+        let mut name = path.to_vec();
+        if is_dir {
+            name.push(0);
+        }
+        cx.outbox.borrow_mut().message(Tag::Deleted, &name);
+    } else {
+        show_deletion(cx, path, is_dir);
+    }
+    if let Some(format) = cx.log_format().filter(|_| !cx.config.options.dry_run) {
+        let line = deletion_line(cx, Some(format), path, is_dir);
+        cx.log_line(&line);
+    }
+}
+
+/// The peer deleted something.
+pub(crate) fn peer_deleted(cx: &Context, payload: &[u8]) {
+    let (path, is_dir) = match payload {
+        [path @ .., 0] => (path, true),
+        path => (path, false),
+    };
+    if !cx.is_server() {
+        show_deletion(cx, path, is_dir);
+    }
+}
+
+fn show_deletion(cx: &Context, path: &[u8], is_dir: bool) {
+    if cx.config.options.info.del < 1 && format_of(cx).is_none() {
+        return;
+    }
+    let line = deletion_line(cx, format_of(cx), path, is_dir);
+    cx.say(Class::Info, line);
+}
+
+fn deletion_line(cx: &Context, format: Option<&[u8]>, path: &[u8], is_dir: bool) -> Vec<u8> {
+    let mode = if is_dir { super::decide::DIRECTORY } else { super::decide::REGULAR };
+    let gone = Item { path: path.to_vec(), name: path.to_vec(), mode, ..Item::default() };
+    let record = ItemRecord { flags: ItemFlags::DELETED, ..ItemRecord::default() };
+    let mut info = info(cx, &gone, &record, None);
+    info.operation = b"del.";
+    info.digest = None;
+    match format.filter(|f| report::has_escape(f, b'i') || report::has_escape(f, b'o')) {
+        Some(format) => report::expand(format, &info),
+        None => report::expand(b"deleting %n", &info),
+    }
+}
+
+/// One line of a listing.
+pub(crate) fn listing(cx: &Context, item: &Item) {
+    let o = &cx.config.options;
+    if cx.is_server() {
+        return;
+    }
+    let line = report::listing_line(&report::Listed {
+        mode: item.mode,
+        size: item.size,
+        mtime: item.mtime,
+        atime: (o.atimes > 0).then_some((!item.is_dir()).then_some(item.atime)),
+        name: &item.name,
+        target: item.target.as_deref().filter(|_| o.links),
+        human: o.human_readable,
+        local_time: cx.config.local_time,
+    });
+    cx.say(Class::Info, line);
+}
+
+/// Progress of the file that moves.
+pub(crate) fn progress(cx: &Context, transferred: &Cell<u32>, item: &Item, at: u64, last: bool) {
+    if last {
+        transferred.set(transferred.get() + 1);
+    }
+    if cx.config.options.info.progress == 0 || cx.is_server() {
+        return;
+    }
+    let mut meter = cx.progress.borrow_mut();
+    let total = cx.stats.borrow().files.total();
+    let left = cx.entries_left(item.ndx);
+    let line = meter.update(&report::ProgressUpdate {
+        now_ms: cx.now_ms.get(),
+        at,
+        size: item.size,
+        last,
+        transferred: transferred.get(),
+        left,
+        total,
+        list_complete: cx.list_complete.get(),
+    });
+    if let Some(line) = line {
+        cx.notices.borrow_mut().push_back(Notice::Out(line));
+    }
+}
+
+/// Tells the sender that a file is safely stored.
+pub(crate) fn success(cx: &Context, ndx: i32) {
+    let mut payload = ndx.to_le_bytes().to_vec();
+    if cx.is_local() {
+        payload.resize(20, 0);
+    }
+    cx.outbox.borrow_mut().message(Tag::Success, &payload);
+}
+
+pub(crate) fn success_if_wanted(cx: &Context, ndx: i32) {
+    if cx.config.options.remove_source_files {
+        success(cx, ndx);
+    }
+}
+
+/// What the user sees at the end.
+pub(crate) fn summary(cx: &Context) {
+    if let Some(line) = cx.progress.borrow_mut().finish() {
+        cx.notices.borrow_mut().push_back(Notice::Out(line));
+    }
+    cx.settle_totals();
+    let o = &cx.config.options;
+    let stats = cx.stats.borrow();
+    if !cx.is_server() {
+        let text = report::summary(&stats, o.info.stats, o.human_readable, o.dry_run, cx.elapsed_ms());
+        if !text.is_empty() {
+            cx.say_raw(Class::Info, text);
+        }
+    }
+    if cx.logs() {
+        let line = report::log_summary(&stats);
+        cx.log_line(&line);
+    }
+}
+
+/// A path as the user would write it in full: absolute, or in a daemon relative to the module.
+pub(crate) fn full_path(cx: &Context, path: &[u8]) -> Vec<u8> {
+    report::full_path(&cx.config.cwd, path)
+}
+
+/// `WHAT "FULL PATH" (in MODULE)TAIL`, for a path beneath the destination.
+pub(crate) fn quoted(cx: &Context, what: &[u8], path: &[u8], tail: &[u8]) -> Vec<u8> {
+    let dest = cx.receiving.borrow().as_ref().map(|rx| rx.dest_path.borrow().clone()).unwrap_or_default();
+    let full = full_path(cx, &super::removal::join(&dest, path));
+    [what, b"\"", &full, b"\"", &cx.in_module(), tail].concat()
+}
+
+/// Says which attributes could not be set.
+pub(crate) fn set_errors(cx: &Context, role: &str, path: &[u8], wants: (bool, bool), errors: SetErrors) {
+    if let Some(errno) = &errors.owner {
+        let call: &[u8] = if wants.0 { b"chown " } else { b"chgrp " };
+        cx.say_errno(Class::Transfer, role, &quoted(cx, call, path, b" failed"), errno);
+    }
+    if let Some(errno) = &errors.times {
+        cx.say_errno(Class::Transfer, role, &quoted(cx, b"failed to set times on ", path, b""), errno);
+    }
+    if let Some(errno) = &errors.mode {
+        cx.say_errno(Class::Transfer, role, &quoted(cx, b"failed to set permissions on ", path, b""), errno);
+    }
+}
+
+/// Says why an output could not be made or finished. True if the session can't go on.
+pub(crate) fn output_error(cx: &Context, role: &str, path: &[u8], error: &OutputError) -> bool {
+    let (class, role, what, errno, fatal) = match error {
+        OutputError::Temp(temp, errno) => (Class::Transfer, role, quoted(cx, b"mkstemp ", temp, b" failed"), errno, false),
+        OutputError::Open(errno) => (Class::Transfer, role, quoted(cx, b"open ", path, b" failed"), errno, false),
+        OutputError::Source(errno) if errno.is_not_found() => {
+            let text = [b"file has vanished: ".as_slice(), &quoted(cx, b"", path, b"")].concat();
+            cx.say(Class::Warning, text);
+            cx.add_io_error(super::context::io_error::VANISHED);
+            return false;
+        }
+        OutputError::Source(errno) => {
+            let what = quoted(cx, b"send_files failed to open ", path, b"");
+            (Class::Transfer, "sender", what, errno, false)
+        }
+        OutputError::Read(errno) => {
+            (Class::Transfer, "sender", quoted(cx, b"read errors mapping ", path, b""), errno, false)
+        }
+        OutputError::Write(errno) => (Class::Error, role, quoted(cx, b"write failed on ", path, b""), errno, true),
+        OutputError::Sync(errno) => (Class::Error, role, quoted(cx, b"fsync failed on ", path, b""), errno, true),
+        OutputError::Backup(errno) => (Class::Error, role, quoted(cx, b"make_backup ", path, b" failed"), errno, true),
+        OutputError::Rename(temp, errno) => {
+            let mut what = quoted(cx, b"rename ", temp, b" -> \"");
+            what.extend_from_slice(path);
+            what.push(b'"');
+            (Class::Transfer, role, what, errno, false)
+        }
+    };
+    cx.say_errno(class, role, &what, errno);
+    fatal
+}
+
+/// What a name line of the file list says at its start and end (4.10.1).
+pub(crate) fn list_begins(cx: &Context) {
+    let o = &cx.config.options;
+    let verb = if cx.is_sender() { ("sending", "building") } else { ("receiving", "receiving") };
+    if cx.config.module.is_some() {
+        cx.log_line(format!("{} file list", verb.1).as_bytes());
+    }
+    if cx.is_server() || o.info.flist < 1 {
+        return;
+    }
+    if cx.agreed().inc {
+        cx.say(Class::Info, format!("{} incremental file list", verb.0));
+    } else if o.recurse || o.dirs {
+        cx.say_raw(Class::Info, format!("{} file list ... ", verb.1).into_bytes());
+        if o.info.flist > 1 {
+            cx.say_raw(Class::Info, b"\n".to_vec());
+        }
+    }
+}
+
+pub(crate) fn list_ends(cx: &Context, count: usize) {
+    let o = &cx.config.options;
+    if cx.is_server() || o.info.flist < 1 || cx.agreed().inc || !(o.recurse || o.dirs) {
+        return;
+    }
+    if o.info.flist > 1 {
+        let noun = if count == 1 { "file" } else { "files" };
+        cx.say(Class::Info, format!("{count} {noun} to consider"));
+    } else {
+        cx.say(Class::Info, "done");
+    }
+}
