@@ -444,7 +444,7 @@ mod tests {
                 n => sent += n,
             }
         }
-        assert_eq!(sent, BUFFER_BYTES);
+        assert_eq!(sent, HEADER_BYTES + BUFFER_BYTES);
         // One item of everything: the buffer grows once, then gives up.
         while !inbox.space(1).is_empty() || !inbox.extend() && inbox.take_error().is_none() {
             inbox.receive(&[7; 4096]);

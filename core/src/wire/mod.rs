@@ -13,14 +13,18 @@
 //! Decoders either take a whole item or leave everything as it was, so that a caller may try again when more bytes have
 //! arrived. What a peer may make us allocate is bounded by the constants of [`crate::limits`] and of each module.
 
+pub mod compress;
 pub mod frame;
 pub mod inbox;
 pub mod index;
 pub mod item;
 pub mod outbox;
+pub mod token;
 
+pub use compress::{Codecs, Compressor};
 pub use frame::{Message, Tag};
 pub use inbox::Inbox;
 pub use index::NdxCoder;
 pub use item::{Reader, Stop};
 pub use outbox::Outbox;
+pub use token::{Token, TokenDecoder, TokenEncoder, TokenFormat};
