@@ -18,6 +18,7 @@ pub mod frame;
 pub mod inbox;
 pub mod index;
 pub mod item;
+pub mod negotiate;
 pub mod outbox;
 pub mod token;
 
