@@ -1,0 +1,481 @@
+//! The system calls of the daemon that neither the standard library nor `rustix` offers safely: processes and identity, the
+//! user and group databases, name resolution, syslog, local time. All `unsafe` of the daemon stands here, wrapped so that
+//! the callers can't misuse it.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// Which of the two processes returns from [`fork`].
+pub enum Forked {
+    /// The new process.
+    Child,
+    /// The old one, with the id of the new.
+    Parent(i32),
+}
+
+/// Forks. The daemon runs no threads, so the child may do anything.
+pub fn fork() -> io::Result<Forked> {
+    // SAFETY: the process is single-threaded, so no lock can be held by a thread that the child lacks.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(Forked::Child),
+        pid => Ok(Forked::Parent(pid)),
+    }
+}
+
+/// Waits for a child and returns its raw wait status; -1 if there is no such child.
+pub fn wait(pid: i32) -> i32 {
+    let mut status = 0;
+    loop {
+        // SAFETY: `status` is a valid place to write to.
+        if unsafe { libc::waitpid(pid, &mut status, 0) } == pid {
+            return status;
+        }
+        if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return -1;
+        }
+    }
+}
+
+/// Collects children that have ended, without waiting.
+pub fn reap() {
+    // SAFETY: a null status pointer is allowed.
+    while unsafe { libc::waitpid(-1, ptr::null_mut(), libc::WNOHANG) } > 0 {}
+}
+
+/// The exit code in a raw wait status, or -1 if a signal ended the process.
+pub fn exit_status(raw: i32) -> i32 {
+    if raw != -1 && libc::WIFEXITED(raw) {
+        libc::WEXITSTATUS(raw)
+    } else {
+        -1
+    }
+}
+
+/// Becomes the leader of a new session.
+pub fn setsid() {
+    // SAFETY: no memory is involved; failure means that we are a leader already.
+    unsafe { libc::setsid() };
+}
+
+/// The effective user id.
+pub fn euid() -> u32 {
+    // SAFETY: always succeeds.
+    unsafe { libc::geteuid() }
+}
+
+/// The file mode creation mask.
+pub fn umask() -> u32 {
+    // SAFETY: always succeeds; nobody else creates files between the two calls.
+    unsafe {
+        let mask = libc::umask(0);
+        libc::umask(mask);
+        mask as u32
+    }
+}
+
+/// Sets the file mode creation mask.
+pub fn set_umask(mask: u32) {
+    // SAFETY: always succeeds.
+    unsafe { libc::umask(mask as libc::mode_t) };
+}
+
+fn check(result: libc::c_int) -> io::Result<()> {
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Makes a directory the root of this process.
+pub fn chroot(path: &[u8]) -> io::Result<()> {
+    let path = CString::new(path)?;
+    // SAFETY: `path` is a C string.
+    check(unsafe { libc::chroot(path.as_ptr()) })
+}
+
+/// Changes all group ids.
+pub fn setgid(gid: u32) -> io::Result<()> {
+    // SAFETY: no memory is involved.
+    check(unsafe { libc::setgid(gid) })
+}
+
+/// Changes the supplementary groups.
+pub fn setgroups(gids: &[u32]) -> io::Result<()> {
+    // SAFETY: pointer and length describe `gids`.
+    check(unsafe { libc::setgroups(gids.len() as _, gids.as_ptr()) })
+}
+
+/// Changes all user ids.
+pub fn setuid(uid: u32) -> io::Result<()> {
+    // SAFETY: no memory is involved.
+    check(unsafe { libc::setuid(uid) })
+}
+
+/// The supplementary groups of this process.
+pub fn groups() -> Vec<u32> {
+    // SAFETY: a length of 0 only asks for the number.
+    let count = unsafe { libc::getgroups(0, ptr::null_mut()) };
+    let mut gids = vec![0; usize::try_from(count).unwrap_or(0)];
+    // SAFETY: pointer and length describe `gids`.
+    let count = unsafe { libc::getgroups(gids.len() as _, gids.as_mut_ptr()) };
+    gids.truncate(usize::try_from(count).unwrap_or(0));
+    gids
+}
+
+/// A user of the system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Name.
+    pub name: Vec<u8>,
+    /// Id.
+    pub uid: u32,
+    /// Primary group.
+    pub gid: u32,
+}
+
+/// Looks a user up by name.
+pub fn user_by_name(name: &[u8]) -> Option<User> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: `name` is a C string; the result is copied before anything else can overwrite it (there are no threads).
+    unsafe { libc::getpwnam(name.as_ptr()).as_ref().map(user_from) }
+}
+
+/// Looks a user up by id.
+pub fn user_by_id(uid: u32) -> Option<User> {
+    // SAFETY: as in `user_by_name`.
+    unsafe { libc::getpwuid(uid).as_ref().map(user_from) }
+}
+
+fn user_from(entry: &libc::passwd) -> User {
+    // SAFETY: the system fills the name with a C string.
+    let name = unsafe { CStr::from_ptr(entry.pw_name) };
+    User {
+        name: name.to_bytes().to_vec(),
+        uid: entry.pw_uid,
+        gid: entry.pw_gid,
+    }
+}
+
+/// Looks a group up by name.
+pub fn group_by_name(name: &[u8]) -> Option<u32> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: `name` is a C string; the result is copied at once.
+    unsafe {
+        libc::getgrnam(name.as_ptr())
+            .as_ref()
+            .map(|entry| entry.gr_gid)
+    }
+}
+
+/// The name of a group.
+pub fn group_name(gid: u32) -> Option<Vec<u8>> {
+    // SAFETY: the result is copied at once; the system fills the name with a C string.
+    unsafe {
+        libc::getgrgid(gid)
+            .as_ref()
+            .map(|entry| CStr::from_ptr(entry.gr_name).to_bytes().to_vec())
+    }
+}
+
+/// All groups of a user, the primary one first.
+pub fn groups_of(user: &User) -> Option<Vec<u32>> {
+    let name = CString::new(user.name.as_slice()).ok()?;
+    let mut gids: Vec<libc::gid_t> = vec![0; 64];
+    for _ in 0..12 {
+        let mut count = gids.len() as libc::c_int;
+        // SAFETY: `name` is a C string; `count` is the length of `gids`.
+        let found = unsafe {
+            libc::getgrouplist(
+                name.as_ptr(),
+                user.gid as _,
+                gids.as_mut_ptr().cast(),
+                &mut count,
+            )
+        };
+        if found >= 0 {
+            gids.truncate(usize::try_from(count).unwrap_or(0));
+            return Some(gids);
+        }
+        gids.resize(gids.len() * 2, 0);
+    }
+    None
+}
+
+/// Which family of addresses is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Family {
+    /// Any.
+    #[default]
+    Any,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+}
+
+/// Resolves a host name, or without one the addresses to listen on; the error is what the system calls it.
+pub fn resolve(host: Option<&[u8]>, port: u16, family: Family) -> Result<Vec<SocketAddr>, String> {
+    let invalid = |_| String::from("Name or service not known");
+    let host = host.map(CString::new).transpose().map_err(invalid)?;
+    let service = CString::new(port.to_string()).map_err(invalid)?;
+    // SAFETY: an all-zero addrinfo is a valid set of hints.
+    let mut hints: libc::addrinfo = unsafe { MaybeUninit::zeroed().assume_init() };
+    hints.ai_socktype = libc::SOCK_STREAM;
+    hints.ai_flags = libc::AI_PASSIVE;
+    hints.ai_family = match family {
+        Family::Any => libc::AF_UNSPEC,
+        Family::V4 => libc::AF_INET,
+        Family::V6 => libc::AF_INET6,
+    };
+    let node = host.as_ref().map_or(ptr::null(), |host| host.as_ptr());
+    let mut list = ptr::null_mut();
+    // SAFETY: all pointers are valid for the call; `list` is freed below.
+    let code = unsafe { libc::getaddrinfo(node, service.as_ptr(), &hints, &mut list) };
+    if code != 0 {
+        return Err(gai_error(code));
+    }
+    let mut found = Vec::new();
+    let mut entry = list;
+    // SAFETY: the list is as getaddrinfo made it: each entry is valid and holds an address of its family's type.
+    while let Some(info) = unsafe { entry.as_ref() } {
+        found.extend(unsafe { address_from(info.ai_addr) });
+        entry = info.ai_next;
+    }
+    // SAFETY: `list` came from getaddrinfo and is used no more.
+    unsafe { libc::freeaddrinfo(list) };
+    Ok(found)
+}
+
+fn gai_error(code: libc::c_int) -> String {
+    // SAFETY: gai_strerror returns a static C string for every code.
+    let text = unsafe { CStr::from_ptr(libc::gai_strerror(code)) };
+    text.to_string_lossy().into_owned()
+}
+
+/// # Safety
+/// `address` is null or points to an address of the type that its family says.
+unsafe fn address_from(address: *const libc::sockaddr) -> Option<SocketAddr> {
+    // SAFETY: by the contract of this function.
+    unsafe {
+        match libc::c_int::from(address.as_ref()?.sa_family) {
+            libc::AF_INET => {
+                let v4 = &*address.cast::<libc::sockaddr_in>();
+                let ip = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
+                Some(SocketAddrV4::new(ip, u16::from_be(v4.sin_port)).into())
+            }
+            libc::AF_INET6 => {
+                let v6 = &*address.cast::<libc::sockaddr_in6>();
+                let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
+                Some(SocketAddrV6::new(ip, u16::from_be(v6.sin6_port), 0, v6.sin6_scope_id).into())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The name of an address, by the domain name system; the error is what the system calls it.
+pub fn reverse(ip: IpAddr) -> Result<Vec<u8>, String> {
+    let mut host = [0 as libc::c_char; 1025];
+    // SAFETY: all-zero socket addresses are valid; address and buffer are described by their lengths.
+    let code = unsafe {
+        let mut storage: libc::sockaddr_storage = MaybeUninit::zeroed().assume_init();
+        let at = &raw mut storage;
+        let length = match ip {
+            IpAddr::V4(ip) => {
+                let v4 = &mut *at.cast::<libc::sockaddr_in>();
+                v4.sin_family = libc::AF_INET as libc::sa_family_t;
+                v4.sin_addr.s_addr = u32::from(ip).to_be();
+                size_of::<libc::sockaddr_in>()
+            }
+            IpAddr::V6(ip) => {
+                let v6 = &mut *at.cast::<libc::sockaddr_in6>();
+                v6.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+                v6.sin6_addr.s6_addr = ip.octets();
+                size_of::<libc::sockaddr_in6>()
+            }
+        };
+        let (to, max) = (host.as_mut_ptr(), host.len() as libc::socklen_t);
+        libc::getnameinfo(
+            at.cast(),
+            length as libc::socklen_t,
+            to,
+            max,
+            ptr::null_mut(),
+            0,
+            libc::NI_NAMEREQD,
+        )
+    };
+    if code != 0 {
+        return Err(gai_error(code));
+    }
+    // SAFETY: getnameinfo has put a C string into `host`.
+    Ok(unsafe { CStr::from_ptr(host.as_ptr()) }.to_bytes().to_vec())
+}
+
+#[cfg(target_env = "gnu")]
+unsafe extern "C" {
+    fn innetgr(
+        group: *const libc::c_char,
+        host: *const libc::c_char,
+        user: *const libc::c_char,
+        domain: *const libc::c_char,
+    ) -> libc::c_int;
+}
+
+/// Whether a host belongs to a netgroup. Systems without netgroups have no members.
+#[cfg(target_env = "gnu")]
+pub fn in_netgroup(group: &[u8], host: &[u8]) -> bool {
+    let (Ok(group), Ok(host)) = (CString::new(group), CString::new(host)) else {
+        return false;
+    };
+    // SAFETY: C strings, and null where anything matches.
+    unsafe { innetgr(group.as_ptr(), host.as_ptr(), ptr::null(), ptr::null()) != 0 }
+}
+
+/// Whether a host belongs to a netgroup. Systems without netgroups have no members.
+#[cfg(not(target_env = "gnu"))]
+pub fn in_netgroup(_group: &[u8], _host: &[u8]) -> bool {
+    false
+}
+
+/// Opens the connection to syslog at once, so that it survives a chroot. The tag must live as long as the process, hence it
+/// is leaked; a process does this at most a few times.
+pub fn open_syslog(tag: &[u8], facility: i32) {
+    let tag = CString::new(tag).unwrap_or_default().into_raw();
+    // SAFETY: `tag` is never freed, as openlog demands.
+    unsafe { libc::openlog(tag, libc::LOG_PID | libc::LOG_NDELAY, facility) };
+}
+
+/// Sends a line to syslog.
+pub fn syslog(priority: i32, text: &[u8]) {
+    let text: Vec<u8> = text.iter().copied().filter(|&byte| byte != 0).collect();
+    let Ok(text) = CString::new(text) else { return };
+    // SAFETY: the format takes one C string.
+    unsafe { libc::syslog(priority, c"%s".as_ptr(), text.as_ptr()) };
+}
+
+/// The local calendar time: year, month, day, hour, minute, second, and the offset from UTC in seconds.
+pub fn local_time(unix: i64) -> ([i32; 6], i32) {
+    let mut tm = MaybeUninit::<libc::tm>::zeroed();
+    let unix = unix as libc::time_t;
+    // SAFETY: both pointers are valid; an all-zero tm is valid should the call fail.
+    let tm = unsafe {
+        libc::localtime_r(&unix, tm.as_mut_ptr());
+        tm.assume_init()
+    };
+    let fields = [
+        tm.tm_year + 1900,
+        tm.tm_mon + 1,
+        tm.tm_mday,
+        tm.tm_hour,
+        tm.tm_min,
+        tm.tm_sec,
+    ];
+    (fields, tm.tm_gmtoff as i32)
+}
+
+/// Fills a buffer with unpredictable bytes.
+pub fn random(bytes: &mut [u8]) -> io::Result<()> {
+    // The kernel's generator by its device: it exists on every Unix, and the daemon opens it before any chroot.
+    use std::io::Read;
+    std::fs::File::open("/dev/urandom")?.read_exact(bytes)
+}
+
+/// Takes an exclusive record lock on `length` bytes at `start`, without waiting.
+pub fn lock(fd: BorrowedFd<'_>, start: i64, length: i64) -> io::Result<()> {
+    // SAFETY: an all-zero flock is valid; the pointer is valid for the call.
+    unsafe {
+        let mut range: libc::flock = MaybeUninit::zeroed().assume_init();
+        range.l_type = libc::F_WRLCK as _;
+        range.l_whence = libc::SEEK_SET as _;
+        range.l_start = start as _;
+        range.l_len = length as _;
+        match libc::fcntl(fd.as_raw_fd(), libc::F_SETLK, &range) {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Sets an integer socket option.
+pub fn set_socket_option(
+    fd: BorrowedFd<'_>,
+    level: i32,
+    option: i32,
+    value: i32,
+) -> io::Result<()> {
+    let length = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: pointer and length describe `value`.
+    check(unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            level,
+            option,
+            (&raw const value).cast(),
+            length,
+        )
+    })
+}
+
+/// Sets a socket option that takes a time in seconds.
+pub fn set_socket_time(fd: BorrowedFd<'_>, option: i32, seconds: i32) -> io::Result<()> {
+    let value = libc::timeval {
+        tv_sec: seconds.into(),
+        tv_usec: 0,
+    };
+    let length = size_of::<libc::timeval>() as libc::socklen_t;
+    // SAFETY: pointer and length describe `value`.
+    check(unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            (&raw const value).cast(),
+            length,
+        )
+    })
+}
+
+static WAKE: AtomicI32 = AtomicI32::new(-1);
+static LAST: AtomicI32 = AtomicI32::new(0);
+
+extern "C" fn note(signal: libc::c_int) {
+    if signal != libc::SIGCHLD {
+        LAST.store(signal, Ordering::SeqCst);
+    }
+    // SAFETY: write is async-signal-safe; a full pipe is woken up already. errno is put back for the interrupted code.
+    unsafe {
+        let saved = *libc::__errno_location();
+        libc::write(WAKE.load(Ordering::SeqCst), b"!".as_ptr().cast(), 1);
+        *libc::__errno_location() = saved;
+    }
+}
+
+/// From now on these signals write a byte to `wake`, which must stay open and non-blocking.
+pub fn catch_signals(signals: &[i32], wake: RawFd) {
+    WAKE.store(wake, Ordering::SeqCst);
+    for &signal in signals {
+        // SAFETY: `note` only does what a handler may do.
+        unsafe { libc::signal(signal, note as *const () as libc::sighandler_t) };
+    }
+}
+
+/// The last caught signal other than SIGCHLD, or 0.
+pub fn caught_signal() -> i32 {
+    LAST.load(Ordering::SeqCst)
+}
+
+/// Signals do again what they do by default.
+pub fn default_signals(signals: &[i32]) {
+    for &signal in signals {
+        // SAFETY: installs no handler.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
