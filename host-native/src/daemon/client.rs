@@ -63,10 +63,11 @@ pub fn call(input: OwnedFd, output: OwnedFd, call: Call<'_>) -> Result<Answered,
     let mut link = Link::new(input, output);
     let mut greeting = ClientGreeting::new(request)?;
     loop {
-        // A daemon that says why it closes may do so before it has read everything: its words count more than our failure.
-        let sent = link.send(&greeting.output());
+        // What a line made us say goes out before we wait for the next one.
         let (taken, event) = greeting.feed(&link.pending)?;
         link.consume(taken);
+        // A daemon that says why it closes may do so before it has read everything: its words count more than our failure.
+        let sent = link.send(&greeting.output());
         match event {
             Some(ClientEvent::Text(line)) => show(&line),
             Some(ClientEvent::Password) => greeting.password(&password::find(password_file, role)?),
@@ -116,6 +117,3 @@ fn send_words(link: &mut Link, words: &Words, protocol: u32) -> Result<(), Error
         )
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -186,7 +186,11 @@ impl Loader<'_> {
         let text = match trusted::read(path) {
             Ok(text) => text,
             Err(error) => {
-                return Err(self.fail("rsync: [Receiver] unable to open config file", path, &error));
+                return Err(self.fail(
+                    "rsync: [Receiver] unable to open config file",
+                    path,
+                    &error,
+                ));
             }
         };
         self.depth += 1;
@@ -356,7 +360,11 @@ impl Loader<'_> {
         let kind = match std::fs::metadata(name) {
             Ok(metadata) => metadata.file_type(),
             Err(error) => {
-                return Err(self.fail("rsync: [Receiver] unable to stat config file", path, &error));
+                return Err(self.fail(
+                    "rsync: [Receiver] unable to stat config file",
+                    path,
+                    &error,
+                ));
             }
         };
         if kind.is_file() {

@@ -14,7 +14,7 @@
 //! | [`config`], [`parse`], [`params`], [`expand`], [`lists`] | the configuration file |
 //! | [`access`], [`lookup`], [`proxy`] | who the peer is, and whether it may come in |
 //! | [`auth`] | users and secrets |
-//! | [`identity`], [`root`], [`tree`], [`paths`], [`rules`] | what a module is to its clients |
+//! | [`identity`], [`root`], [`tree`], [`paths`], [`rules`], [`refuse`] | what a module is to its clients |
 //! | [`hooks`] | the operator's commands |
 //! | [`files`], [`log`], [`sockopt`], [`trusted`], [`link`] | pid file, lock file, log, sockets |
 //! | [`client`], [`password`] | the other end: talking to a daemon |
@@ -40,6 +40,7 @@ mod parse;
 mod password;
 mod paths;
 mod proxy;
+pub mod refuse;
 mod root;
 mod rules;
 mod sockopt;
@@ -48,6 +49,9 @@ mod tree;
 mod trusted;
 mod wild;
 mod worker;
+
+#[cfg(test)]
+mod tests;
 
 use std::os::fd::OwnedFd;
 
@@ -86,6 +90,8 @@ pub struct Parsed {
     pub secluded: bool,
     /// `--relative`
     pub relative: bool,
+    /// Lines for the log, about the value of `refuse options`.
+    pub notes: Vec<Vec<u8>>,
     /// Why the client can't have what it wants.
     pub refused: Option<Error>,
 }

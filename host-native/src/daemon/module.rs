@@ -264,6 +264,7 @@ fn serve(
         Err(end) => return leave(worker, end),
     };
     worker.link.set_deadline(None);
+    parsed.notes.iter().for_each(|line| worker.log.warn(line));
     if let Err(error) = worker.greeting.check_range() {
         return End::error(&worker.log, &error).status();
     }

@@ -81,15 +81,19 @@ impl Root {
         }
     }
 
-    /// Whether the directory is there at all, so that no hook runs for one that isn't.
+    /// Whether the directory is there at all, so that no hook runs for one that isn't. One to be locked into is only tried
+    /// when it is entered.
     pub fn check(&self) -> Result<(), Refused> {
-        let found = std::fs::metadata(OsStr::from_bytes(&self.full));
+        if self.chroot.is_some() {
+            return Ok(());
+        }
+        let found = std::fs::metadata(OsStr::from_bytes(&self.dir));
         let error = match found {
             Ok(metadata) if metadata.is_dir() => return Ok(()),
             Ok(_) => io::Error::from_raw_os_error(libc::ENOTDIR),
             Err(error) => error,
         };
-        Err(no_dir(&self.full, &error))
+        Err(no_dir(&self.dir, &error))
     }
 
     /// Goes there.
@@ -239,8 +243,8 @@ mod tests {
     fn missing_directory() {
         let root = Root {
             chroot: None,
-            dir: Vec::new(),
-            full: b"/nonexistent/module".to_vec(),
+            dir: b"/nonexistent/module".to_vec(),
+            full: Vec::new(),
         };
         let (client, log) = root.check().unwrap_err();
         assert_eq!(client, "chdir failed");
