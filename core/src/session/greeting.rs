@@ -20,7 +20,7 @@ mod client;
 mod line;
 mod server;
 
-pub use arguments::{Arguments, encode_arguments, encode_secluded, unescape};
+pub use arguments::{Arguments, Words, encode_arguments, encode_secluded, unescape};
 pub use client::{ClientEvent, ClientGreeting, ClientRequest};
 pub use server::{ServerEvent, ServerGreeting};
 
@@ -58,27 +58,27 @@ struct Greeting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BadGreeting {
     /// It isn't one.
-    NoGreeting,
+    Garbage,
     /// Protocol 30 and later must name a sub-protocol.
-    NoSubprotocol,
+    Subprotocol,
     /// Protocol 32 and later must list digests.
-    NoDigests,
+    Digests,
 }
 
 impl Greeting {
     fn parse(line: &[u8]) -> Result<Greeting, BadGreeting> {
-        let rest = line.strip_prefix(PREFIX).ok_or(BadGreeting::NoGreeting)?;
-        let (protocol, rest) = number(rest).ok_or(BadGreeting::NoGreeting)?;
+        let rest = line.strip_prefix(PREFIX).ok_or(BadGreeting::Garbage)?;
+        let (protocol, rest) = number(rest).ok_or(BadGreeting::Garbage)?;
         let subprotocol = rest.strip_prefix(b".").and_then(number);
         let subprotocol = match subprotocol {
             Some((subprotocol, _)) => subprotocol,
-            None if protocol >= 30 => return Err(BadGreeting::NoSubprotocol),
+            None if protocol >= 30 => return Err(BadGreeting::Subprotocol),
             None => 0,
         };
         let blank = rest.iter().position(|&byte| byte == b' ');
         let digests = blank.map(|at| rest[at + 1..].to_vec());
         if digests.is_none() && protocol >= 32 {
-            return Err(BadGreeting::NoDigests);
+            return Err(BadGreeting::Digests);
         }
         Ok(Greeting {
             protocol,
@@ -174,14 +174,14 @@ mod tests {
         check("@RSYNCD: 29.0 md5", Ok((29, 0, Some("md5"))));
         check("@RSYNCD: 32.0 ", Ok((32, 0, Some(""))));
         check("@RSYNCD: 99999999999.0 x", Ok((u32::MAX, 0, Some("x"))));
-        check("hello", Err(BadGreeting::NoGreeting));
-        check("@RSYNCD: x", Err(BadGreeting::NoGreeting));
-        check("@RSYNCD:32.0 md5", Err(BadGreeting::NoGreeting));
-        check("@RSYNCD: 32", Err(BadGreeting::NoSubprotocol));
-        check("@RSYNCD: 32. md5", Err(BadGreeting::NoSubprotocol));
-        check("@RSYNCD: 30", Err(BadGreeting::NoSubprotocol));
-        check("@RSYNCD: 32.0", Err(BadGreeting::NoDigests));
-        check("@RSYNCD: 32.0md5", Err(BadGreeting::NoDigests));
+        check("hello", Err(BadGreeting::Garbage));
+        check("@RSYNCD: x", Err(BadGreeting::Garbage));
+        check("@RSYNCD:32.0 md5", Err(BadGreeting::Garbage));
+        check("@RSYNCD: 32", Err(BadGreeting::Subprotocol));
+        check("@RSYNCD: 32. md5", Err(BadGreeting::Subprotocol));
+        check("@RSYNCD: 30", Err(BadGreeting::Subprotocol));
+        check("@RSYNCD: 32.0", Err(BadGreeting::Digests));
+        check("@RSYNCD: 32.0md5", Err(BadGreeting::Digests));
     }
 
     /// The first rows were observed on stock (spec 1.6.2).

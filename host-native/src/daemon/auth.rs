@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use rustix::fs::{Mode, OFlags, fstat};
 
 use super::log::Log;
-use super::{lists, sys, trusted, wild};
+use super::{lists, names, sys, trusted, wild};
 
 /// What an `auth users` rule makes of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +62,8 @@ pub fn admit(
 
 /// The names of a system user's groups.
 pub fn groups_of(user: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let gids = sys::groups_of(&sys::user_by_name(user)?)?;
-    Some(gids.into_iter().filter_map(sys::group_name).collect())
+    let gids = names::groups_of(&names::user_by_name(user)?)?;
+    Some(gids.into_iter().filter_map(names::group_name).collect())
 }
 
 /// Longer lines of the secrets file are split.

@@ -110,9 +110,8 @@ impl PreXfer {
         let mut text = format!("pre-xfer exec returned failure ({raw})").into_bytes();
         if !output.is_empty() {
             text.extend_from_slice(b":\n");
-            text.extend_from_slice(&without_cr(&output));
-        } else {
-            text.push(b'\n');
+            let lines = without_cr(&output);
+            text.extend_from_slice(lines.strip_suffix(b"\n").unwrap_or(&lines));
         }
         Err(text)
     }
@@ -195,11 +194,11 @@ mod tests {
         );
         assert_eq!(
             run("echo no; exit 1"),
-            Err(b"pre-xfer exec returned failure (256):\nno\n".to_vec())
+            Err(b"pre-xfer exec returned failure (256):\nno".to_vec())
         );
         assert_eq!(
             run("exit 3"),
-            Err(b"pre-xfer exec returned failure (768)\n".to_vec())
+            Err(b"pre-xfer exec returned failure (768)".to_vec())
         );
         assert_eq!(
             run("printf 'a\\r\\nb'; exit 1"),

@@ -1,10 +1,10 @@
 //! Whom a worker becomes: `uid`, `gid`, and the `daemon ...` parameters (spec 5.9.1, 5.9.2).
 
-use super::config::Values;
 use super::expand::Env;
 use super::log::{Log, strerror};
 use super::params::{P, nobody_group};
-use super::{End, lists, sys};
+use super::values::Values;
+use super::{End, lists, names, sys};
 
 /// The user and groups of a module, resolved before the chroot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,7 +67,7 @@ fn number(text: &[u8]) -> Option<u32> {
 }
 
 fn user_id(name: &[u8]) -> Result<u32, Refused> {
-    let found = number(name).or_else(|| sys::user_by_name(name).map(|user| user.uid));
+    let found = number(name).or_else(|| names::user_by_name(name).map(|user| user.uid));
     found.ok_or_else(|| {
         (
             [b"invalid uid ", name].concat(),
@@ -77,7 +77,7 @@ fn user_id(name: &[u8]) -> Result<u32, Refused> {
 }
 
 fn group_id(name: &[u8]) -> Result<u32, Refused> {
-    let found = number(name).or_else(|| sys::group_by_name(name));
+    let found = number(name).or_else(|| names::group_by_name(name));
     found.ok_or_else(|| {
         (
             [b"invalid gid ", name].concat(),
@@ -93,8 +93,8 @@ fn all_groups(uid: u32) -> Result<Vec<u32>, Refused> {
             format!("{call} failed").into_bytes(),
         )
     };
-    let user = sys::user_by_id(uid).ok_or_else(|| refused("getpwuid"))?;
-    sys::groups_of(&user).ok_or_else(|| refused("getgrouplist"))
+    let user = names::user_by_id(uid).ok_or_else(|| refused("getpwuid"))?;
+    names::groups_of(&user).ok_or_else(|| refused("getgrouplist"))
 }
 
 /// Applies `daemon chroot`, `daemon gid` and `daemon uid`: before the greeting, so the client is told nothing.
@@ -170,7 +170,7 @@ mod tests {
         );
         assert_eq!(
             resolve("", "", true).unwrap().uid,
-            sys::user_by_name(b"nobody").map(|user| user.uid)
+            names::user_by_name(b"nobody").map(|user| user.uid)
         );
     }
 }

@@ -7,18 +7,22 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::net::{self, AddressFamily, SocketType, sockopt as socket};
+use rustix::io::Errno;
+use rustix::net::{self, sockopt as socket};
 use syncline_core::Exit;
 
+use super::bind::Wanted;
 use super::config::{self, Override, Part};
 use super::expand::Env;
 use super::files::PidFile;
 use super::link::Link;
-use super::log::{Destination, Log, reason, strerror};
+use super::log::{Destination, Log, strerror};
+use super::names::Family;
 use super::params::{self, P};
-use super::sys::{self, Family, Forked};
+use super::sys::{self, Forked};
+use super::values::Values;
 use super::worker::{self, Start};
-use super::{Engine, VERSION, error_line, lookup, sockopt};
+use super::{Engine, VERSION, error_line, lookup};
 
 /// Where the configuration is, unless the command line says otherwise.
 const CONFIG: &[u8] = b"/etc/rsyncd.conf";
@@ -104,7 +108,7 @@ fn io_error(error: &io::Error) -> i32 {
 }
 
 /// The log until a worker enters a module.
-fn first_log(launch: &Launch, global: Option<&config::Values>) -> Log {
+fn first_log(launch: &Launch, global: Option<&Values>) -> Log {
     let env = Env::default();
     let text = |id| {
         global
@@ -272,142 +276,75 @@ fn detach() -> io::Result<Forked> {
     Ok(forked)
 }
 
-/// What to listen on.
-struct Wanted {
-    address: Option<Vec<u8>>,
-    port: u16,
-    family: Family,
-    options: Vec<u8>,
-    backlog: i32,
-    verbose: bool,
+/// A byte in this pipe says that a signal came.
+struct Wake {
+    out: io::PipeReader,
+    _in: io::PipeWriter,
 }
 
-impl Wanted {
-    /// Binds a socket for each address and listens; the error is what the log says.
-    fn open(&self, log: &Log) -> Result<Vec<OwnedFd>, Vec<String>> {
-        let resolved =
-            sys::resolve(self.address.as_deref(), self.port, self.family).map_err(|reason| {
-                let address = String::from_utf8_lossy(self.address.as_deref().unwrap_or(b""));
-                vec![format!(
-                    "rsync: getaddrinfo: bind address {address}: {reason}"
-                )]
-            })?;
-        let mut sockets = Vec::new();
-        let mut failures = Vec::new();
-        for address in resolved {
-            match self.bind(address, log) {
-                Ok(socket) => sockets.push(socket),
-                Err(failure) => failures.push(failure),
-            }
-        }
-        if sockets.is_empty() {
-            failures.push(format!(
-                "unable to bind any inbound sockets on port {}",
-                self.port
-            ));
-            return Err(failures);
-        }
-        if self.verbose {
-            failures.iter().for_each(|failure| log.warn(failure));
-        }
-        for socket in &sockets {
-            net::listen(socket, self.backlog).map_err(|error| {
-                let mut lines = vec![format!(
-                    "rsync: [Receiver] listen() on socket failed: {}",
-                    strerror(&error.into())
-                )];
-                if error == rustix::io::Errno::ADDRINUSE && sockets.len() > 1 {
-                    lines.push(
-                        "Try using --ipv4 or --ipv6 to avoid this listen() error.".to_owned(),
-                    );
-                }
-                lines
-            })?;
-        }
-        Ok(sockets)
+impl Wake {
+    fn on_signals() -> io::Result<Wake> {
+        let (out, into) = io::pipe()?;
+        rustix::io::ioctl_fionbio(&out, true)?;
+        rustix::io::ioctl_fionbio(&into, true)?;
+        sys::catch_signals(SIGNALS, into.as_raw_fd());
+        Ok(Wake { out, _in: into })
     }
 
-    fn bind(&self, address: std::net::SocketAddr, log: &Log) -> Result<OwnedFd, String> {
-        let family = if address.is_ipv4() {
-            AddressFamily::INET
-        } else {
-            AddressFamily::INET6
-        };
-        let flags = net::SocketFlags::CLOEXEC;
-        let opened =
-            net::socket_with(family, SocketType::STREAM, flags, None).map_err(|error| {
-                let reason = reason(&error.into());
-                format!("socket({},1,6) failed: {reason}", family.as_raw())
-            })?;
-        let _ = socket::set_socket_reuseaddr(&opened, true);
-        let mut complaints = Vec::new();
-        sockopt::apply(opened.as_fd(), &self.options, &mut complaints);
-        complaints.iter().for_each(|line| log.warn(line));
-        if address.is_ipv6() {
-            let _ = socket::set_ipv6_v6only(&opened, true);
+    /// Waits for a signal or a connection; the sockets that have one.
+    fn wait(&self, sockets: &[OwnedFd]) -> Vec<usize> {
+        let mut ready: Vec<PollFd<'_>> = vec![PollFd::new(&self.out, PollFlags::IN)];
+        ready.extend(
+            sockets
+                .iter()
+                .map(|socket| PollFd::new(socket, PollFlags::IN)),
+        );
+        if poll(&mut ready, None).is_err() {
+            return Vec::new();
         }
-        net::bind(&opened, &address).map_err(|error| {
-            let reason = reason(&error.into());
-            format!(
-                "bind() failed: {reason} (address-family {})",
-                family.as_raw()
-            )
-        })?;
-        Ok(opened)
+        let mut at = ready.iter().map(|fd| !fd.revents().is_empty());
+        if at.next() == Some(true) {
+            let _ = rustix::io::read(&self.out, &mut [0; 64]);
+            sys::reap();
+        }
+        let waiting = at.enumerate().filter(|(_, ready)| *ready);
+        waiting.map(|(at, _)| at).collect()
     }
 }
 
 /// Accepts connections until a signal ends the daemon; in a worker, serves its connection.
 fn accept_loop(start: &Start<'_>, log: &Log, sockets: Vec<OwnedFd>) -> i32 {
-    let Ok((wake, waker)) = io::pipe() else {
-        return Exit::IPC.0;
+    let wake = match Wake::on_signals() {
+        Ok(wake) => wake,
+        Err(error) => return io_error(&error),
     };
-    for end in [wake.as_fd(), waker.as_fd()] {
-        let _ = rustix::io::ioctl_fionbio(end, true);
-    }
-    sys::catch_signals(SIGNALS, waker.as_raw_fd());
     loop {
         if let Some(status) = signalled(log) {
             return status;
         }
         // A log that is not held open can be rotated by renaming.
         log.close_file();
-        let mut ready: Vec<PollFd<'_>> = sockets
-            .iter()
-            .map(|socket| PollFd::new(socket, PollFlags::IN))
-            .collect();
-        ready.push(PollFd::new(&wake, PollFlags::IN));
-        let polled = poll(&mut ready, None);
-        let readable: Vec<bool> = ready.iter().map(|fd| !fd.revents().is_empty()).collect();
-        if polled.is_err() {
-            continue;
-        }
-        if readable.last() == Some(&true) {
-            let mut bytes = [0; 64];
-            let _ = rustix::io::read(&wake, &mut bytes);
-            sys::reap();
-        }
-        for (socket, _) in sockets
-            .iter()
-            .zip(&readable)
-            .filter(|(_, readable)| **readable)
-        {
-            let Ok(connection) = net::accept_with(socket, net::SocketFlags::CLOEXEC) else {
-                continue;
+        for at in wake.wait(&sockets) {
+            let connection = match net::accept_with(&sockets[at], net::SocketFlags::CLOEXEC) {
+                Ok(connection) => connection,
+                Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => continue,
+                Err(_) => {
+                    // Most likely there are too many open files: it must not be tried without a pause.
+                    std::thread::sleep(Duration::from_millis(100));
+                    continue;
+                }
             };
             match sys::fork() {
                 Ok(Forked::Parent(_)) => {}
                 Ok(Forked::Child) => {
                     sys::default_signals(SIGNALS);
-                    drop((wake, waker));
-                    drop(sockets);
+                    drop((wake, sockets));
                     return worker_of(start, log, connection);
                 }
                 Err(error) => {
                     let reason = strerror(&error);
-                    log.warn(format!(
-                        "rsync: [Receiver] could not create child server process: {reason}"
-                    ));
+                    let text = "rsync: [Receiver] could not create child server process";
+                    log.warn(format!("{text}: {reason}"));
                     drop(connection);
                     std::thread::sleep(Duration::from_secs(2));
                 }

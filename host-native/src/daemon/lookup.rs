@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::access::{Names, Peer};
 use super::log::Log;
-use super::sys::{self, Family};
+use super::names::{self, Family};
 
 /// The name when nobody has asked for it.
 pub const UNDETERMINED: &[u8] = b"UNDETERMINED";
@@ -19,12 +19,12 @@ pub struct System<'a> {
 
 impl Names for System<'_> {
     fn addresses(&self, host: &[u8]) -> Option<Vec<IpAddr>> {
-        let found = sys::resolve(Some(host), 0, Family::V4).ok()?;
+        let found = names::resolve(Some(host), 0, Family::V4).ok()?;
         Some(found.iter().map(SocketAddr::ip).collect())
     }
 
     fn in_netgroup(&self, group: &[u8], host: &[u8]) -> bool {
-        sys::in_netgroup(group, host)
+        names::in_netgroup(group, host)
     }
 
     fn log(&self, text: String) {
@@ -35,9 +35,7 @@ impl Names for System<'_> {
 /// The numeric address of a connected socket's peer; `None` if it has none.
 pub fn socket_address(socket: BorrowedFd<'_>) -> Option<Vec<u8>> {
     let peer = rustix::net::getpeername(socket.as_fd()).ok()??;
-    SocketAddr::try_from(peer)
-        .ok()
-        .map(|address| numeric(address))
+    SocketAddr::try_from(peer).ok().map(numeric)
 }
 
 /// How an address is written: one that is mapped from IPv4 as IPv4, an IPv6 scope kept.
@@ -58,7 +56,7 @@ pub fn host_name(address: &[u8], log: &Log) -> Vec<u8> {
         ));
         return UNKNOWN.to_vec();
     };
-    let name = match sys::reverse(ip) {
+    let name = match names::reverse(ip) {
         Ok(name) => name,
         Err(reason) => {
             log.warn(format!("name lookup failed for {text}: {reason}"));
@@ -66,7 +64,7 @@ pub fn host_name(address: &[u8], log: &Log) -> Vec<u8> {
         }
     };
     let shown = String::from_utf8_lossy(&name);
-    match sys::resolve(Some(&name), 0, Family::Any) {
+    match names::resolve(Some(&name), 0, Family::Any) {
         Ok(found) if found.iter().any(|found| found.ip().to_canonical() == ip) => name,
         Ok(_) => {
             log.warn(format!(

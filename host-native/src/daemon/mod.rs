@@ -9,23 +9,25 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`listener`] | the three ways to run: stand-alone, from inetd, behind a remote shell |
-//! | [`worker`], [`login`], [`module`] | one connection, in the order of events of spec 5.4.1 |
-//! | [`config`], [`parse`], [`params`], [`expand`], [`lists`] | the configuration file |
+//! | [`listener`], [`bind`] | the three ways to run: stand-alone, from inetd, behind a remote shell |
+//! | [`worker`], [`login`], [`module`], [`handover`] | one connection, in the order of events of spec 5.4.1 |
+//! | [`config`], [`parse`], [`params`], [`values`], [`expand`], [`lists`], [`wild`] | the configuration file |
 //! | [`access`], [`lookup`], [`proxy`] | who the peer is, and whether it may come in |
 //! | [`auth`] | users and secrets |
 //! | [`identity`], [`root`], [`tree`], [`paths`], [`rules`], [`refuse`] | what a module is to its clients |
 //! | [`hooks`] | the operator's commands |
 //! | [`files`], [`log`], [`sockopt`], [`trusted`], [`link`] | pid file, lock file, log, sockets |
 //! | [`client`], [`password`] | the other end: talking to a daemon |
-//! | [`sys`] | system calls that need `unsafe` |
+//! | [`sys`], [`names`] | system calls that need `unsafe` |
 
 mod access;
 mod auth;
+mod bind;
 pub mod client;
 mod config;
 mod expand;
 mod files;
+mod handover;
 mod hooks;
 mod identity;
 mod link;
@@ -35,6 +37,7 @@ pub mod log;
 mod login;
 mod lookup;
 mod module;
+pub mod names;
 mod params;
 mod parse;
 mod password;
@@ -47,6 +50,7 @@ mod sockopt;
 mod sys;
 mod tree;
 mod trusted;
+mod values;
 mod wild;
 mod worker;
 

@@ -4,7 +4,6 @@
 use std::os::fd::OwnedFd;
 
 use syncline_core::session::greeting::{Arguments, ServerEvent, unescape};
-use syncline_core::session::{Config as SessionConfig, Module, Role, Side, Transport};
 use syncline_core::{Error, Exit};
 
 use super::config::Section;
@@ -17,7 +16,7 @@ use super::rules::{self, Sources};
 use super::sys::{self, Forked};
 use super::tree::ModuleTree;
 use super::worker::Worker;
-use super::{End, Parsed, Policy, Served};
+use super::{End, Parsed, Served, handover};
 
 /// What the text phase has settled.
 pub struct Chosen<'c> {
@@ -34,11 +33,15 @@ pub struct Chosen<'c> {
 }
 
 /// What is found out before the root is entered.
-struct Prepared {
-    identity: Identity,
-    root: Root,
-    filters: Vec<Vec<u8>>,
-    seed: i32,
+pub struct Prepared {
+    /// Whom to become.
+    pub identity: Identity,
+    /// Where to go.
+    pub root: Root,
+    /// The module's rules.
+    pub filters: Vec<Vec<u8>>,
+    /// The session's seed.
+    pub seed: i32,
 }
 
 /// Serves the module; returns the exit code of this process.
@@ -174,7 +177,7 @@ fn settle(
         .root
         .enter()
         .map_err(|(text, line)| fail(worker, text.as_bytes(), &line))?;
-    if munges(chosen.section, &prepared.root) && root::munging_is_unsafe() {
+    if handover::munges(chosen.section, &prepared.root) && root::munging_is_unsafe() {
         worker
             .log
             .warn("Symlink munging is unsafe when a /rsyncd-munged directory exists.");
@@ -216,13 +219,6 @@ fn start_hooks(worker: &mut Worker<'_>, chosen: &Chosen<'_>) -> Result<Option<Pr
     let text = b"pre-xfer exec preparation failed";
     let hook = PreXfer::start(&pre, &worker.env);
     hook.map(Some).map_err(|_| fail(worker, text, text))
-}
-
-fn munges(section: &Section, root: &Root) -> bool {
-    section
-        .values
-        .tri(P::MungeSymlinks)
-        .unwrap_or(root.munge_default())
 }
 
 /// The second block of words, where secluded args leave the first one without paths.
@@ -290,14 +286,15 @@ fn serve(
             refused = Some(Error::host(Exit::UNSUPPORTED, text));
         }
     }
-    if !request.is_empty() && refused.is_none() {
+    if !request.is_empty() {
         log_request(&worker, &parsed, &chosen.user, &request);
     }
-    let policy = match policy(&worker, chosen) {
-        Ok(policy) => policy,
-        Err(end) => return end.status(),
+    let policy = handover::policy(&worker, chosen);
+    let config = handover::session_config(&worker, chosen, prepared, parsed, paths);
+    let (policy, config) = match (policy, config) {
+        (Ok(policy), Ok(config)) => (policy, config),
+        (Err(end), _) | (_, Err(end)) => return end.status(),
     };
-    let config = session_config(&worker, chosen, prepared, parsed, paths);
     let Worker {
         link, log, start, ..
     } = worker;
@@ -355,84 +352,6 @@ fn log_request(worker: &Worker<'_>, parsed: &Parsed, user: &[u8], request: &[u8]
     worker
         .log
         .info([direction, request, b" from ", user, at, &worker.who()].concat());
-}
-
-fn policy(worker: &Worker<'_>, chosen: &Chosen<'_>) -> Result<Policy, End> {
-    let section = chosen.section;
-    let temp_dir = match worker.text(section, P::TempDir)? {
-        dir if dir.is_empty() => worker.start.temp_dir.to_vec(),
-        dir => dir,
-    };
-    Ok(Policy {
-        incoming_chmod: worker.text(section, P::IncomingChmod)?,
-        outgoing_chmod: worker.text(section, P::OutgoingChmod)?,
-        temp_dir,
-        ignore_nonreadable: section.values.on(P::IgnoreNonreadable),
-        bwlimit: worker.start.bwlimit,
-    })
-}
-
-fn session_config(
-    worker: &Worker<'_>,
-    chosen: &Chosen<'_>,
-    prepared: Prepared,
-    parsed: Parsed,
-    paths: Vec<Vec<u8>>,
-) -> SessionConfig {
-    SessionConfig {
-        options: parsed.options,
-        side: Side::Server,
-        role: if parsed.sender {
-            Role::Sender
-        } else {
-            Role::Receiver
-        },
-        transport: Transport::Daemon,
-        protocol: Some(worker.greeting.negotiated()),
-        paths,
-        requested: Vec::new(),
-        umask: sys::umask(),
-        root: sys::euid() == 0,
-        groups: sys::groups(),
-        cwd: prepared.root.dir.clone(),
-        seed: prepared.seed,
-        unix_time: super::log::unix_time(),
-        pid: std::process::id(),
-        local_offset: |unix| sys::local_time(unix).1,
-        module: Some(session_module(worker, chosen, prepared)),
-        // Behind a remote shell the user sees our standard error.
-        errors_to_client: worker.start.shell.is_none(),
-    }
-}
-
-fn session_module(worker: &Worker<'_>, chosen: &Chosen<'_>, prepared: Prepared) -> Module {
-    let values = &chosen.section.values;
-    let chrooted = prepared.root.chroot.is_some();
-    let format = match worker.start.log_format {
-        Some(format) => Some(format.to_vec()),
-        None => values
-            .on(P::TransferLogging)
-            .then(|| values.raw(P::LogFormat).to_vec()),
-    };
-    let unsigned = |id| u32::try_from(values.integer(id)).unwrap_or(0);
-    Module {
-        name: chosen.name.clone(),
-        read_only: chosen.read_only.unwrap_or(values.on(P::ReadOnly)),
-        write_only: values.on(P::WriteOnly),
-        munge_symlinks: munges(chosen.section, &prepared.root),
-        sanitize: prepared.root.sanitize(),
-        numeric_ids: values.tri(P::NumericIds).unwrap_or(chrooted),
-        ignore_errors: values.on(P::IgnoreErrors),
-        timeout: unsigned(P::Timeout),
-        max_verbosity: unsigned(P::MaxVerbosity),
-        shown_root: prepared.root.shown().to_vec(),
-        log_format: format.filter(|format| !format.is_empty()),
-        host: worker.peer.host.clone(),
-        address: worker.peer.address.clone(),
-        user: chosen.user.clone(),
-        path: prepared.root.full,
-        filters: prepared.filters,
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The parameters of the configuration file, one row each (spec 5.3).
 
-use super::sys;
+use super::names;
 
 /// The type of a parameter's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,7 +256,7 @@ fn facility(text: &[u8]) -> Option<i32> {
 
 /// What the worker calls the group of nobody: it differs between systems.
 pub fn nobody_group() -> &'static str {
-    let known = |name: &&str| sys::group_by_name(name.as_bytes()).is_some();
+    let known = |name: &&str| names::group_by_name(name.as_bytes()).is_some();
     ["nogroup", "nobody"]
         .into_iter()
         .find(known)

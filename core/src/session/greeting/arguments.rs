@@ -50,10 +50,13 @@ pub fn unescape(word: &[u8]) -> Vec<u8> {
     plain
 }
 
+/// Words of a command line.
+pub type Words = Vec<Vec<u8>>;
+
 /// Reads one block, whatever the size of the pieces it comes in.
 #[derive(Debug)]
 pub struct Arguments {
-    words: Vec<Vec<u8>>,
+    words: Words,
     word: Vec<u8>,
     lines: bool,
     word_bytes_max: usize,
@@ -81,7 +84,7 @@ impl Arguments {
 
     /// Takes bytes up to the end of the block: how many, and the words once the block is complete. Words are cut at their
     /// limit, as stock does; too many of them are fatal.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<(usize, Option<Vec<Vec<u8>>>), Error> {
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(usize, Option<Words>), Error> {
         for (at, &byte) in bytes.iter().enumerate() {
             let ends = byte == 0 || (self.lines && matches!(byte, b'\n' | b'\r'));
             if !ends {

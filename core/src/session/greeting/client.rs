@@ -233,13 +233,13 @@ fn choose_digest(greeting: &Greeting, own: u32) -> Result<(AuthDigest, bool), Er
 
 fn complaint(bad: BadGreeting, line: &[u8]) -> Error {
     let text = match bad {
-        BadGreeting::NoGreeting => {
+        BadGreeting::Garbage => {
             [b"rsync: server sent \"", line, b"\" rather than greeting"].concat()
         }
-        BadGreeting::NoSubprotocol => {
+        BadGreeting::Subprotocol => {
             [b"rsync: the server omitted the subprotocol value: ", line].concat()
         }
-        BadGreeting::NoDigests => {
+        BadGreeting::Digests => {
             [b"rsync: the server omitted the digest name list: ", line].concat()
         }
     };
@@ -263,12 +263,11 @@ mod tests {
         .unwrap()
     }
 
-    /// Plays a server's bytes in pieces of `chunk`, with the password `secret`; collects events, output and what is left.
-    fn play(
-        module: Option<&str>,
-        server: &[u8],
-        chunk: usize,
-    ) -> Result<(Vec<ClientEvent>, Vec<u8>, Vec<u8>), Error> {
+    /// What a client made of a server's bytes: events, what it sent, and the bytes that it left.
+    type Played = (Vec<ClientEvent>, Vec<u8>, Vec<u8>);
+
+    /// Plays a server's bytes in pieces of `chunk`, with the password `secret`.
+    fn play(module: Option<&str>, server: &[u8], chunk: usize) -> Result<Played, Error> {
         let mut client = client(module);
         let mut events = vec![];
         let mut output = client.output();

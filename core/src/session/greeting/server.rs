@@ -284,9 +284,9 @@ impl ServerGreeting {
 
 fn complaint(bad: BadGreeting, line: &[u8]) -> Vec<u8> {
     let what = match bad {
-        BadGreeting::NoGreeting => return b"protocol startup error".to_vec(),
-        BadGreeting::NoSubprotocol => "subprotocol value",
-        BadGreeting::NoDigests => "digest name list",
+        BadGreeting::Garbage => return b"protocol startup error".to_vec(),
+        BadGreeting::Subprotocol => "subprotocol value",
+        BadGreeting::Digests => "digest name list",
     };
     [format!("your client omitted the {what}: ").as_bytes(), line].concat()
 }
