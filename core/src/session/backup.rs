@@ -10,6 +10,7 @@ use super::generator::Generator;
 use super::receiving::{Receiving, Rx};
 use super::say::Class;
 use super::show;
+use crate::options::{Info, Options};
 use crate::{Error, Exit};
 
 /// Where the backup of a destination path goes.
@@ -19,11 +20,20 @@ pub(crate) fn backup_path(rx: &Receiving, path: &[u8]) -> Option<At> {
         return None;
     }
     let mut name = path.to_vec();
-    name.extend_from_slice(&o.suffix);
+    name.extend_from_slice(suffix(o));
     match (&o.backup_dir, rx.backup_root.get()) {
         (Some(_), Some(root)) => Some(At { root, path: name }),
         (Some(dir), None) => Some(At { root: rx.dest(), path: super::removal::join(dir, &name) }),
         (None, _) => Some(At { root: rx.dest(), path: name }),
+    }
+}
+
+/// What backup names end in.
+pub(crate) fn suffix(o: &Options) -> &[u8] {
+    match &o.suffix {
+        Some(suffix) => suffix,
+        None if o.backup_dir.is_some() => b"",
+        None => b"~",
     }
 }
 
@@ -68,7 +78,7 @@ async fn keep(rx: &Rx, path: &[u8], to: At, link: bool) -> Result<(), Errno> {
 }
 
 pub(crate) fn say_backed_up(rx: &Receiving, path: &[u8], to: &At) {
-    if rx.cx.config.options.info.backup < 1 {
+    if rx.cx.config.options.levels.info(Info::Backup) < 1 {
         return;
     }
     let mut text = b"backed up ".to_vec();

@@ -88,6 +88,11 @@ pub(crate) fn keeps_mtime(o: &Options, p: &Powers, item: &Item) -> bool {
     o.times && !(item.is_dir() && p.omit_dir_times) && !(item.is_symlink() && o.omit_link_times)
 }
 
+/// `--modify-window`.
+pub(crate) fn window(o: &Options) -> i32 {
+    o.modify_window.unwrap_or(0)
+}
+
 /// The quick check of a regular file, without `--checksum` (3.2.3).
 pub(crate) fn quick_check(o: &Options, item: &Item, meta: &Meta) -> bool {
     if item.size != meta.size {
@@ -96,7 +101,7 @@ pub(crate) fn quick_check(o: &Options, item: &Item, meta: &Meta) -> bool {
     if o.size_only {
         return true;
     }
-    !o.ignore_times && same_time(o.modify_window, (item.mtime, item.mtime_nsec), (meta.mtime, meta.mtime_nsec))
+    !o.ignore_times && same_time(window(o), (item.mtime, item.mtime_nsec), (meta.mtime, meta.mtime_nsec))
 }
 
 /// The mode that the destination shall have, with its type bits (3.9.2).
@@ -129,7 +134,7 @@ pub(crate) fn differences(o: &Options, p: &Powers, item: &Item, meta: &Meta, cha
         flags |= ItemFlags::REPORT_SIZE.0;
     }
     if keeps_mtime(o, p, item) {
-        if !same_time(o.modify_window, (item.mtime, item.mtime_nsec), (meta.mtime, meta.mtime_nsec)) {
+        if !same_time(window(o), (item.mtime, item.mtime_nsec), (meta.mtime, meta.mtime_nsec)) {
             flags |= ItemFlags::REPORT_TIME.0;
         }
     } else if changing {
@@ -168,8 +173,8 @@ pub(crate) fn to_set(o: &Options, p: &Powers, item: &Item, current: &Meta, mode:
         set.gid = Some(item.gid);
     }
     if keeps_mtime(o, p, item) {
-        let window = if exact_times { -1 } else { o.modify_window };
-        if !same_time(window, (item.mtime, item.mtime_nsec), (current.mtime, current.mtime_nsec)) {
+        let tolerance = if exact_times { -1 } else { window(o) };
+        if !same_time(tolerance, (item.mtime, item.mtime_nsec), (current.mtime, current.mtime_nsec)) {
             set.mtime = Some((item.mtime, item.mtime_nsec));
         }
     }

@@ -9,7 +9,8 @@ use super::decide::{DIRECTORY, TYPE};
 use super::receiving::Rx;
 use super::say::Class;
 use super::show;
-use crate::options::AltKind;
+use crate::flist::View;
+use crate::options::{AltKind, Info};
 use crate::{Error, Exit, Fault};
 
 /// Finds or makes the destination; afterwards the receiving side has a root.
@@ -18,11 +19,11 @@ pub(crate) async fn enter(rx: &Rx) -> Result<(), Error> {
     let Some(dest) = cx.config.paths.first().cloned() else {
         return Ok(());
     };
-    if cx.config.options.list_only {
+    if cx.config.options.listing {
         return Ok(());
     }
     let dest = if dest.is_empty() { b".".to_vec() } else { dest };
-    let (count, only_is_dir) = rx.lists.borrow().count_for_destination();
+    let (count, only_is_dir) = count_entries(rx);
     let slash = dest.ends_with(b"/");
     let mut found = cx.stat(Ask::StatPath { path: dest.clone() }).await;
     if found.as_ref().is_err_and(Errno::is_not_found) && cx.config.options.mkpath {
@@ -43,6 +44,14 @@ pub(crate) async fn enter(rx: &Rx) -> Result<(), Error> {
         Err(_) => store_under_name(rx, &dest).await?,
     }
     side_directories(rx).await
+}
+
+/// Number of entries, and whether the first is a directory (and so the only one, if there is one).
+fn count_entries(rx: &Rx) -> (usize, bool) {
+    let lists = rx.lists.borrow();
+    let count = lists.iter().map(|list| list.iter().filter(View::is_active).count()).sum();
+    let first = lists.list(0).and_then(|list| list.iter_sorted().find(View::is_active));
+    (count, first.is_some_and(|view| view.is_dir()))
 }
 
 async fn enter_directory(rx: &Rx, dest: &[u8], step: &str) -> Result<(), Error> {
@@ -96,7 +105,7 @@ async fn make_directory(rx: &Rx, dest: &[u8]) -> Result<(), Error> {
         cx.say_errno(Class::Error, "Receiver", &what, &errno);
         return Err(Error::host(Exit::FILE_IO, Vec::new()));
     }
-    if o.info.name >= 1 || show::itemizes(cx) {
+    if o.levels.info(Info::Name) >= 1 || show::itemizes(cx) {
         cx.say(Class::Info, [b"created directory ".as_slice(), trimmed].concat());
     }
     if o.dry_run {
@@ -161,7 +170,7 @@ async fn make_path(cx: &Context, dest: &[u8], count: usize, slash: bool) -> Resu
         }
         made += 1;
     }
-    if made > 0 && (cx.config.options.info.name >= 1 || show::itemizes(cx)) {
+    if made > 0 && (cx.config.options.levels.info(Info::Name) >= 1 || show::itemizes(cx)) {
         let noun = if made == 1 { "directory" } else { "directories" };
         let shown = if count > 1 && !slash { trimmed } else { &dest[..trimmed.iter().rposition(|&b| b == b'/').unwrap_or(0)] };
         let mut text = format!("created {made} {noun} for ").into_bytes();
@@ -216,7 +225,7 @@ async fn enter_backup_dir(rx: &Rx, dir: &[u8]) -> Result<(), Error> {
             return Err(Error::host(Exit::FILE_IO, [b"Failed to stat ".as_slice(), dir, text.as_bytes()].concat()));
         }
     };
-    if o.info.backup >= 1 {
+    if o.levels.info(Info::Backup) >= 1 {
         let new = if is_new { "(new) " } else { "" };
         cx.say(Class::Info, [new.as_bytes(), b"backup_dir is ", dir].concat());
     }
@@ -235,12 +244,12 @@ async fn enter_backup_dir(rx: &Rx, dir: &[u8]) -> Result<(), Error> {
 async fn alternates(rx: &Rx) {
     let cx = &rx.cx;
     let o = &cx.config.options;
-    let name = match o.alternate_kind {
+    let name = match o.alt_kind.unwrap_or(AltKind::Compare) {
         AltKind::Compare => "compare-dest",
         AltKind::Copy => "copy-dest",
         AltKind::Link => "link-dest",
     };
-    for dir in &o.alternates {
+    for dir in &o.alt_dirs {
         let path = beside(rx, dir);
         let problem = match cx.stat(Ask::StatPath { path: path.clone() }).await {
             Ok(meta) if meta.mode & TYPE == DIRECTORY => None,

@@ -10,44 +10,65 @@ use super::generator::{Generator, Pass, TouchUp, is_below};
 use super::receiving::Receiving;
 use super::say::Class;
 use crate::Error;
-use crate::options::DeleteWhen;
+use crate::options::{Delete, Info};
+use crate::checksum::DigestValue;
+use crate::flist::{Flags, Found, View};
 use crate::report::{self, ItemFlags};
 
-/// The entry with this index, unless it was dropped as a duplicate.
+/// The entry with this index, unless it was dropped as a duplicate or is the directory of a list.
 pub(crate) fn item(rx: &Receiving, ndx: i32) -> Option<Item> {
     let lists = rx.lists.borrow();
-    let entry = lists.entry(ndx)?;
-    let name = entry.path();
-    let path = rx.local_name.borrow().clone().unwrap_or_else(|| strip_leading_slashes(&name).to_vec());
-    Some(Item {
+    match lists.lookup(u32::try_from(ndx).ok()?) {
+        Ok(Found::Entry(_, view)) => of_view(rx, ndx, &view),
+        _ => None,
+    }
+}
+
+/// The entry with this index, or the directory that the index of a list's beginning stands for.
+pub(crate) fn item_or_directory(rx: &Receiving, ndx: i32) -> Option<Item> {
+    let lists = rx.lists.borrow();
+    of_view(rx, ndx, &lists.lookup(u32::try_from(ndx).ok()?).ok()?.view())
+}
+
+fn of_view(rx: &Receiving, ndx: i32, view: &View<'_>) -> Option<Item> {
+    if !view.is_active() {
+        return None;
+    }
+    let mut item = of_entry(ndx, view);
+    if let Some(name) = rx.local_name.borrow().as_ref() {
+        item.path.clone_from(name);
+    }
+    Some(item)
+}
+
+/// An entry as both roles use it.
+pub(crate) fn of_entry(ndx: i32, view: &View<'_>) -> Item {
+    let name = view.name();
+    let flags = view.flags();
+    Item {
         ndx,
-        path,
-        mode: entry.mode(),
-        size: entry.size(),
-        mtime: entry.mtime(),
-        mtime_nsec: entry.mtime_nsec(),
-        atime: entry.atime(),
-        uid: entry.uid(),
-        gid: entry.gid(),
-        rdev: entry.rdev(),
-        target: entry.symlink_target().map(Into::into),
-        digest: entry.digest(),
-        content_dir: entry.is_content_dir(),
-        implied: entry.is_implied(),
-        hlink: entry.hlink_group(),
+        path: strip_leading_slashes(&name).to_vec(),
+        mode: view.mode(),
+        size: view.size(),
+        mtime: view.mtime(),
+        mtime_nsec: view.nsec(),
+        atime: view.atime().unwrap_or(0),
+        uid: view.uid(),
+        gid: view.gid(),
+        rdev: view.rdev().unwrap_or((0, 0)),
+        target: view.target().map(Into::into),
+        digest: view.digest().map(|digest| DigestValue::from_bytes(digest.as_bytes())),
+        content_dir: flags.has(Flags::CONTENT_DIR),
+        implied: flags.has(Flags::IMPLIED),
+        hlink: view.group(),
         name,
-    })
+    }
 }
 
 /// The directory that a list of an incremental session belongs to, under the index that stands for it (2.9.4).
 pub(crate) fn directory_of_list(rx: &Receiving, list: usize) -> Option<Item> {
-    let (start, dir) = {
-        let lists = rx.lists.borrow();
-        (lists.bounds(list).0, lists.directory_of_list(list)?)
-    };
-    let mut found = item(rx, dir)?;
-    found.ndx = start - 1;
-    Some(found)
+    let (start, _) = rx.bounds(list);
+    item_or_directory(rx, start - 1)
 }
 
 fn strip_leading_slashes(mut name: &[u8]) -> &[u8] {
@@ -63,7 +84,7 @@ impl Generator {
         let cx = self.cx.clone();
         let o = &cx.config.options;
         let inc = cx.agreed().inc;
-        if o.list_only {
+        if o.listing {
             if !(inc && item.is_dir() && item.path != b".") && !(item.implied && !o.implied_dirs) {
                 super::show::listing(&cx, item);
             }
@@ -113,7 +134,7 @@ impl Generator {
     /// `--existing` and `--ignore-existing` (3.2.1, steps 8 and 9).
     fn ruled_out(&self, item: &Item, meta: &HostResult<Meta>) -> bool {
         let o = &self.cx.config.options;
-        let skip_level = o.info.skip;
+        let skip_level = o.levels.info(Info::Skip);
         if o.existing && meta.is_err() {
             if skip_level >= 1 {
                 let what = if item.is_dir() { "directory" } else { "file" };
@@ -162,7 +183,7 @@ impl Generator {
     ) -> Result<(), Error> {
         let cx = self.cx.clone();
         let o = &cx.config.options;
-        if o.list_only {
+        if o.listing {
             if own_list && item.path != b"." && !(item.implied && !o.implied_dirs) {
                 super::show::listing(&cx, item);
             }
@@ -210,7 +231,7 @@ impl Generator {
         if existing.is_none() {
             cx.stats.borrow_mut().created.dirs += 1;
             self.missing.get_or_insert_with(|| item.path.clone());
-        } else if item.content_dir && matches!(self.delete_when(), DeleteWhen::During | DeleteWhen::Delay) {
+        } else if item.content_dir && matches!(self.delete_when(), Delete::During | Delete::Delay) {
             self.delete_in(item, list).await?;
         }
         Ok(())
@@ -279,7 +300,7 @@ impl Generator {
         let Ok(meta) = self.look(&item).await else { return };
         let mut set = SetMeta::default();
         if decide::keeps_mtime(o, &self.rx.powers, &item)
-            && !decide::same_time(o.modify_window, (item.mtime, item.mtime_nsec), (meta.mtime, meta.mtime_nsec))
+            && !decide::same_time(decide::window(o), (item.mtime, item.mtime_nsec), (meta.mtime, meta.mtime_nsec))
         {
             set.mtime = Some((item.mtime, item.mtime_nsec));
         }
@@ -314,8 +335,8 @@ impl Generator {
             self.skip_non_regular(item);
             return Ok(());
         };
-        if o.safe_links && crate::flist::unsafe_symlink(listed, &item.name) {
-            if o.info.name >= 1 {
+        if o.safe_links && crate::flist::verify::unsafe_symlink(listed, &item.name) {
+            if o.levels.info(Info::Name) >= 1 {
                 let mut text = b"ignoring unsafe symlink \"".to_vec();
                 text.extend_from_slice(&item.name);
                 text.extend_from_slice(b"\" -> \"");
@@ -412,7 +433,7 @@ impl Generator {
     }
 
     fn skip_non_regular(&self, item: &Item) {
-        if self.cx.config.options.info.nonreg >= 1 {
+        if self.cx.config.options.levels.info(Info::Nonreg) >= 1 {
             let mut text = b"skipping non-regular file \"".to_vec();
             text.extend_from_slice(&item.name);
             text.push(b'"');
@@ -430,7 +451,7 @@ impl Generator {
             self.set_meta(&item.path, set).await;
         }
         self.item_record(item.ndx, flags, None).await;
-        if o.info.name >= 2 && !super::show::itemizes(&cx) && cx.protocol() >= 29 {
+        if o.levels.info(Info::Name) >= 2 && !super::show::itemizes(&cx) && cx.protocol() >= 29 {
             let mut text = item.path.clone();
             if flags.0 == 0 {
                 text.extend_from_slice(b" is uptodate");
@@ -483,7 +504,7 @@ impl Generator {
     /// Tells the sender that it may remove its copy.
     pub(crate) fn report_success(&self, ndx: i32) {
         let o = &self.cx.config.options;
-        if o.remove_source_files && !o.dry_run {
+        if (o.remove_source != RemoveSource::Keep) && !o.dry_run {
             super::show::success(&self.cx, ndx);
         }
     }

@@ -10,7 +10,7 @@ use super::say::Class;
 use crate::Error;
 use crate::checksum::DigestValue;
 use crate::delta::{PlanOptions, SumHead};
-use crate::options::AltKind;
+use crate::options::{AltKind, Append, Info};
 use crate::report::ItemFlags;
 use crate::wire::item::put_u16;
 
@@ -56,13 +56,13 @@ impl Generator {
             existing = None;
         }
         if pass == Pass::First && o.update && existing.as_ref().is_some_and(|m| self.is_newer(item, m)) {
-            if o.info.skip >= 1 {
+            if o.levels.info(Info::Skip) >= 1 {
                 self.say_name(&item.path, b" is newer");
             }
             return Ok(());
         }
         let mut alternate = None;
-        if pass == Pass::First && !o.alternates.is_empty() && (existing.is_none() || o.alternate_kind != AltKind::Copy) {
+        if pass == Pass::First && !o.alt_dirs.is_empty() && (existing.is_none() || o.alt_kind != Some(AltKind::Copy)) {
             match self.try_alternates(item, existing.as_ref()).await? {
                 Alternate::Settled => return Ok(()),
                 Alternate::Basis(found) => alternate = Some(found),
@@ -84,7 +84,7 @@ impl Generator {
             let flags = decide::differences(o, &self.rx.powers, item, there, false);
             return self.unchanged(item, there, flags).await;
         }
-        if pass == Pass::First && o.append > 0 && existing.as_ref().is_some_and(|m| m.size >= item.size) {
+        if pass == Pass::First && o.append != Append::Off && existing.as_ref().is_some_and(|m| m.size >= item.size) {
             return Ok(());
         }
         let basis = partial.or_else(|| match (&existing, alternate) {
@@ -96,9 +96,9 @@ impl Generator {
 
     fn out_of_bounds(&self, item: &Item) -> bool {
         let o = &self.cx.config.options;
-        let over = o.max_size.is_some_and(|max| item.size > max);
-        let under = o.min_size.is_some_and(|min| item.size < min);
-        if (over || under) && o.info.skip >= 1 {
+        let over = o.max_size.is_some_and(|max| item.size > max.max(0) as u64);
+        let under = o.min_size.is_some_and(|min| item.size < min.max(0) as u64);
+        if (over || under) && o.levels.info(Info::Skip) >= 1 {
             self.say_name(&item.name, if over { b" is over max-size" } else { b" is under min-size" });
         }
         over || under
@@ -110,7 +110,7 @@ impl Generator {
 
     /// `--update`: what is there is newer than the source (3.2.7, step 4).
     fn is_newer(&self, item: &Item, meta: &Meta) -> bool {
-        let window = i64::from(self.cx.config.options.modify_window);
+        let window = i64::from(decide::window(&self.cx.config.options));
         meta.mode & TYPE == REGULAR && item.mtime.saturating_sub(meta.mtime) < window
     }
 
@@ -177,7 +177,7 @@ impl Generator {
         };
         self.put_item(item.ndx, ItemFlags(flags), kind, None);
         cx.put(|out| head.encode(out));
-        let append = o.append > 0 && pass == Pass::First;
+        let append = o.append != Append::Off && pass == Pass::First;
         if !append {
             self.put_sums(file, head).await?;
         }
@@ -270,7 +270,7 @@ impl Generator {
         let quiet = ItemFlags::BASIS_TYPE_FOLLOWS.0 | ItemFlags::XNAME_FOLLOWS.0 | ItemFlags::LOCAL_CHANGE.0;
         let o = &self.cx.config.options;
         let seen = flags.0 & !quiet != 0
-            || o.info.name >= 2
+            || o.levels.info(Info::Name) >= 2
             || super::show::itemizes_all(&self.cx)
             || xname.is_some_and(|name| !name.is_empty());
         if seen && self.cx.protocol() >= 29 {
@@ -340,7 +340,7 @@ impl Generator {
         let cx = self.cx.clone();
         let o = &cx.config.options;
         let differs = decide::differences(o, &self.rx.powers, item, &meta, level < 3);
-        let (flags, xname): (u16, Option<&[u8]>) = match (o.alternate_kind, level) {
+        let (flags, xname): (u16, Option<&[u8]>) = match (o.alt_kind.unwrap_or(AltKind::Compare), level) {
             (AltKind::Compare, 3) => (0, None),
             (AltKind::Link, 3) => (ItemFlags::LOCAL_CHANGE.0, Some(b"")),
             _ => (ItemFlags::LOCAL_CHANGE.0 | differs.0, None),
@@ -356,15 +356,15 @@ impl Generator {
             {
                 return Ok(Alternate::Settled);
             }
-            let linked = o.alternate_kind == AltKind::Link
+            let linked = o.alt_kind == Some(AltKind::Link)
                 && level == 3
                 && cx.unit(Ask::Link { from: at.clone(), to: self.at(&item.path), replace: false }).await.is_ok();
-            let needed = o.alternate_kind != AltKind::Compare || level < 3;
+            let needed = o.alt_kind != Some(AltKind::Compare) || level < 3;
             if needed && !linked && !self.copy_alternate(item, at).await {
                 return Ok(Alternate::None);
             }
         }
-        if existing.is_none() && !(o.alternate_kind == AltKind::Compare && level == 3) {
+        if existing.is_none() && !(o.alt_kind == Some(AltKind::Compare) && level == 3 {
             cx.stats.borrow_mut().created.files += 1;
         }
         self.item_record(item.ndx, ItemFlags(flags), xname).await;

@@ -11,7 +11,7 @@ use super::ask::{Ask, Errno, HostResult, Meta, Reply};
 use super::context::{Context, Shared, wrong_kind};
 use super::decide::Item;
 use super::receiving::Rx;
-use crate::options::DeleteWhen;
+use crate::options::Delete;
 use crate::wire::index::{NDX_DEL_STATS, NDX_DONE};
 use crate::wire::item::put_varint;
 use crate::{Error, Exit};
@@ -69,7 +69,7 @@ impl Generator {
         let cx = self.cx.clone();
         let inc = cx.agreed().inc;
         let when = self.delete_when();
-        if when == DeleteWhen::Before && self.may_delete_everywhere() {
+        if when == Delete::Before && self.may_delete_everywhere() {
             self.delete_everywhere().await?;
         }
         let mut list = 0;
@@ -91,7 +91,7 @@ impl Generator {
         let cx = self.cx.clone();
         let o = &cx.config.options;
         let (protocol, delayed) = (cx.protocol(), o.delay_updates);
-        let late = matches!(self.delete_when(), DeleteWhen::After | DeleteWhen::Delay);
+        let late = matches!(self.delete_when(), Delete::After | Delete::Delay);
         if cx.agreed().inc {
             self.until(|rx| rx.progress.borrow().is_empty()).await?;
         }
@@ -115,8 +115,8 @@ impl Generator {
         }
         self.until(|rx| rx.phases_done.get() >= 3).await?;
         match self.delete_when() {
-            DeleteWhen::After if self.may_delete_everywhere() => self.delete_everywhere().await?,
-            DeleteWhen::Delay => self.delete_delayed().await?,
+            Delete::After if self.may_delete_everywhere() => self.delete_everywhere().await?,
+            Delete::Delay => self.delete_delayed().await?,
             _ => {}
         }
         if late && protocol >= 31 {
@@ -135,7 +135,7 @@ impl Generator {
 
     fn put_deletion_stats(&self) {
         let o = &self.cx.config.options;
-        if o.delete == DeleteWhen::Never && !o.force {
+        if o.delete == Delete::Off && !o.force {
             return;
         }
         self.cx.put_ndx(NDX_DEL_STATS);
@@ -195,7 +195,7 @@ impl Generator {
     /// Works through one list.
     async fn list(&mut self, list: usize) -> Result<(), Error> {
         let inc = self.cx.agreed().inc;
-        let (start, len) = self.rx.lists.borrow().bounds(list);
+        let (start, len) = self.rx.bounds(list);
         if inc && let Some(item) = super::entries::directory_of_list(&self.rx, list) {
             self.leave(&item.path);
             let meta = self.look_unless_missing(&item).await;
@@ -244,7 +244,7 @@ impl Generator {
     /// What is at the destination of each; `None` where it has to be asked for again.
     async fn look_many(&mut self, batch: &[Item]) -> Vec<Option<HostResult<Meta>>> {
         let cx = &self.cx;
-        if cx.config.options.list_only || self.rx.dest_missing.get() {
+        if cx.config.options.listing || self.rx.dest_missing.get() {
             return batch.iter().map(|_| Some(Err(not_found()))).collect();
         }
         let follow = cx.config.options.keep_dirlinks;
@@ -270,7 +270,7 @@ impl Generator {
     }
 
     async fn look_unless_missing(&self, item: &Item) -> HostResult<Meta> {
-        if self.cx.config.options.list_only || self.is_missing_below(&item.path) {
+        if self.cx.config.options.listing || self.is_missing_below(&item.path) {
             return Err(not_found());
         }
         self.look(item).await
@@ -289,12 +289,12 @@ impl Generator {
         super::ask::At { root: self.rx.dest(), path: path.to_vec() }
     }
 
-    pub(crate) fn delete_when(&self) -> DeleteWhen {
+    pub(crate) fn delete_when(&self) -> Delete {
         delete_when(&self.cx)
     }
 
     async fn touch_up_list(&mut self, list: usize) {
-        if self.delete_when() == DeleteWhen::Delay {
+        if self.delete_when() == Delete::Delay {
             return;
         }
         let (now, later): (Vec<_>, Vec<_>) = core::mem::take(&mut self.touch_ups).into_iter().partition(|t| t.0 == list);
@@ -312,10 +312,10 @@ impl Generator {
 }
 
 /// The deletion timing in force (1.5.6).
-pub(crate) fn delete_when(cx: &Context) -> DeleteWhen {
+pub(crate) fn delete_when(cx: &Context) -> Delete {
     match cx.config.options.delete {
-        DeleteWhen::Default if cx.protocol() < 30 => DeleteWhen::Before,
-        DeleteWhen::Default => DeleteWhen::During,
+        Delete::Unspecified if cx.protocol() < 30 => Delete::Before,
+        Delete::Unspecified => Delete::During,
         when => when,
     }
 }

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::step::Transport;
 use crate::checksum::{ALGORITHMS, Algorithm};
 use crate::limits::NEGOTIATION_BYTES_MAX;
-use crate::options::{DeleteWhen, Options};
+use crate::options::{Delete, Options};
 use crate::wire::{Compressor, item, negotiate};
 use crate::{Error, Exit};
 
@@ -199,7 +199,7 @@ impl Context {
     /// Which directions are framed from here on (1.1.4).
     fn switch_to_frames(&self, agreed: &Agreed) {
         let c2s = agreed.protocol >= 30
-            || (self.config.options.remove_source_files && self.is_sender() == self.is_server());
+            || ((self.config.options.remove_source != RemoveSource::Keep) && self.is_sender() == self.is_server());
         let (input, output) = if self.is_server() { (c2s, true) } else { (true, c2s) };
         self.inbox.borrow_mut().set_framed(input);
         self.outbox.borrow_mut().set_framed(output);
@@ -208,8 +208,8 @@ impl Context {
 
 /// Whether incremental recursion is acceptable to a side with these options (1.4.5, 1.5.2).
 pub(crate) fn allows_inc(o: &Options, receiving: bool) -> bool {
-    let late = matches!(o.delete, DeleteWhen::Before | DeleteWhen::After) || o.delay_updates || o.prune_empty_dirs;
-    o.recurse && o.inc_recursive && !o.qsort && !(receiving && late)
+    let late = matches!(o.delete, Delete::Before | Delete::After) || o.delay_updates || o.prune_empty_dirs;
+    (o.recursion != Recursion::Off) && o.inc_recursive && !o.qsort && !(receiving && late)
 }
 
 fn mismatch() -> Error {

@@ -63,7 +63,7 @@ fn impose_timeout(cx: &Context, seconds: i32) {
     let own = cx.timeout_s.get();
     if own == 0 || own > seconds as u32 {
         cx.timeout_s.set(seconds as u32);
-        if cx.config.options.info.misc >= 2 {
+        if cx.config.options.levels.info(Info::Misc) >= 2 {
             cx.say(Class::Info, format!("Setting --timeout={seconds} to match server"));
         }
     }

@@ -81,7 +81,7 @@ impl Receiver {
     async fn mark(&mut self) -> Result<(), Error> {
         if self.phase == 0 && self.rx.cx.agreed().inc {
             self.confirmed += 1;
-            self.rx.lists.borrow_mut().free_oldest();
+            self.rx.free_oldest();
             if self.confirmed < self.rx.received() || !self.rx.eof.get() {
                 return Ok(());
             }
@@ -334,7 +334,7 @@ impl Receiver {
     /// `--delay-updates`: everything gets its name now.
     async fn install_delayed(&mut self) {
         let delayed = core::mem::take(&mut *self.rx.delayed.borrow_mut());
-        for ndx in delayed.into_keys() {
+        for ndx in delayed {
             let Some(item) = item_of(&self.rx, ndx) else { continue };
             let Some(from) = partial_path(&self.rx, &item.path) else { continue };
             let to = At { root: self.rx.dest(), path: item.path.clone() };
@@ -428,7 +428,7 @@ impl Finishing {
             }
         }
         if delayed {
-            self.rx.delayed.borrow_mut().insert(self.item.ndx, ());
+            self.rx.delayed.borrow_mut().insert(self.item.ndx);
             self.rx.settled(self.item.ndx);
         } else if !ok {
             self.failed_verification();
@@ -485,7 +485,7 @@ impl Finishing {
         let again = self.rx.fail(self.item.ndx);
         let fate = if self.in_place { "retained" } else { "discarded" };
         if again {
-            if o.info.name >= 1 || show::itemizes(cx) {
+            if o.levels.info(Info::Name) >= 1 || show::itemizes(cx) {
                 cx.say(Class::Warning, report::text::failed_verification("WARNING", &self.item.name, fate, " (will try again)"));
             }
         } else {
@@ -504,7 +504,7 @@ async fn stored(rx: &Rx, item: &Item, errors: SetErrors) {
 
 /// The entry of an item, with the attributes to store it under.
 pub(crate) fn item_of(rx: &Receiving, ndx: i32) -> Option<Item> {
-    super::entries::item(rx, ndx).or_else(|| super::entries::directory_by_gap(rx, ndx))
+    super::entries::item_or_directory(rx, ndx)
 }
 
 pub(crate) fn bad_index(ndx: i32, flags: ItemFlags, role: &str, _rx: &Receiving) -> Error {
@@ -518,9 +518,9 @@ pub(crate) fn bad_index(ndx: i32, flags: ItemFlags, role: &str, _rx: &Receiving)
 
 fn create_plan(cx: &Context, rx: &Receiving, item: &Item, record: &ItemRecord, basis_at: Option<At>, head: SumHead, redo: bool) -> Create {
     let o = &cx.config.options;
-    let append = o.append > 0 && !redo;
+    let append = o.append != Append::Off && !redo;
     let partial_in_place = record.basis == basis::PARTIAL_DIR && cx.agreed().inplace_partial && basis_at.is_some();
-    let in_place = o.inplace || o.append > 0;
+    let in_place = o.inplace || o.append != Append::Off;
     let _ = partial_in_place;
     Create {
         at: At { root: rx.dest(), path: item.path.clone() },
@@ -532,7 +532,7 @@ fn create_plan(cx: &Context, rx: &Receiving, item: &Item, record: &ItemRecord, b
         preallocate: o.preallocate,
         sparse: o.sparse,
         skip: if append { head.basis_bytes() } else { 0 },
-        skip_in_digest: append && (o.append > 1 || cx.protocol() < 30),
+        skip_in_digest: append && (o.append == Append::Verify || cx.protocol() < 30),
         digest: (cx.agreed().transfer_sum, cx.agreed().seed),
     }
 }

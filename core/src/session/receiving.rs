@@ -1,7 +1,7 @@
 //! What generator and receiver share: the lists, what is in flight, and what has to be asked for again. In stock rsync this
 //! travels through a pipe between two processes (spec 1.7.7).
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
@@ -9,7 +9,7 @@ use core::cell::{Cell, RefCell};
 use super::ask::RootId;
 use super::context::Shared;
 use super::decide::Powers;
-use crate::filter::FilterList;
+use super::filters::Rules;
 use crate::flist::Lists;
 
 /// How far a list of the session is.
@@ -24,10 +24,15 @@ pub(crate) struct Progress {
 pub(crate) struct Receiving {
     pub(crate) cx: Shared,
     pub(crate) lists: RefCell<Lists>,
+    pub(crate) reading: RefCell<super::listing::Reading>,
     /// One for each list that is not closed, oldest first.
     pub(crate) progress: RefCell<VecDeque<Progress>>,
     /// Number of lists closed so far.
     pub(crate) closed: Cell<usize>,
+    /// Number of lists forgotten so far.
+    pub(crate) freed: Cell<usize>,
+    /// Entries received so far, whatever became of their lists.
+    pub(crate) entries: Cell<u64>,
     /// No more lists will come.
     pub(crate) eof: Cell<bool>,
     /// Entries that failed verification once.
@@ -37,7 +42,7 @@ pub(crate) struct Receiving {
     /// Phase marks of the sender that the receiver has reported (1.11.2).
     pub(crate) phases_done: Cell<u32>,
     /// Installed after all transfers (`--delay-updates`), in index order.
-    pub(crate) delayed: RefCell<BTreeMap<i32, ()>>,
+    pub(crate) delayed: RefCell<BTreeSet<i32>>,
     /// The destination, once it is entered.
     pub(crate) dest: Cell<Option<RootId>>,
     /// The path by which the destination was entered.
@@ -46,7 +51,7 @@ pub(crate) struct Receiving {
     pub(crate) local_name: RefCell<Option<Vec<u8>>>,
     /// A dry run whose destination directory doesn't exist.
     pub(crate) dest_missing: Cell<bool>,
-    pub(crate) filters: RefCell<FilterList>,
+    pub(crate) filters: Rules,
     pub(crate) powers: Powers,
     pub(crate) temp_root: Cell<Option<RootId>>,
     pub(crate) partial_root: Cell<Option<RootId>>,
@@ -78,7 +83,30 @@ impl Receiving {
     }
 
     fn list_of(&self, ndx: i32) -> Option<usize> {
-        self.lists.borrow().list_number(ndx)
+        let at = self.lists.borrow().list_of(u32::try_from(ndx).ok()?)?;
+        Some(self.freed.get() + at)
+    }
+
+    /// First index and length of a list.
+    pub(crate) fn bounds(&self, list: usize) -> (i32, usize) {
+        let lists = self.lists.borrow();
+        let found = list.checked_sub(self.freed.get()).and_then(|at| lists.list(at));
+        found.map_or((0, 0), |list| (list.start() as i32, list.len()))
+    }
+
+    /// Whether a list has an entry of this name, of any type.
+    pub(crate) fn holds(&self, list: usize, path: &[u8]) -> bool {
+        let lists = self.lists.borrow();
+        let order = lists.numbering().order;
+        let found = list.checked_sub(self.freed.get()).and_then(|at| lists.list(at));
+        found.is_some_and(|list| crate::flist::order::find_either(list, order, path, false).is_some())
+    }
+
+    /// The receiver is done with the oldest list.
+    pub(crate) fn free_oldest(&self) {
+        if self.lists.borrow_mut().free_oldest().is_some() {
+            self.freed.set(self.freed.get() + 1);
+        }
     }
 
     /// The generator requested this entry's data.

@@ -2,7 +2,6 @@
 //! (spec 2.16, 3.11.1, 4.20).
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
 use core::future::Future;
@@ -15,8 +14,8 @@ use super::generator::Generator;
 use super::receiving::Rx;
 use super::say::Class;
 use crate::Error;
-use crate::filter::{Side, Verdict};
-use crate::options::DeleteWhen;
+use crate::flist::order::{Key, Order, compare};
+use crate::options::{Delete, Info};
 
 /// What deletions have to remember.
 #[derive(Default)]
@@ -63,7 +62,7 @@ impl Generator {
     /// Whether a pass over the whole destination makes sense.
     pub(crate) fn may_delete_everywhere(&self) -> bool {
         let empty = self.rx.lists.borrow().is_empty();
-        !empty && !self.rx.dest_missing.get() && !self.cx.config.options.list_only && self.rx.local_name.borrow().is_none()
+        !empty && !self.rx.dest_missing.get() && !self.cx.config.options.listing && self.rx.local_name.borrow().is_none()
     }
 
     /// An error at the sender makes its list incomplete: then nothing may be deleted.
@@ -82,7 +81,7 @@ impl Generator {
 
     /// The pass of `--delete-before` and `--delete-after`.
     pub(crate) async fn delete_everywhere(&mut self) -> Result<(), Error> {
-        let (start, len) = self.rx.lists.borrow().bounds(0);
+        let (start, len) = self.rx.bounds(0);
         for at in 0..len {
             if let Some(item) = self.item(start + at as i32)
                 && item.is_dir()
@@ -99,7 +98,7 @@ impl Generator {
         if self.rx.local_name.borrow().is_some() || self.is_missing_below(&dir.path) || self.guarded() {
             return Ok(());
         }
-        let later = self.delete_when() == DeleteWhen::Delay;
+        let later = self.delete_when() == Delete::Delay;
         for (path, meta) in self.extraneous(dir, list).await {
             if later {
                 self.removal.delayed.push((path, meta));
@@ -142,19 +141,18 @@ impl Generator {
             let Ok(meta) = entry.meta else { continue };
             let path = join(&dir.path, &entry.name);
             let is_dir = meta.mode & TYPE == DIRECTORY;
-            if self.rx.lists.borrow().holds(list, &path) || self.protected(&path, is_dir, false) {
+            if self.rx.holds(list, &path) || self.protected(&path, is_dir, false) {
                 continue;
             }
             if is_dir && dev.is_some_and(|dev| dev != meta.dev) {
-                if self.cx.config.options.info.mount >= 1 {
+                if self.cx.config.options.levels.info(Info::Mount) >= 1 {
                     self.cx.say(Class::Info, [b"cannot delete mount point: ".as_slice(), &path].concat());
                 }
                 continue;
             }
             found.push((path, meta));
         }
-        let order = |m: &Meta| m.mode & TYPE == DIRECTORY;
-        found.sort_by(|a, b| crate::flist::compare_paths((&b.0, order(&b.1)), (&a.0, order(&a.1)), self.cx.protocol()));
+        sort_for_removal(&mut found, self.cx.protocol());
         found
     }
 
@@ -168,8 +166,7 @@ impl Generator {
 
     /// Whether the receiving side's rules keep this name.
     fn protected(&self, path: &[u8], is_dir: bool, inside_doomed: bool) -> bool {
-        let verdict = self.rx.filters.borrow().check_with(path, is_dir, Side::Receiver, inside_doomed);
-        verdict == Verdict::Excluded || self.cx.daemon_hides(path, is_dir)
+        self.rx.filters.protects(path, is_dir, inside_doomed) || self.cx.daemon_hides(path, is_dir)
     }
 
     /// Removes an entry, a directory with all that it holds. `counted`: it counts for `--max-delete`.
@@ -204,8 +201,7 @@ impl Generator {
                 inside.push((path, meta));
             }
         }
-        let is_dir = |m: &Meta| m.mode & TYPE == DIRECTORY;
-        inside.sort_by(|a, b| crate::flist::compare_paths((&b.0, is_dir(&b.1)), (&a.0, is_dir(&a.1)), self.cx.protocol()));
+        sort_for_removal(&mut inside, self.cx.protocol());
         for (path, meta) in inside {
             match self.remove(&path, &meta, counted).await? {
                 Outcome::Removed => {}
@@ -222,7 +218,7 @@ impl Generator {
     async fn remove_leaf(&mut self, path: &[u8], meta: &Meta, counted: bool) -> Result<Outcome, Error> {
         let cx = self.cx.clone();
         let o = &cx.config.options;
-        if counted && o.max_delete.is_some_and(|max| self.removal.done >= max) {
+        if counted && o.max_delete.is_some_and(|max| self.removal.done >= max.max(0) as u64) {
             self.removal.skipped += 1;
             return Ok(Outcome::Limit);
         }
@@ -279,7 +275,7 @@ impl Generator {
     pub(crate) async fn remove_obstacle(&mut self, path: &[u8], there: &Meta) -> Result<bool, Error> {
         let cx = self.cx.clone();
         let o = &cx.config.options;
-        if there.mode & TYPE == DIRECTORY && !o.force && o.delete == DeleteWhen::Never {
+        if there.mode & TYPE == DIRECTORY && !o.force && o.delete == Delete::Off {
             if o.dry_run {
                 return Ok(true);
             }
@@ -320,7 +316,7 @@ impl Generator {
             return Ok(());
         }
         let o = &self.cx.config.options;
-        if is_dir && !o.force && o.delete == DeleteWhen::Never {
+        if is_dir && !o.force && o.delete == Delete::Off {
             self.remove_leaf(path, there, true).await?;
         } else {
             self.remove(path, there, true).await?;
@@ -330,13 +326,20 @@ impl Generator {
 
     fn is_backup_name(&self, path: &[u8]) -> bool {
         let o = &self.cx.config.options;
-        o.backup_dir.is_none() && path.ends_with(&o.suffix)
+        o.backup_dir.is_none() && path.ends_with(super::backup::suffix(o))
     }
 
     /// Loads the per-directory rules of a directory of the destination.
     async fn enter_filters(&mut self, path: &[u8]) {
-        super::filters::enter(&self.cx, &self.rx.filters, self.rx.dest(), path).await;
+        self.rx.filters.enter(&self.cx, self.rx.dest(), path).await;
     }
+}
+
+/// Reverse sorted order: directories first, each after what comes behind it.
+fn sort_for_removal(entries: &mut [(Vec<u8>, Meta)], protocol: u32) {
+    let order = Order::of(protocol);
+    let is_dir = |meta: &Meta| meta.mode & TYPE == DIRECTORY;
+    entries.sort_by(|a, b| compare(order, &Key::new(&b.0, is_dir(&b.1)), &Key::new(&a.0, is_dir(&a.1))));
 }
 
 pub(crate) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {

@@ -42,7 +42,7 @@ impl Context {
             return;
         }
         let out = class == Class::Info && mode != StderrMode::All;
-        if out && self.config.options.quiet > 0 {
+        if out && self.config.options.quiet {
             return;
         }
         let notice = if out { Notice::Out(text) } else { Notice::Err(text) };

@@ -148,7 +148,7 @@ impl Sender {
         let digest_bytes = cx.agreed().transfer_sum.digest_bytes();
         let redo = !self.sent.insert(item.ndx);
         let head = cx.item(|r| SumHead::decode(r, block_max, digest_bytes)).await?;
-        let append = o.append > 0 && !redo;
+        let append = o.append != Append::Off && !redo;
         let signature = if append { Signature::empty(head) } else { self.read_signature(head).await? };
         if cx.is_local() && show::copies_directly(&cx) {
             return self.name_source(&item, &record, head).await;
@@ -296,7 +296,7 @@ impl Sender {
         let head = signature.head;
         let in_place = (o.inplace && record.basis == basis::FNAME)
             || (agreed.inplace_partial && record.basis == basis::PARTIAL_DIR);
-        let verify = append && (o.append > 1 || agreed.protocol < 30);
+        let verify = append && (o.append == Append::Verify || agreed.protocol < 30);
         let skip = if append { head.basis_bytes().min(size) } else { 0 };
         let options = SearchOptions {
             updating_in_place: in_place,
@@ -411,7 +411,7 @@ async fn remove_source(cx: &Context, item: &Item, at: super::ask::At) {
     let ask = Ask::RemoveSource { at, size: item.size, mtime: item.mtime, mtime_nsec: item.mtime_nsec };
     match cx.ask(ask).await {
         super::ask::Reply::Unit(Ok(())) => {
-            if cx.config.options.info.remove >= 1 {
+            if cx.config.options.levels.info(Info::Remove) >= 1 {
                 cx.say(Class::Info, [b"sender removed ".as_slice(), &item.name].concat());
             }
         }

@@ -79,7 +79,7 @@ fn format_of(cx: &Context) -> Option<&[u8]> {
     match &o.out_format {
         Some(format) => Some(format),
         None if o.itemize > 0 => Some(report::FORMAT_ITEMIZED),
-        None if o.info.name >= 1 => Some(report::FORMAT_NAMES),
+        None if o.levels.info(Info::Name) >= 1 => Some(report::FORMAT_NAMES),
         None => None,
     }
 }
@@ -90,13 +90,13 @@ pub(crate) fn sends_whole(cx: &Context) -> bool {
     if cx.agreed().transfer_sum == crate::checksum::Algorithm::None {
         return true;
     }
-    o.append == 0 && o.whole_file.unwrap_or(cx.config.transport == Transport::Local)
+    o.append == Append::Off && o.whole_file.unwrap_or(cx.config.transport == Transport::Local)
 }
 
 /// Whether a local session copies files without passing their bytes through the sessions. Both halves must see it alike.
 pub(crate) fn copies_directly(cx: &Context) -> bool {
     let o = &cx.config.options;
-    sends_whole(cx) && o.info.progress == 0 && !o.sparse && o.append == 0 && o.bwlimit == 0
+    sends_whole(cx) && o.levels.info(Info::Progress) == 0 && !o.sparse && o.append == Append::Off && o.bwlimit == 0
 }
 
 fn info<'a>(cx: &'a Context, item: &'a Item, record: &'a ItemRecord, digest: Option<&'a DigestValue>) -> ItemInfo<'a> {
@@ -154,7 +154,7 @@ pub(crate) fn item(cx: &Context, item: &Item, record: &ItemRecord, digest: Optio
     let rule = report::ShowRule {
         itemized: report::has_escape(format, b'i'),
         every: itemizes_all(cx),
-        name_level: cx.config.options.info.name,
+        name_level: cx.config.options.levels.info(Info::Name),
     };
     if report::is_shown(record.flags, item.is_dir(), record.xname.as_deref(), &rule) {
         show(cx, item, record, digest);
@@ -169,7 +169,7 @@ pub(crate) fn before_transfer(cx: &Context, item: &Item, record: &ItemRecord) {
     let Some(format) = format_of(cx) else { return };
     if !report::shown_after(format) {
         show(cx, item, record, None);
-    } else if cx.config.options.info.progress == 1 && cx.config.options.info.name >= 1 && !cx.is_server() {
+    } else if cx.config.options.levels.info(Info::Progress) == 1 && cx.config.options.levels.info(Info::Name) >= 1 && !cx.is_server() {
         cx.say(Class::Info, item.name.clone());
     }
 }
@@ -213,7 +213,7 @@ pub(crate) fn peer_deleted(cx: &Context, payload: &[u8]) {
 }
 
 fn show_deletion(cx: &Context, path: &[u8], is_dir: bool) {
-    if cx.config.options.info.del < 1 && format_of(cx).is_none() {
+    if cx.config.options.levels.info(Info::Del) < 1 && format_of(cx).is_none() {
         return;
     }
     let line = deletion_line(cx, format_of(cx), path, is_dir);
@@ -257,7 +257,7 @@ pub(crate) fn progress(cx: &Context, transferred: &Cell<u32>, item: &Item, at: u
     if last {
         transferred.set(transferred.get() + 1);
     }
-    if cx.config.options.info.progress == 0 || cx.is_server() {
+    if cx.config.options.levels.info(Info::Progress) == 0 || cx.is_server() {
         return;
     }
     let mut meter = cx.progress.borrow_mut();
@@ -288,7 +288,7 @@ pub(crate) fn success(cx: &Context, ndx: i32) {
 }
 
 pub(crate) fn success_if_wanted(cx: &Context, ndx: i32) {
-    if cx.config.options.remove_source_files {
+    if cx.config.options.remove_source != RemoveSource::Keep {
         success(cx, ndx);
     }
 }
@@ -302,7 +302,7 @@ pub(crate) fn summary(cx: &Context) {
     let o = &cx.config.options;
     let stats = cx.stats.borrow();
     if !cx.is_server() {
-        let text = report::summary(&stats, o.info.stats, o.human_readable, o.dry_run, cx.elapsed_ms());
+        let text = report::summary(&stats, o.levels.info(Info::Stats), o.human_readable, o.dry_run, cx.elapsed_ms());
         if !text.is_empty() {
             cx.say_raw(Class::Info, text);
         }
@@ -378,14 +378,14 @@ pub(crate) fn list_begins(cx: &Context) {
     if cx.config.module.is_some() {
         cx.log_line(format!("{} file list", verb.1).as_bytes());
     }
-    if cx.is_server() || o.info.flist < 1 {
+    if cx.is_server() || o.levels.info(Info::Flist) < 1 {
         return;
     }
     if cx.agreed().inc {
         cx.say(Class::Info, format!("{} incremental file list", verb.0));
-    } else if o.recurse || o.dirs {
+    } else if (o.recursion != Recursion::Off) || o.dirs {
         cx.say_raw(Class::Info, format!("{} file list ... ", verb.1).into_bytes());
-        if o.info.flist > 1 {
+        if o.levels.info(Info::Flist) > 1 {
             cx.say_raw(Class::Info, b"\n".to_vec());
         }
     }
@@ -393,10 +393,10 @@ pub(crate) fn list_begins(cx: &Context) {
 
 pub(crate) fn list_ends(cx: &Context, count: usize) {
     let o = &cx.config.options;
-    if cx.is_server() || o.info.flist < 1 || cx.agreed().inc || !(o.recurse || o.dirs) {
+    if cx.is_server() || o.levels.info(Info::Flist) < 1 || cx.agreed().inc || !((o.recursion != Recursion::Off) || o.dirs) {
         return;
     }
-    if o.info.flist > 1 {
+    if o.levels.info(Info::Flist) > 1 {
         let noun = if count == 1 { "file" } else { "files" };
         cx.say(Class::Info, format!("{count} {noun} to consider"));
     } else {
