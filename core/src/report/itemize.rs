@@ -12,27 +12,27 @@ impl ItemFlags {
     /// No flag.
     pub const NONE: ItemFlags = ItemFlags(0);
     /// The access time differs.
-    pub const ATIME: ItemFlags = ItemFlags(0x0001);
+    pub const REPORT_ATIME: ItemFlags = ItemFlags(0x0001);
     /// The content differs by checksum, or a symlink, device or special file has another value.
-    pub const CHANGE: ItemFlags = ItemFlags(0x0002);
+    pub const REPORT_CHANGE: ItemFlags = ItemFlags(0x0002);
     /// Regular files: the size differs.
-    pub const SIZE: ItemFlags = ItemFlags(0x0004);
-    /// Symlinks: their time could not be set. The same bit as [`ItemFlags::SIZE`].
-    pub const TIME_FAIL: ItemFlags = ItemFlags(0x0004);
+    pub const REPORT_SIZE: ItemFlags = ItemFlags(0x0004);
+    /// Symlinks: their time could not be set. The same bit as [`ItemFlags::REPORT_SIZE`].
+    pub const REPORT_TIMEFAIL: ItemFlags = ItemFlags(0x0004);
     /// The modification time differs or will change.
-    pub const TIME: ItemFlags = ItemFlags(0x0008);
+    pub const REPORT_TIME: ItemFlags = ItemFlags(0x0008);
     /// Permissions differ.
-    pub const PERMS: ItemFlags = ItemFlags(0x0010);
+    pub const REPORT_PERMS: ItemFlags = ItemFlags(0x0010);
     /// The owner differs.
-    pub const OWNER: ItemFlags = ItemFlags(0x0020);
+    pub const REPORT_OWNER: ItemFlags = ItemFlags(0x0020);
     /// The group differs.
-    pub const GROUP: ItemFlags = ItemFlags(0x0040);
+    pub const REPORT_GROUP: ItemFlags = ItemFlags(0x0040);
     /// The ACL differs.
-    pub const ACL: ItemFlags = ItemFlags(0x0080);
+    pub const REPORT_ACL: ItemFlags = ItemFlags(0x0080);
     /// Extended attributes differ, and are exchanged.
-    pub const XATTR: ItemFlags = ItemFlags(0x0100);
+    pub const REPORT_XATTR: ItemFlags = ItemFlags(0x0100);
     /// The creation time differs.
-    pub const CRTIME: ItemFlags = ItemFlags(0x0400);
+    pub const REPORT_CRTIME: ItemFlags = ItemFlags(0x0400);
     /// A basis type byte follows.
     pub const BASIS_TYPE_FOLLOWS: ItemFlags = ItemFlags(0x0800);
     /// A name follows: the leader of a hard link, or a fuzzy basis.
@@ -182,19 +182,19 @@ impl ItemView {
     fn mark_changes(&self, flags: ItemFlags, text: &mut [u8; 11]) {
         let symlink = kind_letter(self.mode) == b'L';
         let time_is_now =
-            !self.mtimes_kept || symlink && (!self.symlink_times || flags.contains(ItemFlags::TIME_FAIL));
+            !self.mtimes_kept || symlink && (!self.symlink_times || flags.contains(ItemFlags::REPORT_TIMEFAIL));
         let marks = [
-            (2, b'c', flags.contains(ItemFlags::CHANGE)),
-            (3, b's', flags.contains(ItemFlags::SIZE) && !symlink),
-            (4, if time_is_now { b'T' } else { b't' }, flags.contains(ItemFlags::TIME)),
-            (5, b'p', flags.contains(ItemFlags::PERMS)),
-            (6, b'o', flags.contains(ItemFlags::OWNER)),
-            (7, b'g', flags.contains(ItemFlags::GROUP)),
-            (8, b'u', flags.contains(ItemFlags::ATIME)),
-            (8, b'n', flags.contains(ItemFlags::CRTIME)),
-            (8, b'b', flags.contains(ItemFlags::ATIME | ItemFlags::CRTIME)),
-            (9, b'a', flags.contains(ItemFlags::ACL)),
-            (10, b'x', flags.contains(ItemFlags::XATTR)),
+            (2, b'c', flags.contains(ItemFlags::REPORT_CHANGE)),
+            (3, b's', flags.contains(ItemFlags::REPORT_SIZE) && !symlink),
+            (4, if time_is_now { b'T' } else { b't' }, flags.contains(ItemFlags::REPORT_TIME)),
+            (5, b'p', flags.contains(ItemFlags::REPORT_PERMS)),
+            (6, b'o', flags.contains(ItemFlags::REPORT_OWNER)),
+            (7, b'g', flags.contains(ItemFlags::REPORT_GROUP)),
+            (8, b'u', flags.contains(ItemFlags::REPORT_ATIME)),
+            (8, b'n', flags.contains(ItemFlags::REPORT_CRTIME)),
+            (8, b'b', flags.contains(ItemFlags::REPORT_ATIME | ItemFlags::REPORT_CRTIME)),
+            (9, b'a', flags.contains(ItemFlags::REPORT_ACL)),
+            (10, b'x', flags.contains(ItemFlags::REPORT_XATTR)),
         ];
         for (at, letter, on) in marks {
             if on {
@@ -240,13 +240,13 @@ mod tests {
         local(F::LOCAL_CHANGE | F::IS_NEW, 0o010644, "cS+++++++++");
         local(F::LOCAL_CHANGE | F::IS_NEW, 0o140755, "cS+++++++++");
         local(F::LOCAL_CHANGE | F::IS_NEW | F::XNAME_FOLLOWS, FILE, "hf+++++++++");
-        local(F::TIME, DIR, ".d..t......");
-        local(F::TRANSFER | F::TIME | F::PERMS, FILE, ">f..tp.....");
-        local(F::TRANSFER | F::TIME | F::OWNER | F::GROUP, FILE, ">f..t.og...");
-        local(F::LOCAL_CHANGE | F::CHANGE, LINK, "cLc........");
-        local(F::LOCAL_CHANGE | F::CHANGE | F::TIME, LINK, "cLc.t......");
-        local(F::TRANSFER | F::TIME | F::ATIME, FILE, ">f..t...u..");
-        local(F::TRANSFER | F::SIZE | F::TIME | F::CHANGE, FILE, ">fcst......");
+        local(F::REPORT_TIME, DIR, ".d..t......");
+        local(F::TRANSFER | F::REPORT_TIME | F::REPORT_PERMS, FILE, ">f..tp.....");
+        local(F::TRANSFER | F::REPORT_TIME | F::REPORT_OWNER | F::REPORT_GROUP, FILE, ">f..t.og...");
+        local(F::LOCAL_CHANGE | F::REPORT_CHANGE, LINK, "cLc........");
+        local(F::LOCAL_CHANGE | F::REPORT_CHANGE | F::REPORT_TIME, LINK, "cLc.t......");
+        local(F::TRANSFER | F::REPORT_TIME | F::REPORT_ATIME, FILE, ">f..t...u..");
+        local(F::TRANSFER | F::REPORT_SIZE | F::REPORT_TIME | F::REPORT_CHANGE, FILE, ">fcst......");
     }
 
     #[test]
@@ -260,20 +260,20 @@ mod tests {
 
     #[test]
     fn times_that_become_now_are_upper_case() {
-        let time = ItemView::new(ItemFlags::TRANSFER | ItemFlags::TIME, FILE);
+        let time = ItemView::new(ItemFlags::TRANSFER | ItemFlags::REPORT_TIME, FILE);
         check(ItemView { mtimes_kept: false, ..time }, ">f..T......");
         check(ItemView { symlink_times: false, ..time }, ">f..t......");
-        let link = ItemView::new(ItemFlags::LOCAL_CHANGE | ItemFlags::CHANGE | ItemFlags::TIME, LINK);
+        let link = ItemView::new(ItemFlags::LOCAL_CHANGE | ItemFlags::REPORT_CHANGE | ItemFlags::REPORT_TIME, LINK);
         check(ItemView { symlink_times: false, ..link }, "cLc.T......");
-        check(ItemView::new(ItemFlags::TIME | ItemFlags::TIME_FAIL, LINK), ".L..T......");
-        check(ItemView::new(ItemFlags::TIME | ItemFlags::SIZE, FILE), ".f.st......");
+        check(ItemView::new(ItemFlags::REPORT_TIME | ItemFlags::REPORT_TIMEFAIL, LINK), ".L..T......");
+        check(ItemView::new(ItemFlags::REPORT_TIME | ItemFlags::REPORT_SIZE, FILE), ".f.st......");
     }
 
     #[test]
     fn every_position() {
         let all = ItemFlags(0x07ff);
         check(ItemView { sends_away: true, ..ItemView::new(all | ItemFlags::TRANSFER, FILE) }, "<fcstpogbax");
-        check(ItemView::new(ItemFlags::CRTIME, FILE), ".f......n..");
+        check(ItemView::new(ItemFlags::REPORT_CRTIME, FILE), ".f......n..");
     }
 
     #[test]

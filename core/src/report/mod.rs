@@ -2,3 +2,6 @@
 pub mod itemize;
 pub mod number;
 pub mod time;
+pub mod format;
+pub mod listing;
+pub mod stats;
