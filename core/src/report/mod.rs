@@ -5,3 +5,5 @@ pub mod time;
 pub mod format;
 pub mod listing;
 pub mod stats;
+pub mod progress;
+pub mod escape;
