@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::build::Builder;
 use super::list::FilterList;
 use super::rule::{Action, Choice, DirMerge, Rule, Side, Sides};
-use crate::flist::wire_shim::{Reader, Stop, put_i32};
+use crate::wire::item::{Reader, Stop, put_i32};
 use crate::{Error, Exit, limits};
 
 /// What shapes the list on the wire.

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use hashbrown::HashMap;
 
 use super::codec::Caps;
-use super::wire_shim::{Reader, Stop, put_varint30};
+use crate::wire::item::{Reader, Stop, put_varint30};
 use crate::filter::wildmatch::Glob;
 use crate::{Error, Exit, limits};
 

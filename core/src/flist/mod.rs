@@ -17,7 +17,6 @@ pub mod list;
 pub mod lists;
 pub mod order;
 pub mod verify;
-pub mod wire_shim;
 
 pub use codec::{Caps, Decoded, Decoder, Encoder};
 pub use entry::{Digest, Entry, Flags, Kind};

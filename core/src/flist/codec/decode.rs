@@ -8,7 +8,7 @@ use crate::flist::entry::{Digest, Entry, Flags, Kind};
 use crate::flist::ids::ReceivedNames;
 use crate::flist::list::FileList;
 use crate::flist::verify;
-use crate::flist::wire_shim::{Reader, Stop};
+use crate::wire::item::{Reader, Stop};
 use crate::{Error, Exit, limits};
 
 /// What was decoded.

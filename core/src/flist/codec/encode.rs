@@ -8,7 +8,7 @@ use super::{Caps, IO_ERROR_MASK, Previous, bit, pack_rdev};
 use crate::flist::entry::{Entry, Flags, Kind};
 use crate::flist::ids::SentIds;
 use crate::flist::list::FileList;
-use crate::flist::wire_shim::{put_i32, put_longint, put_u16, put_varint, put_varint30, put_varlong, put_varlong30};
+use crate::wire::item::{put_i32, put_longint, put_u16, put_varint, put_varint30, put_varlong, put_varlong30};
 
 /// Longest prefix that is shared with the name before.
 const PREFIX_BYTES_MAX: usize = 255;
