@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use md4::Md4;
 use md5::Md5;
 use sha1::Sha1;
-use sha1::digest::Digest as _;
+
 use sha2::{Sha256, Sha512};
 
 /// A digest for passwords.

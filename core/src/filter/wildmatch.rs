@@ -44,17 +44,25 @@ pub fn wildmatch_fold(pattern: &[u8], text: &[u8]) -> bool {
 impl Glob {
     /// Compiles a pattern.
     pub fn new(pattern: &[u8]) -> Glob {
-        Glob { elements: compile(pattern), folds_case: false }
+        Glob {
+            elements: compile(pattern),
+            folds_case: false,
+        }
     }
 
     /// Compiles a pattern that ignores the case of ASCII letters.
     pub fn new_fold(pattern: &[u8]) -> Glob {
-        Glob { elements: compile(&pattern.to_ascii_lowercase()), folds_case: true }
+        Glob {
+            elements: compile(&pattern.to_ascii_lowercase()),
+            folds_case: true,
+        }
     }
 
     /// Whether the whole of `text` matches.
     pub fn matches(&self, text: &[u8]) -> bool {
-        let Some(elements) = &self.elements else { return false };
+        let Some(elements) = &self.elements else {
+            return false;
+        };
         if self.folds_case {
             return matches(elements, &text.to_ascii_lowercase());
         }
@@ -79,7 +87,16 @@ impl Glob {
 }
 
 fn literal(elements: &[Element]) -> Option<Vec<u8>> {
-    elements.iter().map(|element| if let Element::Byte(byte) = element { Some(*byte) } else { None }).collect()
+    elements
+        .iter()
+        .map(|element| {
+            if let Element::Byte(byte) = element {
+                Some(*byte)
+            } else {
+                None
+            }
+        })
+        .collect()
 }
 
 impl Element {
@@ -132,7 +149,10 @@ fn match_greedily(elements: &[Element], text: &[u8], steps_max: usize) -> Option
         if byte_at == text.len() {
             // Starting any later would leave even less text for what is left of the pattern.
             let rest = elements.get(at..).unwrap_or_default();
-            return Some(rest.iter().all(|element| matches!(element, Element::Star | Element::DeepStar)));
+            return Some(
+                rest.iter()
+                    .all(|element| matches!(element, Element::Star | Element::DeepStar)),
+            );
         }
         match (&mut star, &mut deep_star) {
             (Some((after, taken)), _) if text.get(*taken).is_some_and(|&byte| byte != b'/') => {
@@ -190,7 +210,11 @@ fn compile(pattern: &[u8]) -> Option<Vec<Element>> {
             b'*' => {
                 let stars = rest.iter().take_while(|&&byte| byte == b'*').count();
                 rest = &rest[stars..];
-                if stars > 0 { Element::DeepStar } else { Element::Star }
+                if stars > 0 {
+                    Element::DeepStar
+                } else {
+                    Element::Star
+                }
             }
             b'[' => {
                 let (set, after) = compile_set(rest)?;
@@ -239,7 +263,9 @@ fn compile_set(pattern: &[u8]) -> Option<(ByteSet, &[u8])> {
             }
             (b'[', _) if rest.first() == Some(&b':') => match class(&rest[1..]) {
                 Class::Known(members, after) => {
-                    (0..=255).filter(members).for_each(|byte| add(&mut set, byte));
+                    (0..=255)
+                        .filter(members)
+                        .for_each(|byte| add(&mut set, byte));
                     rest = after;
                     low = None;
                 }
@@ -250,7 +276,11 @@ fn compile_set(pattern: &[u8]) -> Option<(ByteSet, &[u8])> {
                 }
             },
             _ => {
-                let (byte, after) = if byte == b'\\' { rest.split_first().map(|(&byte, after)| (byte, after))? } else { (byte, rest) };
+                let (byte, after) = if byte == b'\\' {
+                    rest.split_first().map(|(&byte, after)| (byte, after))?
+                } else {
+                    (byte, rest)
+                };
                 rest = after;
                 add(&mut set, byte);
                 low = Some(byte);
@@ -284,8 +314,12 @@ enum Class<'a> {
 
 /// A class from behind `[:`.
 fn class(rest: &[u8]) -> Class<'_> {
-    let Some(end) = rest.iter().position(|&byte| byte == b']') else { return Class::Unknown };
-    let Some(name) = rest[..end].strip_suffix(b":") else { return Class::Not };
+    let Some(end) = rest.iter().position(|&byte| byte == b']') else {
+        return Class::Unknown;
+    };
+    let Some(name) = rest[..end].strip_suffix(b":") else {
+        return Class::Not;
+    };
     let members: fn(&u8) -> bool = match name {
         b"alnum" => u8::is_ascii_alphanumeric,
         b"alpha" => u8::is_ascii_alphabetic,
@@ -311,10 +345,16 @@ mod tests {
 
     fn check(pattern: &str, matching: &[&str], other: &[&str]) {
         for text in matching {
-            assert!(wildmatch(pattern.as_bytes(), text.as_bytes()), "{pattern} {text}");
+            assert!(
+                wildmatch(pattern.as_bytes(), text.as_bytes()),
+                "{pattern} {text}"
+            );
         }
         for text in other {
-            assert!(!wildmatch(pattern.as_bytes(), text.as_bytes()), "{pattern} {text}");
+            assert!(
+                !wildmatch(pattern.as_bytes(), text.as_bytes()),
+                "{pattern} {text}"
+            );
         }
     }
 
@@ -346,7 +386,7 @@ mod tests {
         check("[+--]", &["+", ",", "-"], &["."]);
         check("[\\]]", &["]"], &["\\"]);
         check("[a-\\c]", &["b", "c"], &["\\", "d"]);
-        check("[z-a]", &[], &["z", "a", "b"]);
+        check("[z-a]", &["z"], &["a", "b", "-"]);
         check("[.-0]", &[".", "0"], &["/"]);
         check("[[:digit:]x]", &["5", "x"], &["a", ":"]);
         check("[[:alpha:]-z]", &["q", "-", "Q"], &["5"]);
@@ -356,13 +396,25 @@ mod tests {
         check("[abc", &[], &["a", "[abc"]);
         check("[", &[], &["["]);
         check("x[a\\", &[], &["xa", "x\\"]);
-        check("[[:space:]][[:punct:]][[:upper:]]", &[" !A", "\t~Z"], &["x!A"]);
+        check(
+            "[[:space:]][[:punct:]][[:upper:]]",
+            &[" !A", "\t~Z"],
+            &["x!A"],
+        );
     }
 
     #[test]
     fn case_folding() {
-        for (pattern, text, expect) in [("FOO*", "foobar", true), ("[A-C]x", "bX", true), ("[[:upper:]]", "a", false)] {
-            assert_eq!(wildmatch_fold(pattern.as_bytes(), text.as_bytes()), expect, "{pattern}");
+        for (pattern, text, expect) in [
+            ("FOO*", "foobar", true),
+            ("[A-C]x", "bX", true),
+            ("[[:upper:]]", "a", false),
+        ] {
+            assert_eq!(
+                wildmatch_fold(pattern.as_bytes(), text.as_bytes()),
+                expect,
+                "{pattern}"
+            );
         }
     }
 

@@ -15,7 +15,7 @@ use super::entry::Kind;
 mod decode;
 mod encode;
 
-pub use decode::{Decoded, Decoder, Rules, Wanted, read_io_error, trust};
+pub use decode::{Decoded, Decoder, Judge, Rules, Wanted, read_io_error, trust};
 pub use encode::{Encoder, put_end, put_io_error};
 
 /// The error set of a sender that could not list everything (spec 2.4).
@@ -190,7 +190,10 @@ fn pack_rdev((major, minor): (u32, u32)) -> u32 {
 
 /// The inverse of [`pack_rdev`].
 fn unpack_rdev(packed: u32) -> (u32, u32) {
-    (packed >> 8 & 0xfff, (packed & 0xff) | (packed >> 12 & !0xff))
+    (
+        packed >> 8 & 0xfff,
+        (packed & 0xff) | (packed >> 12 & !0xff),
+    )
 }
 
 #[cfg(test)]

@@ -59,7 +59,9 @@ impl SentTable {
 
     /// Whether the name of this id has to follow it now.
     pub(super) fn is_name_due(&self, id: u32) -> bool {
-        self.known.get(&id).is_some_and(|sent| sent.name.is_some() && !sent.is_announced)
+        self.known
+            .get(&id)
+            .is_some_and(|sent| sent.name.is_some() && !sent.is_announced)
     }
 
     /// The id was just sent: its name follows if it is due, and is never due again.
@@ -195,7 +197,11 @@ impl IdMap {
             parsed.push(parse_rule(option, rule)?);
         }
         parsed.reverse();
-        Ok(IdMap { option, rules: parsed, local: BTreeMap::new() })
+        Ok(IdMap {
+            option,
+            rules: parsed,
+            local: BTreeMap::new(),
+        })
     }
 
     /// Whether there are rules.
@@ -209,8 +215,15 @@ impl IdMap {
             Target::Name(name) => Some(name),
             Target::Id(_) => None,
         });
-        let names = received.names.iter().filter(|&(&id, _)| id != 0).map(|(_, name)| name);
-        let wanted: BTreeSet<&Vec<u8>> = targets.chain(names).filter(|&name| !self.local.contains_key(name)).collect();
+        let names = received
+            .names
+            .iter()
+            .filter(|&(&id, _)| id != 0)
+            .map(|(_, name)| name);
+        let wanted: BTreeSet<&Vec<u8>> = targets
+            .chain(names)
+            .filter(|&name| !self.local.contains_key(name))
+            .collect();
         wanted.into_iter().cloned().collect()
     }
 
@@ -225,7 +238,13 @@ impl IdMap {
                 && names.contains(target)
                 && self.local.get(target) == Some(&None)
             {
-                warnings.push([format!("Unknown --{} name on receiver: ", self.option).as_bytes(), target].concat());
+                warnings.push(
+                    [
+                        format!("Unknown --{} name on receiver: ", self.option).as_bytes(),
+                        target,
+                    ]
+                    .concat(),
+                );
             }
         }
         warnings
@@ -236,9 +255,14 @@ impl IdMap {
         let name = received.name(id);
         let by_rule = self.rules.iter().find_map(|rule| {
             let to = self.target(&rule.to)?;
-            rule.from.matches(id, name.unwrap_or_default()).then_some(to)
+            rule.from
+                .matches(id, name.unwrap_or_default())
+                .then_some(to)
         });
-        let by_name = || name.filter(|_| id != 0).and_then(|name| *self.local.get(name)?);
+        let by_name = || {
+            name.filter(|_| id != 0)
+                .and_then(|name| *self.local.get(name)?)
+        };
         by_rule.or_else(by_name).unwrap_or(id)
     }
 
@@ -261,8 +285,13 @@ impl Matcher {
 }
 
 fn parse_rule(option: &str, rule: &[u8]) -> Result<Rule, Error> {
-    let fail = |text: &str, what: &[u8]| Error::usage([text.as_bytes(), option.as_bytes(), b": ", what].concat());
-    let colon = rule.iter().position(|&byte| byte == b':').ok_or_else(|| fail("No colon found in --", rule))?;
+    let fail = |text: &str, what: &[u8]| {
+        Error::usage([text.as_bytes(), option.as_bytes(), b": ", what].concat())
+    };
+    let colon = rule
+        .iter()
+        .position(|&byte| byte == b':')
+        .ok_or_else(|| fail("No colon found in --", rule))?;
     let (from, to) = (&rule[..colon], &rule[colon + 1..]);
     if to.is_empty() {
         return Err(fail("No name found after colon --", rule));
@@ -273,19 +302,27 @@ fn parse_rule(option: &str, rule: &[u8]) -> Result<Rule, Error> {
             let is_number = |part: &&[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
             match parts[..] {
                 [id] if is_number(&id) => Matcher::Range(parse_id(id)?, parse_id(id)?),
-                [low, high] if is_number(&low) && is_number(&high) => Matcher::Range(parse_id(low)?, parse_id(high)?),
+                [low, high] if is_number(&low) && is_number(&high) => {
+                    Matcher::Range(parse_id(low)?, parse_id(high)?)
+                }
                 _ => return Err(fail("Invalid number in --", from)),
             }
         }
         _ if from.iter().any(|byte| b"*?[".contains(byte)) => Matcher::Glob(Glob::new(from)),
         _ => Matcher::Name(from.to_vec()),
     };
-    let to = if to.iter().all(u8::is_ascii_digit) { Target::Id(parse_id(to)?) } else { Target::Name(to.to_vec()) };
+    let to = if to.iter().all(u8::is_ascii_digit) {
+        Target::Id(parse_id(to)?)
+    } else {
+        Target::Name(to.to_vec())
+    };
     Ok(Rule { from, to })
 }
 
 fn parse_id(digits: &[u8]) -> Result<u32, Error> {
-    let add = |value: Option<u32>, digit: &u8| value?.checked_mul(10)?.checked_add(u32::from(digit - b'0'));
+    let add = |value: Option<u32>, digit: &u8| {
+        value?.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
+    };
     let value = digits.iter().fold(Some(0), add);
     value.ok_or_else(|| Error::usage([b"Invalid ID number: ", digits].concat()))
 }
@@ -305,7 +342,11 @@ mod tests {
 
     /// Maps with `alice` = 1 and `bob` = 2 as the local users.
     fn check(rules: &str, id: u32, name: Option<&str>, expect: u32) {
-        let mut map = if rules.is_empty() { IdMap::new() } else { IdMap::parse("usermap", rules.as_bytes()).unwrap() };
+        let mut map = if rules.is_empty() {
+            IdMap::new()
+        } else {
+            IdMap::parse("usermap", rules.as_bytes()).unwrap()
+        };
         let table = received(&name.map(|name| (id, name)).into_iter().collect::<Vec<_>>());
         let wanted = map.names_wanted(&table);
         let ids: Vec<Option<u32>> = wanted
@@ -351,7 +392,11 @@ mod tests {
             ("1:99999999999", "Invalid ID number: 99999999999"),
         ] {
             let error = IdMap::parse("usermap", rules.as_bytes()).unwrap_err();
-            assert_eq!((error.text_lossy().as_str(), error.exit), (text, Exit::SYNTAX), "{rules}");
+            assert_eq!(
+                (error.text_lossy().as_str(), error.exit),
+                (text, Exit::SYNTAX),
+                "{rules}"
+            );
         }
     }
 
@@ -360,16 +405,27 @@ mod tests {
         let mut map = IdMap::parse("groupmap", b"*:nosuch").unwrap();
         let wanted = map.names_wanted(&NameTable::default());
         assert_eq!(wanted, vec![b"nosuch".to_vec()]);
-        assert_eq!(map.learn(&wanted, &[None]), vec![b"Unknown --groupmap name on receiver: nosuch".to_vec()]);
+        assert_eq!(
+            map.learn(&wanted, &[None]),
+            vec![b"Unknown --groupmap name on receiver: nosuch".to_vec()]
+        );
         assert_eq!(map.map(5, &NameTable::default()), 5);
     }
 
     #[test]
     fn id_lists_roundtrip() {
         for (protocol, id0_names) in [(29, false), (30, false), (32, true)] {
-            let caps = Caps { id0_names, ..Caps::new(protocol) };
+            let caps = Caps {
+                id0_names,
+                ..Caps::new(protocol)
+            };
             let mut sent = SentTable::default();
-            for (id, name) in [(0, Some("root")), (65534, Some("nobody")), (7, None), (100, Some("users"))] {
+            for (id, name) in [
+                (0, Some("root")),
+                (65534, Some("nobody")),
+                (7, None),
+                (100, Some("users")),
+            ] {
                 assert!(sent.note(id));
                 sent.learn(id, name.map(str::as_bytes));
             }
@@ -388,7 +444,9 @@ mod tests {
     #[test]
     fn names_are_bounded() {
         let mut table = NameTable::default();
-        let failed = (0..1_000_000).find_map(|id| table.learn(id, &[b'x'; 255]).err()).unwrap();
+        let failed = (0..1_000_000)
+            .find_map(|id| table.learn(id, &[b'x'; 255]).err())
+            .unwrap();
         assert_eq!(failed.exit, Exit::MALLOC);
     }
 }

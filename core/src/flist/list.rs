@@ -67,7 +67,12 @@ fn reserve<T>(items: &mut Vec<T>, more: usize) {
 impl FileList {
     /// An empty list whose first number is `start`, with the contents of directory number `dir` (`None`: the first list).
     pub fn new(start: u32, dir: Option<u32>) -> FileList {
-        FileList { start, dir, bytes_max: limits::ALLOC_MAX, ..FileList::default() }
+        FileList {
+            start,
+            dir,
+            bytes_max: limits::ALLOC_MAX,
+            ..FileList::default()
+        }
     }
 
     /// Bounds the memory that the list may take (`--max-alloc`).
@@ -123,7 +128,10 @@ impl FileList {
         let room = entry.name.len() + target.len() + 80;
         let bytes = self.records.len() * size_of::<Record>() + self.arena.len() + room;
         if bytes as u64 > self.bytes_max.min(u64::from(u32::MAX)) {
-            return Err(Error::peer(Exit::MALLOC, format!("exceeded --max-alloc={} setting", self.bytes_max)));
+            return Err(Error::peer(
+                Exit::MALLOC,
+                format!("exceeded --max-alloc={} setting", self.bytes_max),
+            ));
         }
         reserve(&mut self.arena, room);
         reserve(&mut self.records, 1);
@@ -151,7 +159,10 @@ impl FileList {
     fn place_dir(&mut self, dir: &[u8]) -> u32 {
         let last = self.dirs.len().wrapping_sub(1);
         if self.dirs.last().is_none_or(|&span| self.text(span) != dir) {
-            let span = Span { start: self.arena.len() as u32, len: dir.len() as u16 };
+            let span = Span {
+                start: self.arena.len() as u32,
+                len: dir.len() as u16,
+            };
             self.arena.extend_from_slice(dir);
             reserve(&mut self.dirs, 1);
             self.dirs.push(span);
@@ -162,13 +173,19 @@ impl FileList {
 
     fn text(&self, span: Span) -> &[u8] {
         let start = span.start as usize;
-        self.arena.get(start..start + usize::from(span.len)).unwrap_or_default()
+        self.arena
+            .get(start..start + usize::from(span.len))
+            .unwrap_or_default()
     }
 
     /// The entry that arrived as the `position`-th.
     pub fn arrival(&self, position: usize) -> Option<View<'_>> {
         let record = self.records.get(position)?;
-        Some(View { list: self, record, position: position as u32 })
+        Some(View {
+            list: self,
+            record,
+            position: position as u32,
+        })
     }
 
     /// The entry at `position` in sorted order; of a complete list.
@@ -183,7 +200,9 @@ impl FileList {
 
     /// All entries in sorted order, inactive ones included; nothing until the list was sorted.
     pub fn iter_sorted(&self) -> impl Iterator<Item = View<'_>> {
-        self.sorted.iter().filter_map(|&position| self.arrival(position as usize))
+        self.sorted
+            .iter()
+            .filter_map(|&position| self.arrival(position as usize))
     }
 
     /// Sorted order as arrival positions.
@@ -215,7 +234,10 @@ impl FileList {
         for index in 0..self.dirs.len() {
             let span = self.dirs[index];
             if self.text(span).first() == Some(&b'/') {
-                self.dirs[index] = Span { start: span.start + 1, len: span.len - 1 };
+                self.dirs[index] = Span {
+                    start: span.start + 1,
+                    len: span.len - 1,
+                };
             }
         }
     }
@@ -265,12 +287,18 @@ pub struct View<'a> {
 impl<'a> View<'a> {
     /// The directory part of the name; empty at the top, `/` directly beneath an absolute root.
     pub fn dir(&self) -> &'a [u8] {
-        self.list.dirs.get(self.record.dir as usize).map_or(&[], |&span| self.list.text(span))
+        self.list
+            .dirs
+            .get(self.record.dir as usize)
+            .map_or(&[], |&span| self.list.text(span))
     }
 
     /// The last component of the name.
     pub fn base(&self) -> &'a [u8] {
-        self.list.text(Span { start: self.record.name, len: self.record.name_len })
+        self.list.text(Span {
+            start: self.record.name,
+            len: self.record.name_len,
+        })
     }
 
     /// Whether both are in one run of entries of the same directory: if not, the directories may still be equal.
@@ -395,7 +423,9 @@ impl<'a> View<'a> {
     /// Whole-file digest.
     pub fn digest(&self) -> Option<Digest> {
         let [len] = self.fixed(DIGEST, 0)?;
-        self.field(DIGEST)?.get(1..1 + usize::from(len)).map(Digest::new)
+        self.field(DIGEST)?
+            .get(1..1 + usize::from(len))
+            .map(Digest::new)
     }
 
     /// Where a symlink points.
@@ -466,28 +496,41 @@ mod tests {
 
     fn entries() -> impl Strategy<Value = Vec<Entry>> {
         let entry = (
-            ("[ab]{1,3}(/[ab]{1,2}){0,3}", any::<u32>(), any::<u64>(), any::<i64>(), any::<u32>()),
-            (any::<Option<i64>>(), any::<Option<i64>>(), any::<Option<(u32, u32)>>(), any::<Option<u32>>()),
+            (
+                "[ab]{1,3}(/[ab]{1,2}){0,3}",
+                any::<u32>(),
+                any::<u64>(),
+                any::<i64>(),
+                any::<u32>(),
+            ),
+            (
+                any::<Option<i64>>(),
+                any::<Option<i64>>(),
+                any::<Option<(u32, u32)>>(),
+                any::<Option<u32>>(),
+            ),
             proptest::option::of(proptest::collection::vec(any::<u8>(), 0..=32)),
             proptest::option::of(proptest::collection::vec(any::<u8>(), 0..300)),
         );
-        let entry = entry.prop_map(|((name, mode, size, mtime, id), (atime, crtime, rdev, group), digest, target)| Entry {
-            name: name.into_bytes(),
-            mode,
-            size,
-            mtime,
-            nsec: id / 5,
-            uid: id,
-            gid: id / 2,
-            flags: Flags::free(id % 8),
-            atime,
-            crtime,
-            rdev,
-            group,
-            target,
-            inode: None,
-            digest: digest.map(|bytes| Digest::new(&bytes)),
-        });
+        let entry = entry.prop_map(
+            |((name, mode, size, mtime, id), (atime, crtime, rdev, group), digest, target)| Entry {
+                name: name.into_bytes(),
+                mode,
+                size,
+                mtime,
+                nsec: id / 5,
+                uid: id,
+                gid: id / 2,
+                flags: Flags::free(id % 8),
+                atime,
+                crtime,
+                rdev,
+                group,
+                target,
+                inode: None,
+                digest: digest.map(|bytes| Digest::new(&bytes)),
+            },
+        );
         proptest::collection::vec(entry, 0..20)
     }
 
@@ -512,7 +555,11 @@ mod tests {
             entry.name = format!("some/directory/number{}/file{n:06}.c", n / 100).into_bytes();
             list.push(&entry).unwrap();
         }
-        assert!(list.bytes() / list.len() < 80, "{} bytes per entry", list.bytes() / list.len());
+        assert!(
+            list.bytes() / list.len() < 80,
+            "{} bytes per entry",
+            list.bytes() / list.len()
+        );
     }
 
     #[test]
@@ -524,7 +571,10 @@ mod tests {
         assert_eq!(stopped.exit, Exit::MALLOC);
         assert!(list.bytes() < 20_000);
         let long = Entry::new(&[b'x'; 4096], 0o100644);
-        assert_eq!(FileList::new(0, None).push(&long).unwrap_err().exit, Exit::MALLOC);
+        assert_eq!(
+            FileList::new(0, None).push(&long).unwrap_err().exit,
+            Exit::MALLOC
+        );
     }
 
     #[test]

@@ -103,7 +103,12 @@ impl Lists {
 
     /// A list is complete: sorts it, gives numbers to its directories, and keeps it. Fails where numbers or memory run out.
     pub fn complete(&mut self, mut list: FileList) -> Result<(), Error> {
-        let Numbering { inc, by_arrival, order, receiving } = self.numbering;
+        let Numbering {
+            inc,
+            by_arrival,
+            order,
+            receiving,
+        } = self.numbering;
         order::sort(&mut list, order);
         if receiving {
             order::drop_duplicates(&mut list, order);
@@ -116,9 +121,10 @@ impl Lists {
             self.add_dirs(&list, by_arrival)?;
         }
         let next = u64::from(self.next_start) + list.len() as u64 + 1;
-        self.next_start = u32::try_from(next).ok().filter(|&next| next <= i32::MAX as u32).ok_or_else(|| {
-            Error::peer(Exit::MALLOC, "too many files in the file list")
-        })?;
+        self.next_start = u32::try_from(next)
+            .ok()
+            .filter(|&next| next <= i32::MAX as u32)
+            .ok_or_else(|| Error::peer(Exit::MALLOC, "too many files in the file list"))?;
         self.bytes += list.bytes() as u64;
         self.lists.push_back(list);
         Ok(())
@@ -127,7 +133,11 @@ impl Lists {
     fn add_dirs(&mut self, list: &FileList, by_arrival: bool) -> Result<(), Error> {
         let first = self.dirs.len() as u32;
         for at in 0..list.len() {
-            let view = if by_arrival { list.arrival(at) } else { list.sorted(at) };
+            let view = if by_arrival {
+                list.arrival(at)
+            } else {
+                list.sorted(at)
+            };
             if let Some(view) = view.filter(View::is_dir) {
                 let mut entry = view.to_entry();
                 if entry.name.is_empty() {
@@ -160,7 +170,9 @@ impl Lists {
                 self.unvisited.pop();
                 continue;
             };
-            let Some(view) = self.dirs.arrival(first as usize) else { continue };
+            let Some(view) = self.dirs.arrival(first as usize) else {
+                continue;
+            };
             // The contents of `.` are in the first list.
             if view.base() == b"." {
                 continue;
@@ -180,19 +192,35 @@ impl Lists {
     pub fn accept_marker(&mut self, ndx: i32, role: &str) -> Result<u32, Error> {
         let refuse = |text| Err(Error::peer(Exit::PROTOCOL, text));
         if !self.numbering.inc {
-            let last = self.lists.back().map_or(-1, |list| i64::from(list.start()) + list.len() as i64 - 1);
+            let last = self
+                .lists
+                .back()
+                .map_or(-1, |list| i64::from(list.start()) + list.len() as i64 - 1);
             return refuse(format!("Invalid file index: {ndx} (-1 - {last}) [{role}]"));
         }
         let number = i64::from(NDX_FLIST_OFFSET) - i64::from(ndx);
-        let Some((number, listed)) = usize::try_from(number).ok().and_then(|at| Some((at, self.listed.get_mut(at)?))) else {
+        let Some((number, listed)) = usize::try_from(number)
+            .ok()
+            .and_then(|at| Some((at, self.listed.get_mut(at)?)))
+        else {
             let lowest = i64::from(NDX_FLIST_OFFSET) + 1 - self.dirs.len() as i64;
-            return refuse(format!("Invalid dir index: {ndx} ({NDX_FLIST_OFFSET} - {lowest}) [{role}]"));
+            return refuse(format!(
+                "Invalid dir index: {ndx} ({NDX_FLIST_OFFSET} - {lowest}) [{role}]"
+            ));
         };
-        if self.dirs.arrival(number).is_none_or(|view| !view.is_active()) {
-            return refuse(format!("rsync: refusing flist for cleared dir_ndx {number}"));
+        if self
+            .dirs
+            .arrival(number)
+            .is_none_or(|view| !view.is_active())
+        {
+            return refuse(format!(
+                "rsync: refusing flist for cleared dir_ndx {number}"
+            ));
         }
         if *listed {
-            return refuse(format!("rsync: refusing malicious duplicate flist for dir {number}"));
+            return refuse(format!(
+                "rsync: refusing malicious duplicate flist for dir {number}"
+            ));
         }
         if self.lists.is_empty() {
             return refuse("rsync: refusing sub-flist after final flist was freed".into());
@@ -235,12 +263,20 @@ impl Lists {
 
     /// What an index denotes. Fails with exit 2 if that is nothing.
     pub fn lookup(&self, ndx: u32) -> Result<Found<'_>, Error> {
-        let after = self.lists.partition_point(|list| list.start() <= ndx.saturating_add(1));
-        let found = after.checked_sub(1).and_then(|at| self.lists.get(at)).and_then(|list| self.lookup_in(list, ndx));
+        let after = self
+            .lists
+            .partition_point(|list| list.start() <= ndx.saturating_add(1));
+        let found = after
+            .checked_sub(1)
+            .and_then(|at| self.lists.get(at))
+            .and_then(|list| self.lookup_in(list, ndx));
         // An index just before a list is the number of its directory, and past the end of the list before it.
         found.ok_or_else(|| {
             let (first, last) = self.bounds();
-            Error::peer(Exit::PROTOCOL, format!("File-list index {ndx} not in {first} - {last}"))
+            Error::peer(
+                Exit::PROTOCOL,
+                format!("File-list index {ndx} not in {first} - {last}"),
+            )
         })
     }
 
@@ -248,31 +284,49 @@ impl Lists {
         let Some(at) = ndx.checked_sub(list.start()) else {
             let view = match list.dir() {
                 Some(number) => self.dir(number),
-                None => list.sorted(0).filter(|view| view.is_dir() && view.base() == b"." && view.dir().is_empty()),
+                None => list
+                    .sorted(0)
+                    .filter(|view| view.is_dir() && view.base() == b"." && view.dir().is_empty()),
             };
             return view.map(|view| Found::Dir(list, view));
         };
         let at = at as usize;
-        let view = if self.numbering.by_arrival { list.arrival(at) } else { list.sorted(at) };
+        let view = if self.numbering.by_arrival {
+            list.arrival(at)
+        } else {
+            list.sorted(at)
+        };
         view.map(|view| Found::Entry(list, view))
     }
 
     fn bounds(&self) -> (i64, i64) {
-        let first = self.lists.front().map_or(0, |list| i64::from(list.start()) - i64::from(self.numbering.inc));
-        let last = self.lists.back().map_or(-1, |list| i64::from(list.start()) + list.len() as i64 - 1);
+        let first = self.lists.front().map_or(0, |list| {
+            i64::from(list.start()) - i64::from(self.numbering.inc)
+        });
+        let last = self
+            .lists
+            .back()
+            .map_or(-1, |list| i64::from(list.start()) + list.len() as i64 - 1);
         (first, last)
     }
 
     /// The index of the entry at a sorted position of a list.
     pub fn index(&self, list: &FileList, sorted: usize) -> Option<u32> {
         let view = list.sorted(sorted)?;
-        let at = if self.numbering.by_arrival { view.position() } else { sorted };
+        let at = if self.numbering.by_arrival {
+            view.position()
+        } else {
+            sorted
+        };
         Some(list.start() + at as u32)
     }
 
     /// The position among the living lists of the one that an index belongs to, as an entry or as its directory.
     pub fn list_of(&self, ndx: u32) -> Option<usize> {
-        let at = self.lists.partition_point(|list| list.start() <= ndx.saturating_add(1)).checked_sub(1)?;
+        let at = self
+            .lists
+            .partition_point(|list| list.start() <= ndx.saturating_add(1))
+            .checked_sub(1)?;
         let list = self.lists.get(at)?;
         self.lookup_in(list, ndx).map(|_| at)
     }
@@ -294,19 +348,31 @@ mod tests {
     use crate::flist::entry::{Entry, Flags};
     use alloc::vec;
 
-    const INC: Numbering = Numbering { inc: true, by_arrival: false, order: Order::FilesFirst, receiving: false };
+    const INC: Numbering = Numbering {
+        inc: true,
+        by_arrival: false,
+        order: Order::FilesFirst,
+        receiving: false,
+    };
 
     fn add(lists: &mut Lists, dir: Option<u32>, names: &[&str]) {
         let mut list = lists.begin(dir);
         for name in names {
-            let mode = if name.ends_with('/') { 0o040755 } else { 0o100644 };
-            list.push(&Entry::new(name.trim_end_matches('/').as_bytes(), mode)).unwrap();
+            let mode = if name.ends_with('/') {
+                0o040755
+            } else {
+                0o100644
+            };
+            list.push(&Entry::new(name.trim_end_matches('/').as_bytes(), mode))
+                .unwrap();
         }
         lists.complete(list).unwrap();
     }
 
     fn dirs(lists: &Lists) -> Vec<Vec<u8>> {
-        (0..lists.dir_count()).map(|number| lists.dir(number).unwrap().name()).collect()
+        (0..lists.dir_count())
+            .map(|number| lists.dir(number).unwrap().name())
+            .collect()
     }
 
     /// The example of spec 2.10.2.
@@ -323,7 +389,11 @@ mod tests {
         let mut lists = Lists::new(INC);
         add(&mut lists, None, &["./", "f", "a/"]);
         add(&mut lists, Some(1), &["a/x", "a/y"]);
-        let name = |ndx| lists.lookup(ndx).map(|found| (matches!(found, Found::Dir(..)), found.view().name()));
+        let name = |ndx| {
+            lists
+                .lookup(ndx)
+                .map(|found| (matches!(found, Found::Dir(..)), found.view().name()))
+        };
         let expect: [(u32, bool, &[u8]); 7] = [
             (0, true, b"."),
             (1, false, b"."),
@@ -337,7 +407,10 @@ mod tests {
             assert_eq!(name(ndx), Ok((is_dir, text.to_vec())), "{ndx}");
         }
         let error = name(7).unwrap_err();
-        assert_eq!((error.text_lossy().as_str(), error.exit), ("File-list index 7 not in 0 - 6", Exit::PROTOCOL));
+        assert_eq!(
+            (error.text_lossy().as_str(), error.exit),
+            ("File-list index 7 not in 0 - 6", Exit::PROTOCOL)
+        );
         assert!(name(u32::MAX).is_err());
         assert_eq!(lists.list_of(4), Some(1));
         lists.free_oldest();
@@ -356,7 +429,11 @@ mod tests {
 
     #[test]
     fn without_incremental_recursion_numbers_start_at_0() {
-        let mut lists = Lists::new(Numbering { inc: false, receiving: true, ..INC });
+        let mut lists = Lists::new(Numbering {
+            inc: false,
+            receiving: true,
+            ..INC
+        });
         add(&mut lists, None, &["a/", "b", "a/c"]);
         assert_eq!(lists.lookup(0).unwrap().view().name(), b"b");
         assert_eq!(lists.index(lists.list(0).unwrap(), 2), Some(2));
@@ -365,7 +442,10 @@ mod tests {
 
     #[test]
     fn by_arrival_numbers_do_not_follow_the_order() {
-        let mut lists = Lists::new(Numbering { by_arrival: true, ..INC });
+        let mut lists = Lists::new(Numbering {
+            by_arrival: true,
+            ..INC
+        });
         add(&mut lists, None, &["z", "a"]);
         assert_eq!(lists.lookup(1).unwrap().view().name(), b"z");
         assert_eq!(lists.index(lists.list(0).unwrap(), 0), Some(2));
@@ -388,19 +468,33 @@ mod tests {
 
     #[test]
     fn the_receiving_side_refuses_odd_markers() {
-        let mut lists = Lists::new(Numbering { receiving: true, ..INC });
+        let mut lists = Lists::new(Numbering {
+            receiving: true,
+            ..INC
+        });
         add(&mut lists, None, &["a/", "a/", "b/"]);
         let cases = vec![
             (-101, Ok(0)),
-            (-101, Err("rsync: refusing malicious duplicate flist for dir 0")),
+            (
+                -101,
+                Err("rsync: refusing malicious duplicate flist for dir 0"),
+            ),
             (-102, Err("rsync: refusing flist for cleared dir_ndx 1")),
             (-103, Ok(2)),
-            (-104, Err("Invalid dir index: -104 (-101 - -103) [receiver]")),
+            (
+                -104,
+                Err("Invalid dir index: -104 (-101 - -103) [receiver]"),
+            ),
             (-50, Err("Invalid dir index: -50 (-101 - -103) [receiver]")),
-            (i32::MIN, Err("Invalid dir index: -2147483648 (-101 - -103) [receiver]")),
+            (
+                i32::MIN,
+                Err("Invalid dir index: -2147483648 (-101 - -103) [receiver]"),
+            ),
         ];
         for (ndx, expect) in cases {
-            let found = lists.accept_marker(ndx, "receiver").map_err(|error| error.text_lossy());
+            let found = lists
+                .accept_marker(ndx, "receiver")
+                .map_err(|error| error.text_lossy());
             assert_eq!(found, expect.map_err(Into::into), "{ndx}");
         }
     }
@@ -412,7 +506,12 @@ mod tests {
         let mut refused = false;
         for _ in 0..100 {
             let mut list = lists.begin(None);
-            refused |= list.push(&Entry { flags: Flags::NONE, ..Entry::new(b"file", 0o100644) }).is_err();
+            refused |= list
+                .push(&Entry {
+                    flags: Flags::NONE,
+                    ..Entry::new(b"file", 0o100644)
+                })
+                .is_err();
             lists.complete(list).unwrap();
         }
         assert!(refused);

@@ -12,9 +12,12 @@ use core::task::{Poll, Waker};
 use super::agreed::Agreed;
 use super::ask::{Ask, AskId, Errno, FileId, HostResult, Meta, Reply, RootId};
 use super::dataplane::DataPlane;
+use super::receiving::Rx;
 use super::step::{Config, Notice, Role, Side, Transport};
 use super::task::{Event, Work};
-use crate::report::stats::Stats;
+use crate::filter::{Check, FilterList, PerDir, Subject};
+use crate::options::Info;
+use crate::report::{self, Numbers, Progress, Scope, Stats};
 use crate::wire::{Inbox, NdxCoder, Outbox, Reader, Stop};
 use crate::{Error, Exit};
 
@@ -55,6 +58,24 @@ pub(crate) struct Context {
     /// The goodbye began: errors no longer travel.
     pub(crate) goodbye: Cell<bool>,
     pub(crate) stats: RefCell<Stats>,
+    /// The rest of the receiving side, once it has begun.
+    pub(crate) receiving: RefCell<Option<Rx>>,
+    /// Sender: entries that the peer has stored (`--remove-source-files`).
+    pub(crate) stored: RefCell<Vec<i32>>,
+    /// All lists are there.
+    pub(crate) list_complete: Cell<bool>,
+    pub(crate) progress: RefCell<Progress>,
+    /// Raw bytes before framing began: they don't count.
+    pub(crate) counted_in: Cell<u64>,
+    pub(crate) counted_out: Cell<u64>,
+    /// The counts when the item that is worked on began.
+    item_start: Cell<(u64, u64)>,
+    /// The peer takes no more output.
+    pub(crate) output_broken: Cell<bool>,
+    /// A role wants to be woken at this time.
+    pub(crate) alarm_ms: Cell<Option<u64>>,
+    started_ms: Cell<u64>,
+    daemon_rules: FilterList,
     /// Seconds without traffic after which the session gives up; 0 for never.
     pub(crate) timeout_s: Cell<u32>,
 }
@@ -74,13 +95,17 @@ enum Slot {
 
 impl Context {
     pub(crate) fn new(config: Config) -> Context {
-        let timeout = config.options.timeout;
+        let timeout = config.options.timeout.max(0) as u32;
+        let scope = if config.options.levels.info(Info::Progress) > 1 { Scope::Transfer } else { Scope::File };
+        let level = report::Level::from_count(config.options.human_readable);
+        let meter = Progress::new(scope, Numbers { level, ..Numbers::default() });
+        let rules = config.module.as_ref().map(|module| super::filters::daemon(&module.filters));
         Context {
             config,
-            inbox: RefCell::default(),
-            outbox: RefCell::default(),
-            ndx_in: RefCell::default(),
-            ndx_out: RefCell::default(),
+            inbox: RefCell::new(Inbox::new()),
+            outbox: RefCell::new(Outbox::new()),
+            ndx_in: RefCell::new(NdxCoder::new(32)),
+            ndx_out: RefCell::new(NdxCoder::new(32)),
             input: Event::default(),
             room: Event::default(),
             moved: Event::default(),
@@ -95,6 +120,18 @@ impl Context {
             peer_exit: Cell::new(None),
             goodbye: Cell::new(false),
             stats: RefCell::default(),
+            receiving: RefCell::default(),
+            stored: RefCell::default(),
+            list_complete: Cell::new(false),
+            progress: RefCell::new(meter),
+            counted_in: Cell::new(0),
+            counted_out: Cell::new(0),
+            item_start: Cell::default(),
+            output_broken: Cell::new(false),
+            alarm_ms: Cell::new(None),
+            started_ms: Cell::new(0),
+            // A daemon checks its rules before it starts a session.
+            daemon_rules: rules.and_then(Result::ok).unwrap_or_default(),
             timeout_s: Cell::new(timeout),
         }
     }
@@ -136,39 +173,38 @@ impl Context {
     pub(crate) async fn item<T>(&self, mut decode: impl FnMut(&mut Reader<'_>) -> Result<T, Stop>) -> Result<T, Error> {
         let attempt = || {
             let mut inbox = self.inbox.borrow_mut();
-            let (result, used) = {
-                let mut reader = Reader::new(inbox.data());
-                let result = decode(&mut reader);
-                (result, reader.position())
-            };
-            match result {
-                Ok(value) => {
-                    inbox.consume(used);
-                    Some(Ok(value))
-                }
-                Err(Stop::Bad(error)) => Some(Err(error)),
-                Err(Stop::Short) => {
-                    drop(inbox);
-                    self.end_of_input().map(Err)
+            loop {
+                let (result, used) = {
+                    let mut reader = Reader::new(inbox.data());
+                    let result = decode(&mut reader);
+                    (result, reader.position())
+                };
+                match result {
+                    Ok(value) => {
+                        inbox.consume(used);
+                        return Some(Ok(value));
+                    }
+                    Err(Stop::Bad(error)) => return Some(Err(error)),
+                    Err(Stop::Short) if inbox.extend() => continue,
+                    Err(Stop::Short) => break,
                 }
             }
+            drop(inbox);
+            self.end_of_input().map(Err)
         };
         self.input.until(attempt).await
     }
 
     /// The error to report when no more data can come, if that is so.
     pub(crate) fn end_of_input(&self) -> Option<Error> {
-        let inbox = self.inbox.borrow();
-        if let Some(error) = inbox.error() {
-            return Some(error.clone());
+        let mut inbox = self.inbox.borrow_mut();
+        if let Some(error) = inbox.take_error() {
+            let text = [&error.text[..], b" [", self.role_name().as_bytes(), b"]"].concat();
+            return Some(Error { text, ..error });
         }
         inbox.is_ended().then(|| {
-            let role = self.role_name();
-            let text = alloc::format!(
-                "rsync: connection unexpectedly closed ({} bytes received so far) [{role}]",
-                inbox.received_total()
-            );
-            Error::peer(Exit::STREAM, text)
+            let bytes = inbox.received_total().saturating_sub(self.counted_in.get());
+            Error::peer(Exit::STREAM, report::text::connection_closed(bytes, self.role_name()))
         })
     }
 
@@ -189,6 +225,115 @@ impl Context {
 
     pub(crate) async fn read_ndx(&self) -> Result<i32, Error> {
         self.item(|r| self.ndx_in.borrow_mut().decode(r)).await
+    }
+
+    /// A data frame without data, if nothing else is to be sent.
+    pub(crate) fn keep_alive(&self) {
+        let early = !self.is_sender() && self.receiving.borrow().as_ref().is_none_or(|rx| rx.entries.get() == 0);
+        if self.agreed.get().is_some() && !early {
+            self.outbox.borrow_mut().keep_alive();
+        }
+    }
+
+    /// Whether a role can be handed more of the data that is there; if not, messages behind it are handled at once.
+    pub(crate) fn can_read_on(&self) -> bool {
+        !self.inbox.borrow().data().is_empty() && self.movement_step().is_none()
+    }
+
+    // ---- what the roles ask about the session ----
+
+    /// ` (in MODULE)`, in a daemon.
+    pub(crate) fn in_module(&self) -> Vec<u8> {
+        match &self.config.module {
+            Some(module) => [b" (in ".as_slice(), &module.name, b")"].concat(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Whether a daemon's own rules hide a name.
+    pub(crate) fn daemon_hides(&self, path: &[u8], is_dir: bool) -> bool {
+        if self.daemon_rules.is_empty() || path == b"." {
+            return false;
+        }
+        let prefix = self.config.module.as_ref().map(|m| m.inside.as_slice()).unwrap_or_default();
+        let path = super::removal::join(prefix, path);
+        let verdict = self.daemon_rules.check(&Subject::new(&path, is_dir), Check::RECEIVER, &PerDir::new());
+        verdict.is_excluded()
+    }
+
+    /// Whether symlinks are made harmless on this side.
+    pub(crate) fn munges(&self) -> bool {
+        self.config.options.munge_links || self.config.module.as_ref().is_some_and(|module| module.munge_symlinks)
+    }
+
+    /// The format of transfer log lines, if there is a log.
+    pub(crate) fn log_format(&self) -> Option<&[u8]> {
+        match &self.config.module {
+            Some(module) => module.log_format.as_deref().filter(|format| !format.is_empty()),
+            None => {
+                let o = &self.config.options;
+                o.log_file.as_ref()?;
+                let format = o.log_file_format.as_deref().unwrap_or(report::FORMAT_ITEMIZED);
+                Some(format).filter(|format| !format.is_empty())
+            }
+        }
+    }
+
+    /// Entries behind this one, as progress counts them.
+    pub(crate) fn entries_left(&self, ndx: i32) -> u64 {
+        let total = self.stats.borrow().files.total();
+        let base = u64::from(self.agreed().inc);
+        total.saturating_sub((ndx.max(0) as u64).saturating_sub(base) + 1)
+    }
+
+    /// Seconds since 1970.
+    pub(crate) fn unix_now(&self) -> i64 {
+        self.config.unix_time + (self.elapsed_ms() / 1000) as i64
+    }
+
+    pub(crate) fn elapsed_ms(&self) -> u64 {
+        self.now_ms.get().saturating_sub(self.started_ms.get())
+    }
+
+    pub(crate) fn note_start(&self) {
+        self.started_ms.set(self.now_ms.get());
+    }
+
+    /// Bytes sent and received so far.
+    fn traffic(&self) -> (u64, u64) {
+        let outbox = self.outbox.borrow();
+        (outbox.written_total() - self.counted_out.get(), self.inbox.borrow().received_total() - self.counted_in.get())
+    }
+
+    /// An item begins: what moves from here on is its own.
+    pub(crate) fn item_begins(&self) {
+        self.item_start.set(self.traffic());
+    }
+
+    /// Bytes sent and received for the item.
+    pub(crate) fn item_bytes(&self) -> (u64, u64) {
+        let (start, now) = (self.item_start.get(), self.traffic());
+        (now.0.saturating_sub(start.0), now.1.saturating_sub(start.1))
+    }
+
+    /// The counts of the connection become those of the statistics.
+    pub(crate) fn settle_totals(&self) {
+        self.outbox.borrow_mut().flush();
+        let (sent, received) = self.traffic();
+        let mut stats = self.stats.borrow_mut();
+        stats.sent = sent;
+        stats.received = received;
+    }
+
+    /// The file whose data is arriving.
+    pub(crate) fn arriving(&self) -> Option<super::receiver::Arriving> {
+        self.receiving.borrow().as_ref()?.arriving.borrow().clone()
+    }
+
+    /// Forgets what the roles had asked for.
+    pub(crate) fn drop_work(&self) {
+        self.asks.borrow_mut().queue.clear();
+        self.data.clear();
     }
 
     // ---- asks ----

@@ -9,7 +9,6 @@
 //!            basis ── Step::Copy ──> output                           (matched blocks)
 //! ```
 
-use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
 use super::ask::{FileId, HostResult};
@@ -34,7 +33,7 @@ pub(crate) enum Target {
 pub(crate) enum Source {
     /// The first bytes of the inbox's data.
     Inbox(usize),
-    /// [`DataPlane::scratch`].
+    /// The buffer that literals were decompressed into.
     Scratch,
 }
 
@@ -56,8 +55,13 @@ pub(crate) struct DataPlane {
     pub(crate) search: RefCell<Option<Search>>,
     /// The digest of the file being sent whole.
     pub(crate) digest: RefCell<Option<Digest>>,
-    /// Literal bytes that came out of a decompressor.
-    pub(crate) scratch: RefCell<Vec<u8>>,
+}
+
+impl DataPlane {
+    /// Forgets the movement under way.
+    pub(crate) fn clear(&self) {
+        self.movement.set(None);
+    }
 }
 
 impl Context {
@@ -141,14 +145,11 @@ impl Context {
         match source {
             Source::Inbox(len) => {
                 let mut inbox = self.inbox.borrow_mut();
+                let len = len.min(inbox.data().len());
                 write(&inbox.data()[..len]);
                 inbox.consume(len);
             }
-            Source::Scratch => {
-                let mut scratch = self.data.scratch.borrow_mut();
-                write(&scratch);
-                scratch.clear();
-            }
+            Source::Scratch => write(self.inbox.borrow().scratch()),
         }
         self.finish_movement();
     }

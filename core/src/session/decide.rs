@@ -23,6 +23,8 @@ pub(crate) struct Item {
     pub(crate) path: Vec<u8>,
     /// Path as listed, for messages.
     pub(crate) name: Vec<u8>,
+    /// On the sender, the directory that the argument's names are relative to.
+    pub(crate) prefix: Vec<u8>,
     pub(crate) mode: u32,
     pub(crate) size: u64,
     pub(crate) mtime: i64,

@@ -10,7 +10,7 @@ use super::generator::{Generator, Pass, TouchUp, is_below};
 use super::receiving::Receiving;
 use super::say::Class;
 use crate::Error;
-use crate::options::{Delete, Info};
+use crate::options::{Delete, Info, RemoveSource};
 use crate::checksum::DigestValue;
 use crate::flist::{Flags, Found, View};
 use crate::report::{self, ItemFlags};
@@ -61,6 +61,7 @@ pub(crate) fn of_entry(ndx: i32, view: &View<'_>) -> Item {
         content_dir: flags.has(Flags::CONTENT_DIR),
         implied: flags.has(Flags::IMPLIED),
         hlink: view.group(),
+        prefix: Vec::new(),
         name,
     }
 }

@@ -364,7 +364,7 @@ impl Generator {
                 return Ok(Alternate::None);
             }
         }
-        if existing.is_none() && !(o.alt_kind == Some(AltKind::Compare) && level == 3 {
+        if existing.is_none() && !(o.alt_kind == Some(AltKind::Compare) && level == 3) {
             cx.stats.borrow_mut().created.files += 1;
         }
         self.item_record(item.ndx, ItemFlags(flags), xname).await;

@@ -80,7 +80,7 @@ pub(crate) async fn read_deletion_stats(cx: &Context) -> Result<(), Error> {
 fn put_statistics(cx: &Context) {
     // The counts end before this block, so the open frame goes out first.
     cx.outbox.borrow_mut().flush();
-    let (read, written) = (cx.inbox.borrow().received_total(), cx.outbox.borrow().sent_total());
+    let (read, written) = (cx.inbox.borrow().received_total(), cx.outbox.borrow().written_total());
     let stats = cx.stats.borrow();
     let protocol = cx.protocol();
     cx.put(|out| {

@@ -1,16 +1,15 @@
 //! Versions, compat flags, negotiation and seed (spec 1.3, 1.5): everything before the first frame.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::agreed::{Agreed, compat};
 use super::context::Context;
 use super::step::Transport;
 use crate::checksum::{ALGORITHMS, Algorithm};
-use crate::limits::NEGOTIATION_BYTES_MAX;
-use crate::options::{Delete, Options};
-use crate::wire::{Compressor, item, negotiate};
-use crate::{Error, Exit};
+use crate::options::{Delete, Options, Recursion, RemoveSource};
+use crate::wire::negotiate::{Name, Offer};
+use crate::wire::{Compressor, NdxCoder, item, negotiate};
+use crate::{Error, Exit, Fault};
 
 /// The newest protocol that we speak.
 pub const PROTOCOL: u32 = 32;
@@ -50,8 +49,8 @@ impl Context {
         };
         self.switch_to_frames(&agreed);
         let _ = self.agreed.set(agreed);
-        self.ndx_in.borrow_mut().set_protocol(protocol);
-        self.ndx_out.borrow_mut().set_protocol(protocol);
+        *self.ndx_in.borrow_mut() = NdxCoder::new(protocol);
+        *self.ndx_out.borrow_mut() = NdxCoder::new(protocol);
         Ok(())
     }
 
@@ -67,11 +66,11 @@ impl Context {
 
     /// The version that we announce; a server heeds a client that runs a pre-release (1.3.3).
     fn own_version(&self) -> u32 {
-        let own = self.config.options.protocol.unwrap_or(PROTOCOL);
+        let own = self.config.options.protocol.map_or(PROTOCOL, |protocol| protocol.clamp(0, 255) as u32);
         if !self.is_server() || self.config.transport != Transport::Shell {
             return own;
         }
-        match self.config.options.capabilities.prerelease() {
+        match prerelease(self.config.options.capabilities.as_deref().unwrap_or_default()) {
             Some((peer, sub)) if peer != 0 && sub != 0 => {
                 if peer < own {
                     peer.saturating_sub(1)
@@ -103,20 +102,21 @@ impl Context {
 
     fn server_compat_flags(&self) -> i32 {
         let o = &self.config.options;
-        let caps = &o.capabilities;
+        let caps = o.capabilities.as_deref().unwrap_or_default();
+        let has = |letter: u8| caps.contains(&letter);
         let mut flags = compat::SYMLINK_TIMES | compat::SYMLINK_ICONV;
         let mut set = |on: bool, bit: i32| {
             if on {
                 flags |= bit;
             }
         };
-        set(caps.has(b'i') && allows_inc(o, !self.is_sender()), compat::INC_RECURSE);
-        set(caps.has(b'f'), compat::SAFE_LIST);
-        set(caps.has(b'x'), compat::AVOID_XATTR_SHORTCUT);
-        set(caps.has(b'C'), compat::SEED_FIRST);
-        set(caps.has(b'I'), compat::INPLACE_PARTIAL);
-        set(caps.has(b'v'), compat::VARINT_FLAGS);
-        set(caps.has(b'u'), compat::ID0_NAMES);
+        set(has(b'i') && allows_inc(o, !self.is_sender()), compat::INC_RECURSE);
+        set(has(b'f'), compat::SAFE_LIST);
+        set(has(b'x'), compat::AVOID_XATTR_SHORTCUT);
+        set(has(b'C'), compat::SEED_FIRST);
+        set(has(b'I'), compat::INPLACE_PARTIAL);
+        set(has(b'v'), compat::VARINT_FLAGS);
+        set(has(b'u'), compat::ID0_NAMES);
         flags
     }
 
@@ -125,63 +125,57 @@ impl Context {
         let o = &self.config.options;
         let strings = protocol >= 30 && flags & compat::VARINT_FLAGS != 0;
         let implied = if protocol >= 30 { Algorithm::Md5 } else { Algorithm::Md4Old };
-        let named = |name: Option<Algorithm>| name.unwrap_or(implied);
-        let choose_sum = strings && o.checksum_choice.is_none();
-        let compress = o.compresses();
-        let choose_compressor = strings && compress && o.compressor_choice().is_none();
-        if choose_sum {
-            self.put(|out| item::put_vstring(out, &self.checksum_list()));
+        let compresses = o.compresses();
+        let named = o.compressor()?;
+        let sums = (strings && o.checksum_choice.is_none()).then(|| self.checksum_offer());
+        let compressors = (strings && compresses && named.is_none()).then(|| self.compressor_offer());
+        for offer in sums.iter().chain(&compressors) {
+            let mut result = Ok(());
+            self.put(|out| result = offer.encode(out));
+            result?;
         }
-        if choose_compressor {
-            self.put(|out| item::put_vstring(out, &self.compressor_list()));
-        }
-        let (transfer, file, by_name) = match (&o.checksum_choice, choose_sum) {
-            (_, true) => {
-                let peer = self.item(|r| Ok(r.vstring(NEGOTIATION_BYTES_MAX)?.to_vec())).await?;
-                let name = self.choose("checksum", &self.checksum_list(), &peer)?;
-                let sum = Algorithm::from_name(&name).unwrap_or(implied);
+        let (transfer, file, by_name) = match (&sums, o.checksums()?) {
+            (Some(offer), _) => {
+                let name = self.choose("checksum", offer).await?;
+                let sum = Algorithm::from_name(name.as_bytes()).unwrap_or(implied);
                 (sum, sum, true)
             }
-            (Some(choice), false) => (named(choice.transfer), named(choice.file), choice.transfer.is_some()),
-            (None, false) => (implied, implied, false),
+            (None, Some((transfer, file))) => (transfer.unwrap_or(implied), file.unwrap_or(implied), transfer.is_some()),
+            (None, None) => (implied, implied, false),
         };
-        let compressor = if choose_compressor {
-            let peer = self.item(|r| Ok(r.vstring(NEGOTIATION_BYTES_MAX)?.to_vec())).await?;
-            let name = self.choose("compress", &self.compressor_list(), &peer)?;
-            Compressor::from_name(&name).unwrap_or(Compressor::Zlib)
-        } else if compress {
-            o.compressor_choice().unwrap_or(Compressor::Zlib)
-        } else {
-            Compressor::None
+        let compressor = match &compressors {
+            Some(offer) => {
+                let name = self.choose("compress", offer).await?;
+                Compressor::from_name(name.as_bytes()).unwrap_or(Compressor::Zlib)
+            }
+            None if compresses => named.unwrap_or(Compressor::Zlib),
+            None => Compressor::None,
         };
         if file == Algorithm::None && o.checksum {
-            return Err(Error::usage("Invalid checksum-choice for --checksum: none (0)").with_exit(Exit::UNSUPPORTED));
+            let text = "Invalid checksum-choice for --checksum: none (0)";
+            return Err(Error::new(Fault::Usage, Exit::UNSUPPORTED, text));
         }
         Ok((transfer, file, compressor, by_name))
     }
 
-    fn checksum_list(&self) -> Vec<u8> {
-        let all = ALGORITHMS.iter().filter(|row| row.algorithm != Algorithm::Md4Old).map(|row| row.name);
-        negotiate::offer(all, self.config.options.env.checksum_list.as_deref(), self.is_server())
+    fn negotiator(&self) -> negotiate::Side {
+        if self.is_server() { negotiate::Side::Server } else { negotiate::Side::Client }
     }
 
-    fn compressor_list(&self) -> Vec<u8> {
-        let zstd = self.config.codecs.zstd.is_some();
-        let all = Compressor::NAMES.iter().map(|(name, _)| *name).filter(|name| zstd || *name != "zstd");
-        negotiate::offer(all, self.config.options.env.compress_list.as_deref(), self.is_server())
+    fn checksum_offer(&self) -> Offer {
+        let names: Vec<Name> = ALGORITHMS.iter().map(|row| Name { name: row.name, alias: row.alias }).collect();
+        Offer::new(&names, self.config.checksum_list.as_deref(), self.negotiator())
     }
 
-    fn choose(&self, what: &str, own: &[u8], peer: &[u8]) -> Result<Vec<u8>, Error> {
-        if let Some(name) = negotiate::choose(own, peer, self.is_server()) {
-            return Ok(name);
-        }
-        let (server, client) = if self.is_server() { (own, peer) } else { (peer, own) };
-        let text = format!(
-            "Failed to negotiate a {what} choice.\nServer list: {}\nClient list: {}",
-            alloc::string::String::from_utf8_lossy(server),
-            alloc::string::String::from_utf8_lossy(client)
-        );
-        Err(Error::new(crate::Fault::Incompatible, Exit::UNSUPPORTED, text))
+    fn compressor_offer(&self) -> Offer {
+        let supported = Compressor::supported(&self.config.codecs);
+        let names: Vec<Name> = supported.into_iter().map(|compressor| Name::new(compressor.name())).collect();
+        Offer::new(&names, self.config.compress_list.as_deref(), self.negotiator())
+    }
+
+    async fn choose(&self, what: &str, offer: &Offer) -> Result<&'static str, Error> {
+        let peer = self.item(|r| Ok(negotiate::decode_list(r)?.to_vec())).await?;
+        offer.choose(&peer).ok_or_else(|| negotiate::failure(what, offer, &peer))
     }
 
     async fn exchange_seed(&self) -> Result<i32, Error> {
@@ -201,7 +195,11 @@ impl Context {
         let c2s = agreed.protocol >= 30
             || ((self.config.options.remove_source != RemoveSource::Keep) && self.is_sender() == self.is_server());
         let (input, output) = if self.is_server() { (c2s, true) } else { (true, c2s) };
-        self.inbox.borrow_mut().set_framed(input);
+        self.outbox.borrow_mut().flush();
+        self.counted_out.set(self.outbox.borrow().written_total());
+        let mut inbox = self.inbox.borrow_mut();
+        self.counted_in.set(inbox.received_total() - inbox.data().len() as u64);
+        inbox.set_framed(input);
         self.outbox.borrow_mut().set_framed(output);
     }
 }
@@ -210,6 +208,16 @@ impl Context {
 pub(crate) fn allows_inc(o: &Options, receiving: bool) -> bool {
     let late = matches!(o.delete, Delete::Before | Delete::After) || o.delay_updates || o.prune_empty_dirs;
     (o.recursion != Recursion::Off) && o.inc_recursive && !o.qsort && !(receiving && late)
+}
+
+/// The protocol and sub-version of a client that runs a pre-release: `32.5` at the start of its capabilities.
+fn prerelease(capabilities: &[u8]) -> Option<(u32, u32)> {
+    let number = |text: &[u8]| {
+        let end = text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
+        core::str::from_utf8(&text[..end]).ok()?.parse().ok()
+    };
+    let dot = capabilities.iter().position(|&b| b == b'.')?;
+    Some((number(capabilities)?, number(&capabilities[dot + 1..]).unwrap_or(0)))
 }
 
 fn mismatch() -> Error {

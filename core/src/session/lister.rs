@@ -149,7 +149,7 @@ impl Lister {
     pub(crate) fn item(&self, ndx: i32) -> Option<Item> {
         let found = self.lists.lookup(u32::try_from(ndx).ok()?).ok()?;
         let view = found.view();
-        view.is_active().then(|| of_entry(ndx, &view))
+        view.is_active().then(|| Item { prefix: self.origin(ndx).path.clone(), ..of_entry(ndx, &view) })
     }
 
     fn origin(&self, ndx: i32) -> &Root {
@@ -166,7 +166,8 @@ impl Lister {
 
     /// Where the file of an entry is.
     pub(crate) fn at(&self, ndx: i32) -> At {
-        let path = self.item(ndx).map_or_else(|| b".".to_vec(), |item| item.path);
+        let found = u32::try_from(ndx).ok().and_then(|ndx| self.lists.lookup(ndx).ok());
+        let path = found.map_or_else(|| b".".to_vec(), |found| strip(&found.view().name()).to_vec());
         At { root: self.origin(ndx).id, path }
     }
 
@@ -609,7 +610,7 @@ impl Lister {
             return None;
         }
         if cx.munges() {
-            target = target.map(|t| t.strip_prefix(super::show::MUNGED).filter(|rest| !rest.is_empty()).unwrap_or(t));
+            target = target.map(|t| t.strip_prefix(show::MUNGED).filter(|rest| !rest.is_empty()).unwrap_or(t));
         }
         Some(Entry {
             name: name.to_vec(),
@@ -637,7 +638,7 @@ impl Lister {
         {
             let mut stats = cx.stats.borrow_mut();
             stats.list_bytes += cx.outbox.borrow().written_total() - before;
-            stats.files.count(entry.mode);
+            stats.files.add(entry.mode);
             if matches!(entry.mode & TYPE, REGULAR | SYMLINK) {
                 stats.total_size += entry.size;
             }

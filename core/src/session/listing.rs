@@ -174,7 +174,7 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
                 if cx.agreed().inc {
                     verify::check_in_dir(&entry.name, &dir_name, o.relative)?;
                 }
-                stats.files.count(entry.mode);
+                stats.files.add(entry.mode);
                 if matches!(entry.mode & TYPE, REGULAR | SYMLINK) {
                     stats.total_size += entry.size;
                 }

@@ -5,6 +5,7 @@ use alloc::format;
 use super::context::{Context, io_error};
 use super::say::Class;
 use super::show;
+use crate::options::Info;
 use crate::wire::{Message, Tag};
 use crate::{Error, Exit};
 
@@ -16,7 +17,11 @@ const TIMEOUT_MAX_S: i32 = 86_400;
 pub(crate) fn dispatch(cx: &Context, all: bool) -> Result<bool, Error> {
     let mut any = false;
     loop {
-        let Some(message) = cx.inbox.borrow_mut().next_message(all) else { return Ok(any) };
+        let message = {
+            let mut inbox = cx.inbox.borrow_mut();
+            if all { inbox.next_message() } else { inbox.next_due_message() }
+        };
+        let Some(message) = message else { return Ok(any) };
         any = true;
         handle(cx, message)?;
     }
@@ -47,10 +52,7 @@ fn handle(cx: &Context, message: Message) -> Result<(), Error> {
                 rx.settled(ndx);
             }
         }
-        (tag, _) => {
-            let text = format!("invalid multi-message {}:{} [{}]", tag.number(), payload.len(), cx.role_name());
-            return Err(Error::peer(Exit::STREAM, text));
-        }
+        _ => return Err(message.invalid()),
     }
     Ok(())
 }
@@ -81,10 +83,7 @@ fn exit(cx: &Context, message: &Message, code: Option<i32>) -> Result<(), Error>
             }
             cx.peer_exit.set(Some(Exit(code)));
         }
-        (len, None) => {
-            let text = format!("invalid multi-message 86:{len} [{}]", cx.role_name());
-            return Err(Error::peer(Exit::STREAM, text));
-        }
+        (_, None) => return Err(message.invalid()),
     }
     Ok(())
 }

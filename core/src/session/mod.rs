@@ -255,6 +255,7 @@ impl Session {
     pub fn tick(&mut self, now_ms: u64) {
         let first = self.cx.now_ms.replace(now_ms) == 0;
         if first {
+            self.cx.note_start();
             self.last_traffic_ms = now_ms;
             self.last_output_ms = now_ms;
         }
@@ -336,5 +337,3 @@ async fn roles(cx: Shared) -> Result<(), Error> {
     }
 }
 
-/// The receiving side's state, for tidying up.
-pub(crate) type ReceivingSide = core::cell::RefCell<Option<Rx>>;

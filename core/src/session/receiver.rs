@@ -17,7 +17,9 @@ use crate::delta::SumHead;
 use crate::limits::PATH_BYTES_MAX;
 use crate::report::{self, ItemFlags};
 use crate::wire::index::{NDX_DEL_STATS, NDX_DONE, NDX_FLIST_EOF, NDX_FLIST_OFFSET};
-use crate::wire::{Decoded, TokenDecoder};
+use crate::options::{Append, Info};
+use crate::wire::token::TokenFormat;
+use crate::wire::{Token, TokenDecoder};
 use crate::{Error, Exit};
 
 /// Outputs that may be finished beside the transfer of the next ones.
@@ -35,6 +37,8 @@ pub(crate) struct Arriving {
 struct Receiver {
     rx: Rx,
     tokens: TokenDecoder,
+    /// Tokens are not compressed.
+    plain: bool,
     /// Marks of the sender seen so far.
     phase: u32,
     /// Lists whose end the sender has confirmed.
@@ -42,12 +46,20 @@ struct Receiver {
 }
 
 pub(crate) async fn run(rx: Rx) -> Result<(), Error> {
-    let tokens = TokenDecoder::new(rx.cx.agreed().compressor, &rx.cx.config.codecs, &token_options(&rx.cx))?;
-    Receiver { rx, tokens, phase: 0, confirmed: 0 }.all().await
+    let format = token_format(&rx.cx);
+    let tokens = TokenDecoder::new(&format, &rx.cx.config.codecs)?;
+    Receiver { rx, tokens, plain: format.is_plain(), phase: 0, confirmed: 0 }.all().await
 }
 
-pub(crate) fn token_options(cx: &Context) -> crate::wire::TokenOptions {
-    crate::wire::TokenOptions { level: cx.config.options.compress_level, protocol: cx.protocol() }
+pub(crate) fn token_format(cx: &Context) -> TokenFormat {
+    let o = &cx.config.options;
+    TokenFormat {
+        compressor: cx.agreed().compressor,
+        level: o.compress_level,
+        protocol: cx.protocol(),
+        stored: false,
+        threads: o.compress_threads.max(0) as u32,
+    }
 }
 
 impl Receiver {
@@ -143,7 +155,7 @@ impl Receiver {
         let digest_bytes = cx.agreed().transfer_sum.digest_bytes();
         let block_max = cx.agreed().block_bytes_max();
         let head = cx.item(|r| SumHead::decode(r, block_max, digest_bytes)).await?;
-        if cx.is_local() && super::show::copies_directly(&cx) {
+        if cx.is_local() && show::copies_directly(&cx) {
             return self.copy_directly(item, record).await;
         }
         let from = self.basis_path(&item, &record)?;
@@ -190,7 +202,6 @@ impl Receiver {
     /// Reads tokens until the end of the file. Without an output they are read and thrown away.
     async fn rebuild(&mut self, file: Option<FileId>, head: SumHead, has_basis: bool, item: &Item) -> Result<(), Error> {
         let cx = self.rx.cx.clone();
-        self.tokens.start_file();
         let mut written = 0u64;
         loop {
             match self.next_token(&cx).await? {
@@ -257,18 +268,20 @@ impl Receiver {
 
     /// The next piece of the token stream.
     async fn next_token(&mut self, cx: &Context) -> Result<Piece, Error> {
-        let tokens = &mut self.tokens;
+        let (tokens, plain) = (&mut self.tokens, self.plain);
         let attempt = || {
             let mut inbox = cx.inbox.borrow_mut();
             loop {
-                let (used, piece) = {
-                    let (data, scratch) = inbox.data_and_scratch();
-                    match tokens.next(data, scratch) {
-                        Err(error) => return Some(Err(error)),
-                        Ok((used, decoded)) => (used, Piece::of(decoded)),
-                    }
+                let (data, scratch) = inbox.data_and_scratch();
+                let (used, piece) = match tokens.next(data, scratch) {
+                    Err(error) => return Some(Err(error)),
+                    Ok((used, token)) => (used, token.map(|token| Piece::of(token, plain))),
                 };
-                inbox.consume(used);
+                match piece {
+                    // The literal itself stays until it was lent.
+                    Some(Piece::Inbox(len)) => inbox.consume(used - len),
+                    _ => inbox.consume(used),
+                }
                 match piece {
                     Some(piece) => return Some(Ok(piece)),
                     None if used > 0 || inbox.extend() => continue,
@@ -367,13 +380,12 @@ enum Piece {
 }
 
 impl Piece {
-    fn of(decoded: Decoded) -> Option<Piece> {
-        match decoded {
-            Decoded::NeedMore => None,
-            Decoded::Plain(len) => Some(Piece::Inbox(len)),
-            Decoded::Inflated(len) => Some(Piece::Scratch(len)),
-            Decoded::Blocks { first, count } => Some(Piece::Blocks { first, count }),
-            Decoded::End => Some(Piece::End),
+    fn of(token: Token<'_>, plain: bool) -> Piece {
+        match token {
+            Token::Literal(bytes) if plain => Piece::Inbox(bytes.len()),
+            Token::Literal(bytes) => Piece::Scratch(bytes.len()),
+            Token::Block { first, count } => Piece::Blocks { first, count },
+            Token::End => Piece::End,
         }
     }
 }
@@ -483,13 +495,13 @@ impl Finishing {
         let cx = &self.rx.cx;
         let o = &cx.config.options;
         let again = self.rx.fail(self.item.ndx);
-        let fate = if self.in_place { "retained" } else { "discarded" };
+        let fate = if self.in_place { report::text::Fate::Retained } else { report::text::Fate::Discarded };
         if again {
             if o.levels.info(Info::Name) >= 1 || show::itemizes(cx) {
-                cx.say(Class::Warning, report::text::failed_verification("WARNING", &self.item.name, fate, " (will try again)"));
+                cx.say(Class::Warning, report::text::failed_verification(&self.item.name, fate, true));
             }
         } else {
-            cx.say(Class::Transfer, report::text::failed_verification("ERROR", &self.item.name, fate, ""));
+            cx.say(Class::Transfer, report::text::failed_verification(&self.item.name, fate, false));
         }
         self.rx.settled(self.item.ndx);
     }

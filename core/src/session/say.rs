@@ -66,7 +66,7 @@ impl Context {
     }
 
     fn frames_out(&self) -> bool {
-        self.outbox.borrow().is_framed()
+        self.agreed.get().is_some()
     }
 
     fn tag(&self, class: Class) -> Tag {

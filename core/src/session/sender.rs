@@ -15,6 +15,7 @@ use super::show::{self, ItemRecord};
 use crate::checksum::{Digest, DigestValue};
 use crate::delta::{Found, Search, SearchOptions, Signature, SumHead};
 use crate::limits::LITERAL_BYTES;
+use crate::options::{Append, Info};
 use crate::report::ItemFlags;
 use crate::wire::index::{NDX_DEL_STATS, NDX_DONE};
 use crate::wire::item::put_vstring;
@@ -43,7 +44,7 @@ pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
         cx.goodbye.set(true);
         return Ok(());
     }
-    let tokens = TokenEncoder::new(cx.agreed().compressor, &cx.config.codecs, &super::receiver::token_options(&cx))?;
+    let tokens = TokenEncoder::new(&super::receiver::token_format(&cx), &cx.config.codecs)?;
     let mut sender = Sender { cx, lister, tokens, sent: Default::default(), transferred: Default::default() };
     sender.all().await
 }
@@ -305,7 +306,6 @@ impl Sender {
         };
         let search = Search::new(signature, agreed.strong(), options).with_scan(cx.config.scan);
         *cx.data.search.borrow_mut() = Some(search);
-        self.tokens.start_file();
         let mut at = if append && !verify { skip } else { 0 };
         let mut outcome = Ok(());
         loop {
@@ -325,10 +325,16 @@ impl Sender {
         }
         show::progress(&cx, &self.transferred, item, size, true);
         let mut out = cx.outbox.borrow_mut();
-        self.tokens.end(&mut out).map_err(broken_codec)?;
+        self.tokens.end(&mut *out).map_err(broken_codec)?;
         drop(out);
         let Some(mut search) = cx.data.search.borrow_mut().take() else { return Ok(DigestValue::default()) };
-        cx.stats.borrow_mut().add_search(search.counters());
+        let counters = search.counters();
+        {
+            let mut stats = cx.stats.borrow_mut();
+            stats.search.matches += counters.matches;
+            stats.search.hash_hits += counters.hash_hits;
+            stats.search.false_alarms += counters.false_alarms;
+        }
         outcome.map(|()| search.take_digest())
     }
 
@@ -348,12 +354,12 @@ impl Sender {
         match search.next() {
             Found::Literal(bytes) => {
                 stats.literal += bytes.len() as u64;
-                let _ = self.tokens.literal(bytes, &mut out);
+                let _ = self.tokens.literal(bytes, &mut *out);
                 Forwarded::Some
             }
             Found::Block { index, bytes } => {
                 stats.matched += bytes.len() as u64;
-                let _ = self.tokens.block(index, &mut out);
+                let _ = self.tokens.block(index, &mut *out);
                 if self.tokens.needs_matched() {
                     let _ = self.tokens.matched(bytes);
                 }

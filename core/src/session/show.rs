@@ -12,11 +12,15 @@ use super::files::basis;
 use super::say::Class;
 use super::step::{Notice, Transport};
 use crate::Error;
-use crate::checksum::DigestValue;
+use crate::checksum::{Algorithm, DigestValue};
+use crate::options::{Append, Info, Recursion, RemoveSource};
 use crate::limits::PATH_BYTES_MAX;
-use crate::report::{self, ItemFlags, ItemInfo};
+use crate::report::{self, DaemonInfo, ItemFlags, ItemInfo, Numbers, Operation};
 use crate::wire::Tag;
 use crate::wire::item::{put_u16, put_vstring};
+
+/// What a munged symlink begins with (3.12.4).
+pub(crate) const MUNGED: &[u8] = b"/rsyncd-munged/";
 
 /// The head of an item, as it travels both ways (3.3.1).
 #[derive(Clone, Debug, Default)]
@@ -65,29 +69,24 @@ pub(crate) async fn read_item(cx: &Context, ndx: i32) -> Result<ItemRecord, Erro
 
 /// Whether the output format shows item flags.
 pub(crate) fn itemizes(cx: &Context) -> bool {
-    cx.config.options.itemize > 0 || cx.config.options.out_format.as_deref().is_some_and(|f| report::has_escape(f, b'i'))
+    format_of(cx).is_some_and(|f| report::has_escape(f, b'i'))
 }
 
-/// Whether entries without any difference are shown too (`-ii`).
+/// Whether entries without any difference are shown too (`-ii`; a server is told by its format).
 pub(crate) fn itemizes_all(cx: &Context) -> bool {
-    cx.config.options.itemize > 1
+    let o = &cx.config.options;
+    o.itemize > 1 || (cx.is_server() && o.out_format.as_deref() == Some(b"%i%I"))
 }
 
 /// The format of item lines, if they are shown.
 fn format_of(cx: &Context) -> Option<&[u8]> {
-    let o = &cx.config.options;
-    match &o.out_format {
-        Some(format) => Some(format),
-        None if o.itemize > 0 => Some(report::FORMAT_ITEMIZED),
-        None if o.levels.info(Info::Name) >= 1 => Some(report::FORMAT_NAMES),
-        None => None,
-    }
+    cx.config.options.item_format.as_deref()
 }
 
 /// Whole files are sent, no sums (3.2.7): by choice, or because both ends are on one machine.
 pub(crate) fn sends_whole(cx: &Context) -> bool {
     let o = &cx.config.options;
-    if cx.agreed().transfer_sum == crate::checksum::Algorithm::None {
+    if cx.agreed().transfer_sum == Algorithm::None {
         return true;
     }
     o.append == Append::Off && o.whole_file.unwrap_or(cx.config.transport == Transport::Local)
@@ -101,36 +100,54 @@ pub(crate) fn copies_directly(cx: &Context) -> bool {
 
 fn info<'a>(cx: &'a Context, item: &'a Item, record: &'a ItemRecord, digest: Option<&'a DigestValue>) -> ItemInfo<'a> {
     let o = &cx.config.options;
-    let module = cx.config.module.as_ref();
-    ItemInfo {
-        flags: record.flags,
-        name: &item.name,
+    let sum = if o.checksum { cx.agreed().file_sum } else { cx.agreed().transfer_sum };
+    let (sent, received) = cx.item_bytes();
+    let is_transfer = record.flags.contains(ItemFlags::TRANSFER);
+    let view = report::ItemView {
+        flags: (cx.protocol() >= 29).then_some(record.flags),
+        transfer: is_transfer,
         mode: item.mode,
+        sends_away: cx.is_sender() && !cx.is_local(),
+        mtimes_kept: o.times,
+        symlink_times: cx.agreed().symlink_times,
+    };
+    let (data_bytes, other_bytes) = if cx.is_sender() { (sent, received) } else { (received, sent) };
+    ItemInfo {
+        operation: if cx.is_sender() { Operation::Send } else { Operation::Receive },
+        view,
+        name: &item.name,
+        source_prefix: &item.prefix,
         size: item.size,
         mtime: item.mtime,
         uid: if o.owner { item.uid } else { 0 },
         gid: o.group.then_some(item.gid),
         target: item.target.as_deref().filter(|_| o.links),
         xname: record.xname.as_deref(),
-        digest: digest.copied().or(item.digest.filter(|_| o.checksum)),
-        operation: if cx.is_sender() { b"send" } else { b"recv" },
-        is_sender: cx.is_sender(),
-        local: cx.is_local(),
-        keeps_mtime: o.times,
-        symlink_times: cx.agreed().symlink_times,
-        old_peer: cx.protocol() < 29,
-        bytes: cx.item_bytes(),
+        digest: match (o.checksum, &item.digest) {
+            (true, Some(listed)) => Some(listed.as_bytes()),
+            _ => digest.map(DigestValue::as_bytes).filter(|_| sum != Algorithm::Md4Old),
+        },
+        digest_bytes: sum.digest_bytes(),
+        digest_reversed: sum.is_little_endian(),
+        data_bytes: if is_transfer { data_bytes } else { 0 },
+        other_bytes: if is_transfer { other_bytes } else { 0 },
+        daemon: cx.config.module.as_ref().map(|module| DaemonInfo {
+            address: &module.address,
+            host: &module.host,
+            module: &module.name,
+            path: &module.path,
+            user: &module.user,
+        }),
         pid: cx.config.pid,
         now: cx.unix_now(),
-        source_prefix: &[],
-        module: module.map(|m| m.name.as_slice()),
-        module_path: module.map(|m| m.path.as_slice()),
-        host: module.map(|m| m.host.as_slice()),
-        address: module.map(|m| m.address.as_slice()),
-        user: module.map(|m| m.user.as_slice()),
-        human: o.human_readable,
+        numbers: numbers(cx),
         local_time: cx.config.local_time,
     }
+}
+
+/// How numbers are written.
+pub(crate) fn numbers(cx: &Context) -> Numbers {
+    Numbers { level: report::Level::from_count(cx.config.options.human_readable), ..Numbers::default() }
 }
 
 fn show(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
@@ -154,7 +171,7 @@ pub(crate) fn item(cx: &Context, item: &Item, record: &ItemRecord, digest: Optio
     let rule = report::ShowRule {
         itemized: report::has_escape(format, b'i'),
         every: itemizes_all(cx),
-        name_level: cx.config.options.levels.info(Info::Name),
+        name_level: cx.config.options.levels.info(Info::Name).into(),
     };
     if report::is_shown(record.flags, item.is_dir(), record.xname.as_deref(), &rule) {
         show(cx, item, record, digest);
@@ -223,14 +240,10 @@ fn show_deletion(cx: &Context, path: &[u8], is_dir: bool) {
 fn deletion_line(cx: &Context, format: Option<&[u8]>, path: &[u8], is_dir: bool) -> Vec<u8> {
     let mode = if is_dir { super::decide::DIRECTORY } else { super::decide::REGULAR };
     let gone = Item { path: path.to_vec(), name: path.to_vec(), mode, ..Item::default() };
-    let record = ItemRecord { flags: ItemFlags::DELETED, ..ItemRecord::default() };
+    let record = ItemRecord::default();
     let mut info = info(cx, &gone, &record, None);
-    info.operation = b"del.";
-    info.digest = None;
-    match format.filter(|f| report::has_escape(f, b'i') || report::has_escape(f, b'o')) {
-        Some(format) => report::expand(format, &info),
-        None => report::expand(b"deleting %n", &info),
-    }
+    info.operation = Operation::Delete;
+    report::expand_deletion(format, &info)
 }
 
 /// One line of a listing.
@@ -246,7 +259,8 @@ pub(crate) fn listing(cx: &Context, item: &Item) {
         atime: (o.atimes > 0).then_some((!item.is_dir()).then_some(item.atime)),
         name: &item.name,
         target: item.target.as_deref().filter(|_| o.links),
-        human: o.human_readable,
+        crtime: None,
+        numbers: numbers(cx),
         local_time: cx.config.local_time,
     });
     cx.say(Class::Info, line);
@@ -260,20 +274,22 @@ pub(crate) fn progress(cx: &Context, transferred: &Cell<u32>, item: &Item, at: u
     if cx.config.options.levels.info(Info::Progress) == 0 || cx.is_server() {
         return;
     }
-    let mut meter = cx.progress.borrow_mut();
-    let total = cx.stats.borrow().files.total();
-    let left = cx.entries_left(item.ndx);
-    let line = meter.update(&report::ProgressUpdate {
-        now_ms: cx.now_ms.get(),
-        at,
-        size: item.size,
-        last,
-        transferred: transferred.get(),
-        left,
-        total,
-        list_complete: cx.list_complete.get(),
-    });
-    if let Some(line) = line {
+    let update = {
+        let stats = cx.stats.borrow();
+        report::ProgressUpdate {
+            now_ms: cx.now_ms.get(),
+            at,
+            size: item.size,
+            last,
+            transferred: transferred.get(),
+            done_before: stats.transferred_size.saturating_sub(item.size),
+            total_size: stats.total_size,
+            left: cx.entries_left(item.ndx),
+            total: stats.files.total(),
+            list_complete: cx.list_complete.get(),
+        }
+    };
+    if let Some(line) = cx.progress.borrow_mut().update(&update) {
         cx.notices.borrow_mut().push_back(Notice::Out(line));
     }
 }
@@ -302,14 +318,21 @@ pub(crate) fn summary(cx: &Context) {
     let o = &cx.config.options;
     let stats = cx.stats.borrow();
     if !cx.is_server() {
-        let text = report::summary(&stats, o.levels.info(Info::Stats), o.human_readable, o.dry_run, cx.elapsed_ms());
+        let style = report::SummaryStyle {
+            level: o.levels.info(Info::Stats).into(),
+            numbers: numbers(cx),
+            elapsed_ms: cx.elapsed_ms(),
+            ending: if o.dry_run { report::Ending::DryRun } else { report::Ending::Done },
+            counts_created: cx.protocol() >= 29,
+            counts_deleted: cx.protocol() >= 31,
+        };
+        let text = stats.summary(&style);
         if !text.is_empty() {
             cx.say_raw(Class::Info, text);
         }
     }
     if cx.logs() {
-        let line = report::log_summary(&stats);
-        cx.log_line(&line);
+        cx.log_line(&stats.log_summary());
     }
 }
 
@@ -393,7 +416,7 @@ pub(crate) fn list_begins(cx: &Context) {
 
 pub(crate) fn list_ends(cx: &Context, count: usize) {
     let o = &cx.config.options;
-    if cx.is_server() || o.levels.info(Info::Flist) < 1 || cx.agreed().inc || !((o.recursion != Recursion::Off) || o.dirs) {
+    if cx.is_server() || o.levels.info(Info::Flist) < 1 || cx.agreed().inc || !(o.recursion != Recursion::Off || o.dirs) {
         return;
     }
     if o.levels.info(Info::Flist) > 1 {

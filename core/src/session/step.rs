@@ -4,7 +4,10 @@ use alloc::vec::Vec;
 
 use super::ask::{Ask, AskId, FileId};
 use crate::Exit;
+use crate::delta::ScanFn;
 use crate::options::Options;
+use crate::report::LocalTime;
+use crate::wire::Codecs;
 
 /// The next thing that the host has to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -102,6 +105,8 @@ pub struct Module {
     pub name: Vec<u8>,
     /// Its rules (`filter`, `include`, `exclude`, their files), as rule texts in order.
     pub filters: Vec<Vec<u8>>,
+    /// Where the transfer's root lies inside the module, for the module's rules; empty at its top.
+    pub inside: Vec<u8>,
     /// Pushes are refused.
     pub read_only: bool,
     /// Pulls are refused.
@@ -163,8 +168,20 @@ pub struct Config {
     pub unix_time: i64,
     /// The process id, for `%p` and logs.
     pub pid: u32,
-    /// Offset of local time from UTC in seconds at a given time.
-    pub local_offset: fn(i64) -> i32,
+    /// Local time of a moment in seconds since 1970.
+    pub local_time: fn(i64) -> LocalTime,
+    /// User and group that new files belong to.
+    pub ids: (u32, u32),
+    /// The user's home directory.
+    pub home: Vec<u8>,
+    /// `RSYNC_CHECKSUM_LIST`.
+    pub checksum_list: Option<Vec<u8>>,
+    /// `RSYNC_COMPRESS_LIST`.
+    pub compress_list: Option<Vec<u8>>,
+    /// Compressors that the host adds.
+    pub codecs: Codecs,
+    /// The host's compilation of the search's hot loop, if it has a better one.
+    pub scan: Option<ScanFn>,
     /// The module, in a daemon.
     pub module: Option<Module>,
     /// Server: whether errors are framed (a daemon) rather than written to standard error.

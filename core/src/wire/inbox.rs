@@ -41,7 +41,10 @@ pub struct Inbox {
     /// Bytes of the current data frame that are not in `data` yet.
     frame_left: usize,
     hold: bool,
-    messages: VecDeque<Message>,
+    /// Each with its place in the data stream, in bytes since the start.
+    messages: VecDeque<(u64, Message)>,
+    /// Bytes of the data stream that were consumed.
+    consumed: u64,
     message_bytes: usize,
     error: Option<Error>,
     ended: bool,
@@ -152,7 +155,9 @@ impl Inbox {
 
     /// The first `n` bytes of the data have been used.
     pub fn consume(&mut self, n: usize) {
-        self.start += n.min(self.end - self.start);
+        let n = n.min(self.end - self.start);
+        self.start += n;
+        self.consumed += n as u64;
         self.refill();
     }
 
@@ -161,6 +166,7 @@ impl Inbox {
         let from = self.start;
         let to = from + n.min(self.end - self.start);
         self.start = to;
+        self.consumed += (to - from) as u64;
         // Nothing is ever moved to before `start`, so the lent bytes stay as they are.
         self.refill();
         &self.buffer[from..to]
@@ -208,10 +214,16 @@ impl Inbox {
 
     /// The next control message, in the order of arrival.
     pub fn next_message(&mut self) -> Option<Message> {
-        let message = self.messages.pop_front()?;
+        let (_, message) = self.messages.pop_front()?;
         self.message_bytes -= message.payload.len() + MESSAGE_OVERHEAD;
         self.refill();
         Some(message)
+    }
+
+    /// The next control message, if all data that came before it was consumed.
+    pub fn next_due_message(&mut self) -> Option<Message> {
+        let (at, _) = self.messages.front()?;
+        if *at <= self.consumed { self.next_message() } else { None }
     }
 
     /// The error that broke the stream. Ask when the data can not be used any further: what came before it is still valid.
@@ -315,10 +327,9 @@ impl Inbox {
             }
             self.raw = payload + length;
             self.message_bytes += length + MESSAGE_OVERHEAD;
-            self.messages.push_back(Message {
-                tag,
-                payload: self.buffer[payload..self.raw].to_vec(),
-            });
+            let at = self.consumed + (self.end - self.start) as u64;
+            let payload = self.buffer[payload..self.raw].to_vec();
+            self.messages.push_back((at, Message { tag, payload }));
         }
         if self.start == self.end {
             (self.start, self.end) = (self.raw, self.raw);

@@ -32,10 +32,13 @@ pub enum Wanted {
     AsParent,
 }
 
+/// Says whether a name may be in the list, by the name and whether it is a directory.
+pub type Judge<'a> = dyn FnMut(&[u8], bool) -> Result<Wanted, Error> + 'a;
+
 /// What the session adds to decoding.
 pub struct Rules<'a> {
-    /// Says whether a name may be in the list, by its name and whether it is a directory (spec 2.8.1 no. 6).
-    pub judge: &'a mut dyn FnMut(&[u8], bool) -> Result<Wanted, Error>,
+    /// The checks of spec 2.8.1 no. 6.
+    pub judge: &'a mut Judge<'a>,
     /// Changes a mode (`--chmod`).
     pub chmod: &'a dyn Fn(u32) -> u32,
 }
@@ -99,14 +102,25 @@ impl Decoder {
         let name = self.name(flags, r, entry)?;
         let index = list.start().saturating_add(list.len() as u32);
         let leader = self.leader(flags, index, r)?;
-        match leader.and_then(|leader| leader.checked_sub(list.start())).and_then(|at| list.arrival(at as usize)) {
+        match leader
+            .and_then(|leader| leader.checked_sub(list.start()))
+            .and_then(|at| list.arrival(at as usize))
+        {
             Some(leader) => {
                 leader.put_attributes(entry);
                 fields.mode = leader.mode();
                 fields.mtime = leader.mtime();
                 fields.atime = leader.atime().unwrap_or(fields.atime);
-                fields.uid = if self.caps.owner { leader.uid() } else { fields.uid };
-                fields.gid = if self.caps.group { leader.gid() } else { fields.gid };
+                fields.uid = if self.caps.owner {
+                    leader.uid()
+                } else {
+                    fields.uid
+                };
+                fields.gid = if self.caps.group {
+                    leader.gid()
+                } else {
+                    fields.gid
+                };
                 fields.rdev_major = leader.rdev().map_or(fields.rdev_major, |(major, _)| major);
             }
             None => self.fields(flags, r, &mut fields, entry, rules)?,
@@ -136,7 +150,9 @@ impl Decoder {
     fn head(&self, r: &mut Reader<'_>) -> Result<Head, Stop> {
         if self.caps.varint_flags {
             return Ok(match r.varint()? as u32 {
-                0 => Head::End { io_error: r.varint()? as u32 & IO_ERROR_MASK },
+                0 => Head::End {
+                    io_error: r.varint()? as u32 & IO_ERROR_MASK,
+                },
                 flags => Head::Entry(flags),
             });
         }
@@ -146,20 +162,39 @@ impl Decoder {
         }
         match flags {
             0 => Ok(Head::End { io_error: 0 }),
-            bit::IO_ERROR_END if self.caps.safe_list => Ok(Head::End { io_error: r.varint()? as u32 & IO_ERROR_MASK }),
-            bit::IO_ERROR_END => Err(Error::peer(Exit::PROTOCOL, format!("Invalid flist flag: {flags:x}")).into()),
+            bit::IO_ERROR_END if self.caps.safe_list => Ok(Head::End {
+                io_error: r.varint()? as u32 & IO_ERROR_MASK,
+            }),
+            bit::IO_ERROR_END => {
+                Err(Error::peer(Exit::PROTOCOL, format!("Invalid flist flag: {flags:x}")).into())
+            }
             flags => Ok(Head::Entry(flags)),
         }
     }
 
     /// Reads the name, and puts it into `entry` as it came.
-    fn name<'a>(&self, flags: u32, r: &mut Reader<'a>, entry: &mut Entry) -> Result<Name<'a>, Stop> {
-        let shared = if flags & bit::SAME_NAME != 0 { usize::from(r.u8()?) } else { 0 };
-        let length = if flags & bit::LONG_NAME != 0 { r.varint30(self.caps.protocol)? } else { i32::from(r.u8()?) };
+    fn name<'a>(
+        &self,
+        flags: u32,
+        r: &mut Reader<'a>,
+        entry: &mut Entry,
+    ) -> Result<Name<'a>, Stop> {
+        let shared = if flags & bit::SAME_NAME != 0 {
+            usize::from(r.u8()?)
+        } else {
+            0
+        };
+        let length = if flags & bit::LONG_NAME != 0 {
+            r.varint30(self.caps.protocol)?
+        } else {
+            i32::from(r.u8()?)
+        };
         let known = &self.previous.name;
         let suffix_length = usize::try_from(length).unwrap_or(usize::MAX);
         if shared.saturating_add(suffix_length) > limits::PATH_BYTES_MAX {
-            let mut text = format!("overflow: xflags=0x{flags:x} l1={shared} l2={length} lastname=").into_bytes();
+            let mut text =
+                format!("overflow: xflags=0x{flags:x} l1={shared} l2={length} lastname=")
+                    .into_bytes();
             text.extend_from_slice(known);
             text.extend_from_slice(format!(" [{}]", self.role).as_bytes());
             return Err(Error::peer(Exit::MALLOC, text).into());
@@ -199,13 +234,25 @@ impl Decoder {
         rules: &Rules<'_>,
     ) -> Result<(), Stop> {
         let protocol = self.caps.protocol;
-        entry.size = u64::try_from(r.varlong30(protocol, 3)?)
-            .map_err(|_| Error::peer(Exit::UNSUPPORTED, "Offset underflow: file-length is negative"))?;
+        entry.size = u64::try_from(r.varlong30(protocol, 3)?).map_err(|_| {
+            Error::peer(
+                Exit::UNSUPPORTED,
+                "Offset underflow: file-length is negative",
+            )
+        })?;
         if flags & bit::SAME_TIME == 0 {
-            fields.mtime = if self.caps.is_compact() { r.varlong(4)? } else { i64::from(r.i32()? as u32) };
+            fields.mtime = if self.caps.is_compact() {
+                r.varlong(4)?
+            } else {
+                i64::from(r.i32()? as u32)
+            };
         }
         entry.mtime = fields.mtime;
-        entry.nsec = if flags & bit::MOD_NSEC != 0 && self.caps.has_nanoseconds() { nanoseconds(r)? } else { 0 };
+        entry.nsec = if flags & bit::MOD_NSEC != 0 && self.caps.has_nanoseconds() {
+            nanoseconds(r)?
+        } else {
+            0
+        };
         if self.caps.crtimes {
             let same = flags & bit::CRTIME_EQ_MTIME != 0;
             entry.crtime = Some(if same { entry.mtime } else { r.varlong(4)? });
@@ -230,9 +277,12 @@ impl Decoder {
         self.rdev(flags, r, fields, entry)?;
         if kind == Kind::Symlink && self.caps.links {
             let length = r.varint30(protocol)?;
-            let length = usize::try_from(length).ok().filter(|length| (1..=limits::PATH_BYTES_MAX).contains(length)).ok_or_else(
-                || Error::peer(Exit::MALLOC, format!("overflow: linkname_len={length}")),
-            )?;
+            let length = usize::try_from(length)
+                .ok()
+                .filter(|length| (1..=limits::PATH_BYTES_MAX).contains(length))
+                .ok_or_else(|| {
+                    Error::peer(Exit::MALLOC, format!("overflow: linkname_len={length}"))
+                })?;
             entry.target = Some(r.bytes(length)?.to_vec());
         }
         Ok(())
@@ -253,7 +303,13 @@ impl Decoder {
         Err(Error::peer(Exit::PROTOCOL, text))
     }
 
-    fn owner(&mut self, flags: u32, r: &mut Reader<'_>, fields: &mut Fields, entry: &mut Entry) -> Result<(), Stop> {
+    fn owner(
+        &mut self,
+        flags: u32,
+        r: &mut Reader<'_>,
+        fields: &mut Fields,
+        entry: &mut Entry,
+    ) -> Result<(), Stop> {
         let protocol = self.caps.protocol;
         if self.caps.owner {
             if flags & bit::SAME_UID == 0 {
@@ -279,7 +335,13 @@ impl Decoder {
         Ok(())
     }
 
-    fn rdev(&self, flags: u32, r: &mut Reader<'_>, fields: &mut Fields, entry: &mut Entry) -> Result<(), Stop> {
+    fn rdev(
+        &self,
+        flags: u32,
+        r: &mut Reader<'_>,
+        fields: &mut Fields,
+        entry: &mut Entry,
+    ) -> Result<(), Stop> {
         let kind = entry.kind();
         if kind == Kind::Device {
             entry.size = 0;
@@ -299,7 +361,11 @@ impl Decoder {
                 fields.rdev_major = r.varint30(self.caps.protocol)? as u32;
             }
             let is_byte = !self.caps.is_compact() && flags & bit::RDEV_MINOR_8 != 0;
-            let minor = if is_byte { u32::from(r.u8()?) } else { r.varint30(self.caps.protocol)? as u32 };
+            let minor = if is_byte {
+                u32::from(r.u8()?)
+            } else {
+                r.varint30(self.caps.protocol)? as u32
+            };
             (fields.rdev_major, minor)
         };
         entry.rdev = (kind == Kind::Device).then_some(rdev);
@@ -315,7 +381,14 @@ impl Decoder {
     }
 
     /// What a directory is to the transfer (spec 2.3.3).
-    fn dir_flags(&self, flags: u32, entry: &Entry, shared: usize, wanted: Wanted, fields: &mut Fields) -> Flags {
+    fn dir_flags(
+        &self,
+        flags: u32,
+        entry: &Entry,
+        shared: usize,
+        wanted: Wanted,
+        fields: &mut Fields,
+    ) -> Flags {
         if wanted == Wanted::AsParent && (self.caps.is_compact() || flags & bit::TOP_DIR != 0) {
             return Flags::IMPLIED;
         }
@@ -331,15 +404,31 @@ impl Decoder {
     }
 
     /// Below protocol 30, content is what lies beneath the last top directory.
-    fn dir_flags_by_position(&self, flags: u32, entry: &Entry, shared: usize, fields: &mut Fields) -> Flags {
+    fn dir_flags_by_position(
+        &self,
+        flags: u32,
+        entry: &Entry,
+        shared: usize,
+        fields: &mut Fields,
+    ) -> Flags {
         let name = &entry.name;
         if flags & bit::TOP_DIR != 0 {
-            let hidden_tail = if self.caps.relative && name.ends_with(b"/.") { 2 } else { 0 };
-            let length = if name == b"." { 0 } else { name.len() - hidden_tail };
+            let hidden_tail = if self.caps.relative && name.ends_with(b"/.") {
+                2
+            } else {
+                0
+            };
+            let length = if name == b"." {
+                0
+            } else {
+                name.len() - hidden_tail
+            };
             fields.content_below = self.caps.recurse.then_some(length);
             return Flags::TOP_DIR.with(Flags::CONTENT_DIR);
         }
-        let Some(length) = fields.content_below else { return Flags::NONE };
+        let Some(length) = fields.content_below else {
+            return Flags::NONE;
+        };
         let is_below = shared >= length && name.get(length) == Some(&b'/');
         if !self.caps.relative || length == 0 || is_below {
             return Flags::CONTENT_DIR;
@@ -361,7 +450,11 @@ impl Decoder {
         let mut inode = None;
         if self.caps.hard_links && !self.caps.is_compact() {
             let wide = self.caps.has_wide_flags();
-            let tracked = if wide { flags & bit::HLINKED != 0 && kind != Kind::Dir } else { kind == Kind::Regular };
+            let tracked = if wide {
+                flags & bit::HLINKED != 0 && kind != Kind::Dir
+            } else {
+                kind == Kind::Regular
+            };
             if tracked {
                 if !wide || flags & bit::SAME_DEV == 0 {
                     fields.dev = r.longint()?;
@@ -386,9 +479,15 @@ impl Decoder {
 
 fn nanoseconds(r: &mut Reader<'_>) -> Result<u32, Stop> {
     let value = r.varint()?;
-    u32::try_from(value).ok().filter(|&nsec| nsec < 1_000_000_000).ok_or_else(|| {
-        Stop::Bad(Error::peer(Exit::PROTOCOL, format!("invalid modification-time nanoseconds: {value}")))
-    })
+    u32::try_from(value)
+        .ok()
+        .filter(|&nsec| nsec < 1_000_000_000)
+        .ok_or_else(|| {
+            Stop::Bad(Error::peer(
+                Exit::PROTOCOL,
+                format!("invalid modification-time nanoseconds: {value}"),
+            ))
+        })
 }
 
 /// The judge for a sender that is trusted.
