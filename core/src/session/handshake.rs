@@ -125,8 +125,8 @@ impl Context {
         let o = &self.config.options;
         let strings = protocol >= 30 && flags & compat::VARINT_FLAGS != 0;
         let implied = if protocol >= 30 { Algorithm::Md5 } else { Algorithm::Md4Old };
-        let compresses = o.compresses();
-        let named = o.compressor()?;
+        let compresses = o.wants_compression();
+        let named = o.compress_choice.as_deref().and_then(Compressor::from_name);
         let sums = (strings && o.checksum_choice.is_none()).then(|| self.checksum_offer());
         let compressors = (strings && compresses && named.is_none()).then(|| self.compressor_offer());
         for offer in sums.iter().chain(&compressors) {
@@ -134,7 +134,7 @@ impl Context {
             self.put(|out| result = offer.encode(out));
             result?;
         }
-        let (transfer, file, by_name) = match (&sums, o.checksums()?) {
+        let (transfer, file, by_name) = match (&sums, o.checksum_choice.as_deref().map(chosen_sums)) {
             (Some(offer), _) => {
                 let name = self.choose("checksum", offer).await?;
                 let sum = Algorithm::from_name(name.as_bytes()).unwrap_or(implied);
@@ -208,6 +208,13 @@ impl Context {
 pub(crate) fn allows_inc(o: &Options, receiving: bool) -> bool {
     let late = matches!(o.delete, Delete::Before | Delete::After) || o.delay_updates || o.prune_empty_dirs;
     (o.recursion != Recursion::Off) && o.inc_recursive && !o.qsort && !(receiving && late)
+}
+
+/// The checksums that `--checksum-choice` names, for transfers and for `--checksum`; `auto` is none.
+fn chosen_sums(choice: &[u8]) -> (Option<Algorithm>, Option<Algorithm>) {
+    let mut names = choice.splitn(2, |&b| b == b',');
+    let transfer = names.next().and_then(Algorithm::from_name);
+    (transfer, names.next().map_or(transfer, Algorithm::from_name))
 }
 
 /// The protocol and sub-version of a client that runs a pre-release: `32.5` at the start of its capabilities.

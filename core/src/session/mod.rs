@@ -331,6 +331,11 @@ impl Session {
 /// The whole of a session.
 async fn roles(cx: Shared) -> Result<(), Error> {
     cx.handshake().await?;
+    cx.announce_timeout();
+    if let Some(refused) = &cx.config.refused {
+        return Err(refused.clone());
+    }
+    cx.check_module()?;
     match cx.config.role {
         Role::Sender => sender::run(cx).await,
         Role::Receiver => listing::run(cx).await,
