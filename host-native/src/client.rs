@@ -161,7 +161,10 @@ fn local(options: &Options, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, umask:
 
 /// The options of the receiving half of a local copy: those of a server, which prints nothing itself.
 fn receiving_options(options: &Options) -> Options {
-    Options { server: true, log_file: None, ..options.clone() }
+    let mut options = options.clone();
+    options.server = true;
+    options.log_file = None;
+    options
 }
 
 /// A connection to the remote side, ready for the session.

@@ -47,7 +47,7 @@ fn parse(words: &[Vec<u8>], refuse_list: &[u8]) -> Parsed {
         .map(|(spelling, short)| Row {
             long: spelling.long.as_bytes(),
             short: *short,
-            meaning: spelling.meaning as usize,
+            alias: spelling.meaning,
             missing: spelling.missing,
         })
         .collect();

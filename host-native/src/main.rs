@@ -47,7 +47,7 @@ fn run() -> i32 {
         Ok(Command::Client { options, args }) => client::run(*options, &args, time::umask_and_clear()),
         Ok(Command::Server(server)) => client::serve(server, Vec::new(), time::umask_and_clear()),
         Ok(Command::Secluded(secluded)) => client::serve_secluded(secluded, time::umask_and_clear()),
-        Ok(Command::Daemon(options)) => engine::run_daemon(*options),
+        Ok(Command::Daemon(options)) => engine::run_daemon(options),
         Err(error) => {
             let role = if is_client { "client" } else { "server" };
             output::Console::new(&Options::default()).fail(&error, role)
