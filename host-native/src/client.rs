@@ -1,6 +1,6 @@
 //! One run of the client: options become a plan, the plan a connection, the connection a session.
 
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use syncline_core::options::{
@@ -12,7 +12,7 @@ use syncline_core::session::{Config, PROTOCOL, Role, Session, Side, Transport};
 use syncline_core::wire::Codecs;
 use syncline_core::{Error, Exit};
 
-use crate::daemon::client::{Answered, Call, Words, call};
+use crate::daemon::client::{Answered, Call, Words};
 use crate::drive::{self, Wire, socket_pair};
 use crate::fs::Fs;
 use crate::net::{shell, tcp};
@@ -86,7 +86,7 @@ fn base_config(options: &Options, umask: u32) -> Config {
         checksum_list: env("RSYNC_CHECKSUM_LIST"),
         compress_list: env("RSYNC_COMPRESS_LIST"),
         codecs: CODECS,
-        scan: simd::scan(),
+        scan: Some(simd::best_scan()),
         module: None,
         module_chmod: None,
         refused: None,
@@ -240,7 +240,7 @@ fn reach(options: &Options, remote: &Remote, push: bool, console: &mut Console) 
         (Some(shell), input, output)
     };
     let early_input = match &options.early_input {
-        Some(path) => std::fs::read(crate::fs::os(path)).map_err(|error| io_error("failed to read early input", &error))?,
+        Some(path) => std::fs::read(std::ffi::OsStr::from_bytes(path)).map_err(|error| io_error("failed to read early input", &error))?,
         None => Vec::new(),
     };
     let user = remote.user.clone().or_else(|| env("USER")).or_else(|| env("LOGNAME")).unwrap_or_default();

@@ -163,7 +163,7 @@ impl Context {
     }
 
     fn checksum_offer(&self) -> Offer {
-        let names: Vec<Name> = ALGORITHMS.iter().map(|row| Name { name: row.name, alias: row.alias }).collect();
+        let names: Vec<Name> = ALGORITHMS.iter().map(|row| Name { name: row.name, alias: row.aliases.first().copied() }).collect();
         Offer::new(&names, self.config.checksum_list.as_deref(), self.negotiator())
     }
 
