@@ -145,14 +145,14 @@ fn local(options: &Options, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, umask:
     let listing = options.listing;
     let receiver = std::thread::spawn(move || {
         let mut console = Console::new(&receiving.options);
-        let exit = drive::run(&mut Session::new(receiving), far, &mut Fs::new(), &mut console);
+        let exit = drive::run(&mut Session::new(receiving), far, &mut Fs::new().with_umask(umask), &mut console);
         console.flush();
         exit
     });
     let mut session = Session::new(sending);
     let mut wire = near;
     wire.bytes_per_second = bytes_per_second(options);
-    let exit = drive::run(&mut session, wire, &mut Fs::new(), console);
+    let exit = drive::run(&mut session, wire, &mut Fs::new().with_umask(umask), console);
     drop(session);
     let other = receiver.join().unwrap_or(Exit::CRASHED);
     let _ = listing;
@@ -206,7 +206,7 @@ fn modules(options: &Options, remote: &Remote, console: &mut Console) -> Outcome
 fn finish(options: &Options, config: Config, mut reached: Reached, console: &mut Console, role: &'static str) -> Outcome {
     reached.wire.bytes_per_second = bytes_per_second(options);
     let config = Config { protocol: reached.protocol, transport: reached.transport, ..config };
-    let exit = drive::run(&mut Session::new(config), reached.wire, &mut Fs::new(), console);
+    let exit = drive::run(&mut Session::new(config), reached.wire, &mut Fs::new().with_umask(umask), console);
     let Some(shell) = reached.shell else { return Ok((exit, role)) };
     let other = shell.wait();
     // A shell that failed says more than the stream that broke off because of it.
@@ -298,7 +298,7 @@ pub fn serve(server: Server, pending: Vec<u8>, umask: u32) -> i32 {
         (Err(error), _) | (_, Err(error)) => return console.fail(&io_error("dup failed", &error), "server"),
     };
     let wire = Wire { input, output, pending, bytes_per_second: bytes_per_second(&options) };
-    let exit = drive::run(&mut Session::new(config), wire, &mut Fs::new(), &mut console);
+    let exit = drive::run(&mut Session::new(config), wire, &mut Fs::new().with_umask(umask), &mut console);
     console.exit_line(exit, if sender { "sender" } else { "generator" });
     console.flush();
     exit.0

@@ -95,6 +95,10 @@ impl Session {
                 return step;
             }
             self.spawn_new();
+            if let Err(error) = messages::dispatch(&self.cx, false) {
+                self.fail(error);
+                continue;
+            }
             match self.tasks.step() {
                 Ok(true) => continue,
                 Ok(false) => {}

@@ -219,7 +219,7 @@ impl Receiver {
                     cx.stats.borrow_mut().literal += len as u64;
                     self.note_literal();
                     if let Some(file) = file {
-                        cx.write(file, Source::Scratch).await;
+                        cx.write(file, Source::Scratch(len)).await;
                     }
                 }
                 Piece::Blocks { first, count } => {

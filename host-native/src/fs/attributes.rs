@@ -93,7 +93,11 @@ pub fn chmod(dir: impl AsFd, name: &[u8], mode: u32) -> HostResult<()> {
         Err(Code::NOSYS | Code::PERM | Code::OPNOTSUPP) => {}
         Err(code) => return Err(errno(code)),
     }
-    // The file is pinned by a descriptor first, and then changed through that.
+    chmod_pinned(dir, name, mode)
+}
+
+/// Without `fchmodat2`: the file is pinned by a descriptor first, and then changed through that.
+fn chmod_pinned(dir: impl AsFd, name: &[u8], mode: u32) -> HostResult<()> {
     let file = openat(&dir, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).map_err(errno)?;
     if fstat(&file).map_err(errno)?.st_mode & TYPE == SYMLINK {
         return Ok(());
@@ -109,4 +113,28 @@ pub fn chmod(dir: impl AsFd, name: &[u8], mode: u32) -> HostResult<()> {
 
 fn is_symlink(dir: impl AsFd, name: &[u8]) -> bool {
     lstat(dir, name).is_ok_and(|meta| meta.mode & TYPE == SYMLINK)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn both_ways_of_chmod_leave_symlinks_alone() {
+        let tmp = tempfile::tempdir().unwrap();
+        std::fs::write(tmp.path().join("f"), "").unwrap();
+        symlink("f", tmp.path().join("l")).unwrap();
+        let dir = openat(CWD, tmp.path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        let mode = || tmp.path().join("f").metadata().unwrap().mode() & 0o7777;
+        chmod(&dir, b"f", 0o4640).unwrap();
+        chmod(&dir, b"l", 0o777).unwrap();
+        assert_eq!(mode(), 0o4640);
+        chmod_pinned(&dir, b"f", 0o711).unwrap();
+        chmod_pinned(&dir, b"l", 0o777).unwrap();
+        assert_eq!(mode(), 0o711);
+        assert!(chmod(&dir, b"none", 0).unwrap_err().is_not_found());
+        assert!(chmod_pinned(&dir, b"none", 0).unwrap_err().is_not_found());
+    }
 }

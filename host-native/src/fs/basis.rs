@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn any_order_of_blocks_gives_the_bytes_of_the_file_and_zeros_beyond() {
         let file = tempfile::tempfile().unwrap();
-        let data: Vec<u8> = (0..700_000u32).map(|i| (i * i >> 7) as u8).collect();
+        let data: Vec<u8> = (0..700_000u32).map(|i| (i.wrapping_mul(i) >> 7) as u8).collect();
         file.write_all_at(&data, 0).unwrap();
         let mut basis = Basis::new(file.into(), false);
         let mut whole = data;

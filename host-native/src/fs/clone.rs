@@ -6,9 +6,9 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{copy_file_range, fstat, ioctl_ficlone};
 use rustix::io::Errno as Code;
-use syncline_core::session::{Errno, OutputError};
+use syncline_core::session::OutputError;
 
-use super::read::{CHUNK_BYTES, read_at};
+use super::read::{chunk_bytes, read_next};
 use super::sink::{Sink, retry};
 use crate::errno::errno;
 
@@ -93,26 +93,13 @@ impl Cloning {
 }
 
 fn by_hand(source: &OwnedFd, sink: &mut Sink, mut from: u64, size: u64) -> Result<(), OutputError> {
-    // One byte more than there should be, so that one read shows the end.
-    let mut chunk = vec![0; (size.saturating_sub(from) + 1).min(CHUNK_BYTES as u64) as usize];
+    let mut chunk = vec![0; chunk_bytes(size.saturating_sub(from))];
     loop {
-        let count = read_some(source, from, &mut chunk, size).map_err(OutputError::Read)?;
+        let count = read_next(source, from, &mut chunk, size).map_err(|code| OutputError::Read(errno(code)))?;
         sink.write(&chunk[..count]).map_err(|code| OutputError::Write(errno(code)))?;
         from += count as u64;
         if count < chunk.len() {
             return Ok(());
         }
     }
-}
-
-/// Reads until the buffer is full or the file ends. A first read that ends just where it should needs no second to prove it.
-fn read_some(source: &OwnedFd, from: u64, chunk: &mut [u8], size: u64) -> Result<usize, Errno> {
-    if from >= size && size > 0 {
-        return Ok(0);
-    }
-    let first = retry(|| rustix::io::pread(source, &mut chunk[..], from)).map_err(errno)?;
-    if first == 0 || first == chunk.len() || from + first as u64 == size {
-        return Ok(first);
-    }
-    read_at(source, from + first as u64, &mut chunk[first..]).map(|rest| first + rest).map_err(errno)
 }

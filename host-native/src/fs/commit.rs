@@ -75,7 +75,7 @@ impl Fs {
         let mut copy = Output {
             at: ending.to.clone(),
             gid: spot.dir.new_gid(),
-            uid: Some(rustix::process::geteuid().as_raw()),
+            uid: Some(spot.dir.new_uid()),
             spot,
             shown,
             in_place: false,
@@ -96,7 +96,13 @@ impl Fs {
         moved
     }
 
-    fn fill_and_rename(&mut self, from: &Output, copy: &mut Output, to: &Spot, ending: &Ending) -> Result<SetErrors, OutputError> {
+    fn fill_and_rename(
+        &mut self,
+        from: &Output,
+        copy: &mut Output,
+        to: &Spot,
+        ending: &Ending,
+    ) -> Result<SetErrors, OutputError> {
         let stat = fstat(from.sink.file()).map_err(|code| OutputError::Read(errno(code)))?;
         let size = stat.st_size as u64;
         let way = Way { devs: (stat.st_dev, copy.spot.dir.dev()), size, clone: false, sparse: false };

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, fchmod, fstat, openat};
 use rustix::io::Errno as Code;
-use rustix::process::geteuid;
 use syncline_core::checksum::Digest;
 use syncline_core::session::{At, Create, HostResult, Meta, Output as Place, OutputError, RootId};
 
@@ -112,7 +111,7 @@ fn temp_output(
         shown: temp.shown,
         in_place: false,
         mode: REGULAR | create.mode,
-        uid: Some(geteuid().as_raw()),
+        uid: Some(temp.spot.dir.new_uid()),
         gid: temp.spot.dir.new_gid(),
         spot: temp.spot,
         sink: Sink::new(temp.file, 0, 0, create.sparse, buffer),

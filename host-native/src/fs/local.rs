@@ -18,12 +18,8 @@ impl Fs {
         create.basis = None;
         let buffer = self.buffer();
         let (mut output, _) = create::create(&mut self.roots, &mut self.random, &create, buffer)?;
-        let way = Way {
-            devs: (found.dev, output.spot.dir.dev()),
-            size: found.size,
-            clone: !create.preallocate,
-            sparse: create.sparse,
-        };
+        let way =
+            Way { devs: (found.dev, output.spot.dir.dev()), size: found.size, clone: !create.preallocate, sparse: create.sparse };
         let bytes = match self.cloning.copy(&source, &mut output.sink, way) {
             Ok(bytes) => bytes,
             Err(error) => {

@@ -9,7 +9,7 @@ use syncline_core::checksum::{Algorithm, Digest, DigestValue};
 use syncline_core::flist::verify::unsafe_symlink;
 use syncline_core::session::{At, Dirent, Follow, HostResult, Meta, RootId};
 
-use super::read::{READ, digest_rest};
+use super::read::{READ, digest_whole};
 use super::roots::{Roots, not_regular};
 use crate::errno::errno;
 
@@ -25,6 +25,7 @@ pub const SYMLINK: u32 = 0o120000;
 const NAMES_BYTES: usize = 64 << 10;
 
 /// What the kernel knows of a file, as the engine wants it.
+#[allow(clippy::unnecessary_cast, reason = "the width of some fields depends on the architecture")]
 pub fn meta_of(stat: &Stat) -> Meta {
     let rdev = stat.st_rdev;
     Meta {
@@ -112,7 +113,7 @@ pub fn list(roots: &mut Roots, at: &At, follow: Follow, algorithm: Option<Algori
         let digest = algorithm.filter(|_| meta.as_ref().is_ok_and(|meta| meta.mode & TYPE == REGULAR)).map(|algorithm| {
             let digest = if opened_through_link {
                 let child = At { root: at.root, path: join(path, &name) };
-                roots.open_following(&child, READ, reach).and_then(|file| digest_rest(&file, Digest::list(algorithm)))
+                roots.open_following(&child, READ, reach).and_then(|file| digest_whole(&file, Digest::list(algorithm)))
             } else {
                 digest_in(&*dir, &name, algorithm)
             };
@@ -155,7 +156,7 @@ fn digest_in(dir: impl AsFd, name: &[u8], algorithm: Algorithm) -> HostResult<Di
     if fstat(&file).map_err(errno)?.st_mode & TYPE != REGULAR {
         return Err(not_regular());
     }
-    digest_rest(&file, Digest::list(algorithm))
+    digest_whole(&file, Digest::list(algorithm))
 }
 
 /// The path of a name in a directory.

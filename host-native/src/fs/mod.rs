@@ -2,7 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`roots`] | open directories, and the way from them to a file without being led astray |
+//! | `roots` | open directories, and the way from them to a file without being led astray |
 //! | `look` | what files are, directories, digests |
 //! | `read` | sources, signatures, small files |
 //! | `ids` | names of users and groups |
@@ -26,7 +26,7 @@ mod look;
 mod nodes;
 mod output;
 mod read;
-pub mod roots;
+mod roots;
 mod sink;
 mod table;
 mod temp;
@@ -36,7 +36,7 @@ use std::collections::HashMap;
 
 use rustix::io::Errno as Code;
 use syncline_core::checksum::DigestValue;
-use syncline_core::session::{Ask, Commit, Create, Errno, FileId, HostResult, Meta, OutputError, Reply, RootId};
+use syncline_core::session::{Ask, At, Commit, Create, Errno, FileId, HostResult, Meta, OutputError, Reply, RootId, SetErrors};
 
 use crate::errno::errno;
 use clone::Cloning;
@@ -160,7 +160,7 @@ impl Fs {
         }
     }
 
-    fn open(&mut self, at: &syncline_core::session::At, follow: bool) -> HostResult<(FileId, Meta)> {
+    fn open(&mut self, at: &At, follow: bool) -> HostResult<(FileId, Meta)> {
         let (file, meta) = read::open(&mut self.roots, at, follow)?;
         Ok((self.files.insert(Open::Source(file)), meta))
     }
@@ -179,7 +179,7 @@ impl Fs {
         self.files.output(file).and_then(output::Output::finish).map_err(OutputError::Write)
     }
 
-    fn commit(&mut self, commit: Commit) -> Result<(syncline_core::session::SetErrors, u64), OutputError> {
+    fn commit(&mut self, commit: Commit) -> Result<(SetErrors, u64), OutputError> {
         let output = self.files.take_output(commit.file).map_err(OutputError::Write)?;
         let ending = Ending { to: commit.to, meta: commit.meta, backup: commit.backup, sync: commit.sync };
         self.settle(output, &ending).map(|errors| (errors, 0))

@@ -10,6 +10,7 @@ use syncline_core::session::{At, HostResult, Meta};
 
 use super::look::{REGULAR, TYPE, meta_of};
 use super::roots::{Roots, not_regular};
+use super::sink::retry;
 use crate::errno::errno;
 
 /// Bytes that are read at once where much is read.
@@ -29,6 +30,24 @@ pub fn read_at(file: impl AsFd, at: u64, buf: &mut [u8]) -> Result<usize, Code> 
         }
     }
     Ok(done)
+}
+
+/// The buffer for a file of `size` bytes that is read to its end: one byte more than there should be, so that a single read
+/// shows the end, and not too small for files that claim to be empty but are not.
+pub fn chunk_bytes(size: u64) -> usize {
+    size.saturating_add(1).clamp(4096, CHUNK_BYTES as u64) as usize
+}
+
+/// Reads until the buffer is full or the file ends. A read that ends just where the file should needs no other to prove it.
+pub fn read_next(file: impl AsFd, from: u64, chunk: &mut [u8], size: u64) -> Result<usize, Code> {
+    if from >= size && size > 0 {
+        return Ok(0);
+    }
+    let first = retry(|| pread(&file, &mut chunk[..], from))?;
+    if first == 0 || first == chunk.len() || from + first as u64 == size {
+        return Ok(first);
+    }
+    read_at(file, from + first as u64, &mut chunk[first..]).map(|rest| first + rest)
 }
 
 /// Reads from where the file stands to its end; more than `max` bytes are an error.
@@ -89,14 +108,13 @@ pub fn open(roots: &mut Roots, at: &At, follow: bool) -> HostResult<(OwnedFd, Me
     Ok((file, meta))
 }
 
-/// Digests a file from where it stands to its end.
-pub fn digest_rest(file: impl AsFd, mut digest: Digest) -> HostResult<DigestValue> {
+/// Digests a whole file.
+pub fn digest_whole(file: impl AsFd, mut digest: Digest) -> HostResult<DigestValue> {
     let size = fstat(&file).map_err(errno)?.st_size.max(0) as u64;
-    // A small file needs a small buffer, and one byte more shows that it has not grown.
-    let mut chunk = vec![0; size.saturating_add(1).min(CHUNK_BYTES as u64) as usize];
+    let mut chunk = vec![0; chunk_bytes(size)];
     let mut at = 0;
     loop {
-        let count = read_at(&file, at, &mut chunk).map_err(errno)?;
+        let count = read_next(&file, at, &mut chunk, size).map_err(errno)?;
         digest.update(&chunk[..count]);
         at += count as u64;
         if count < chunk.len() {
@@ -133,7 +151,7 @@ pub fn sign(file: impl AsFd, head: SumHead, first: u32, count: u32, strong: Stro
     let end = at + if count == 0 { 0 } else { range.basis_bytes() };
     let mut signer = Signer::new(range, strong);
     let mut sums = Vec::new();
-    let mut chunk = vec![0; (end - at).min(chunk_bytes(head.block_bytes)) as usize];
+    let mut chunk = vec![0; (end - at).min(piece_bytes(head.block_bytes)) as usize];
     while at < end {
         let len = (end - at).min(chunk.len() as u64) as usize;
         let got = read_at(&file, at, &mut chunk[..len]).map_err(errno)?;
@@ -145,7 +163,7 @@ pub fn sign(file: impl AsFd, head: SumHead, first: u32, count: u32, strong: Stro
 }
 
 /// Whole blocks where they are not too large, so that none has to be pieced together.
-fn chunk_bytes(block_bytes: u32) -> u64 {
+fn piece_bytes(block_bytes: u32) -> u64 {
     let (block, chunk) = (u64::from(block_bytes.max(1)), CHUNK_BYTES as u64);
     if block > chunk { chunk } else { chunk / block * block }
 }

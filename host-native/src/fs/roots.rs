@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2};
 use rustix::io::Errno as Code;
-use rustix::process::getegid;
+use rustix::process::{getegid, geteuid};
 use syncline_core::session::{At, Errno, HostResult, RootId};
 
 use crate::errno::errno;
@@ -42,12 +42,18 @@ pub struct Dir {
 #[derive(Clone, Copy, Debug, Default)]
 struct Facts {
     dev: u64,
+    new_uid: u32,
     new_gid: Option<u32>,
 }
 
 impl Dir {
     fn new(fd: OwnedFd) -> Arc<Dir> {
         Arc::new(Dir { fd, facts: OnceLock::new() })
+    }
+
+    /// The owner that a file made here gets: whoever we are.
+    pub fn new_uid(&self) -> u32 {
+        self.facts().new_uid
     }
 
     /// The group that a file made here gets, if that is certain. Where the directory is not setgid, a mount option may
@@ -63,9 +69,10 @@ impl Dir {
 
     fn facts(&self) -> Facts {
         *self.facts.get_or_init(|| {
-            let Ok(dir) = fstat(&self.fd) else { return Facts::default() };
+            let new_uid = geteuid().as_raw();
+            let Ok(dir) = fstat(&self.fd) else { return Facts { new_uid, ..Facts::default() } };
             let certain = dir.st_mode & 0o2000 != 0 || dir.st_gid == getegid().as_raw();
-            Facts { dev: dir.st_dev, new_gid: certain.then_some(dir.st_gid) }
+            Facts { dev: dir.st_dev, new_uid, new_gid: certain.then_some(dir.st_gid) }
         })
     }
 }

@@ -99,7 +99,11 @@ mod tests {
         check(&[a(246), accents.clone()].concat(), true, &[b".".to_vec(), a(246)].concat());
         check(&[a(245), b".bbbbbb".to_vec()].concat(), true, &[b".".to_vec(), a(245)].concat());
         check(&[a(246), accents].concat(), false, &a(246));
-        check(&[a(238), "\u{e9}".repeat(4).into_bytes()].concat(), true, &[b".".to_vec(), a(238), "\u{e9}".repeat(4).into()].concat());
+        check(
+            &[a(238), "\u{e9}".repeat(4).into_bytes()].concat(),
+            true,
+            &[b".".to_vec(), a(238), "\u{e9}".repeat(4).into()].concat(),
+        );
     }
 
     #[test]
