@@ -131,6 +131,8 @@ impl Roots {
         let path = if path.is_empty() { b".".as_slice() } else { path };
         let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;
         if self.confined {
+            // `openat2` takes no other flags beside O_PATH than those that mean something for it.
+            let flags = if flags.contains(OFlags::PATH) { flags.difference(OFlags::NOCTTY) } else { flags };
             return open_beneath(CWD, path, flags, self.walks).map_err(errno);
         }
         openat(CWD, path, flags, Mode::empty()).map_err(errno)
