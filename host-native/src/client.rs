@@ -145,7 +145,8 @@ fn local(options: &Options, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, umask:
     let listing = options.listing;
     let receiver = std::thread::spawn(move || {
         let mut console = Console::new(&receiving.options);
-        let exit = drive::run(&mut Session::new(receiving), far, &mut Fs::new().with_umask(umask), &mut console);
+        let mut fs = Fs::new().with_umask(umask);
+        let exit = drive::run(&mut Session::new(receiving), far, &mut fs, &mut console);
         console.flush();
         exit
     });
@@ -206,7 +207,8 @@ fn modules(options: &Options, remote: &Remote, console: &mut Console) -> Outcome
 fn finish(options: &Options, config: Config, mut reached: Reached, console: &mut Console, role: &'static str) -> Outcome {
     reached.wire.bytes_per_second = bytes_per_second(options);
     let config = Config { protocol: reached.protocol, transport: reached.transport, ..config };
-    let exit = drive::run(&mut Session::new(config), reached.wire, &mut Fs::new().with_umask(umask), console);
+    let mut fs = Fs::new().with_umask(config.umask);
+    let exit = drive::run(&mut Session::new(config), reached.wire, &mut fs, console);
     let Some(shell) = reached.shell else { return Ok((exit, role)) };
     let other = shell.wait();
     // A shell that failed says more than the stream that broke off because of it.
