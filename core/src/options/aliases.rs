@@ -12,12 +12,8 @@ impl Aliases {
     /// Adds the aliases of a file's text; a later one of the same name replaces the earlier. Other lines are ignored.
     pub fn read(&mut self, text: &[u8]) {
         for line in text.split(|&b| b == b'\n') {
-            let Some(words) = split_words(line) else {
-                continue;
-            };
-            let [program, kind, name, replacement @ ..] = words.as_slice() else {
-                continue;
-            };
+            let Some(words) = split_words(line) else { continue };
+            let [program, kind, name, replacement @ ..] = words.as_slice() else { continue };
             if program != b"rsync" || kind != b"alias" || replacement.is_empty() {
                 continue;
             }

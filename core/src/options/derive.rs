@@ -92,9 +92,7 @@ fn argument_protection(o: &mut Options, env: &Env) -> Result<(), Error> {
 }
 
 fn checksum_choice(o: &mut Options) -> Result<(), Error> {
-    let Some(choice) = &o.checksum_choice else {
-        return Ok(());
-    };
+    let Some(choice) = &o.checksum_choice else { return Ok(()) };
     let mut names = choice.splitn(2, |&b| b == b',');
     let transfer = names.next().unwrap_or_default();
     let file = names.next().unwrap_or(transfer);
@@ -131,9 +129,7 @@ fn unknown(message: &[u8], name: &[u8]) -> Error {
 }
 
 fn outbuf(o: &mut Options) -> Result<(), Error> {
-    let Some(text) = &o.outbuf_text else {
-        return Ok(());
-    };
+    let Some(text) = &o.outbuf_text else { return Ok(()) };
     o.outbuf = Some(match text.first().map(u8::to_ascii_uppercase) {
         Some(b'N' | b'U') => OutBuf::None,
         Some(b'L') => OutBuf::Line,
@@ -222,9 +218,7 @@ fn deletion(o: &mut Options) -> Result<(), Error> {
 }
 
 fn confinement(o: &Options) -> Result<(), Error> {
-    let Some(root) = &o.confine_root else {
-        return Ok(());
-    };
+    let Some(root) = &o.confine_root else { return Ok(()) };
     if root.first() != Some(&b'/') {
         return Err(conflict("--confine-root must be an absolute path"));
     }
@@ -346,9 +340,7 @@ fn in_place_and_partial(o: &mut Options, env: &Env) -> Result<(), Error> {
 }
 
 fn files_from(o: &mut Options, args: usize) -> Result<(), Error> {
-    let Some(text) = &o.files_from_text else {
-        return Ok(());
-    };
+    let Some(text) = &o.files_from_text else { return Ok(()) };
     if args > 2 || (args != 2 && !o.server) {
         return Err(Error::usage(super::help_text()));
     }

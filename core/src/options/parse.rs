@@ -228,9 +228,7 @@ impl<'a> Parser<'a> {
         if self.expand_alias(name, &word.from, value, &[]) {
             return Ok(None);
         }
-        let Some((flag, on)) = flag::by_name(name) else {
-            return Err(self.refuse(&word.bytes, "unknown option"));
-        };
+        let Some((flag, on)) = flag::by_name(name) else { return Err(self.refuse(&word.bytes, "unknown option")) };
         self.check_refused(flag, name)?;
         let takes_value = on && flag.takes_value();
         match value {
@@ -249,9 +247,7 @@ impl<'a> Parser<'a> {
             if self.expand_alias(&[letter], &word.from, None, rest) {
                 return Ok(None);
             }
-            let Some(flag) = flag::by_letter(letter) else {
-                return Err(self.refuse(&word.bytes, "unknown option"));
-            };
+            let Some(flag) = flag::by_letter(letter) else { return Err(self.refuse(&word.bytes, "unknown option")) };
             self.check_refused(flag, &[letter])?;
             if flag.takes_value() {
                 return match rest {
@@ -328,12 +324,8 @@ impl<'a> Parser<'a> {
     }
 
     fn expand_alias(&mut self, name: &[u8], from: &[usize], value: Option<&[u8]>, rest: &[u8]) -> bool {
-        let Some(aliases) = self.setup.aliases.filter(|_| !self.options.server) else {
-            return false;
-        };
-        let Some((index, words)) = aliases.find(name, from) else {
-            return false;
-        };
+        let Some(aliases) = self.setup.aliases.filter(|_| !self.options.server) else { return false };
+        let Some((index, words)) = aliases.find(name, from) else { return false };
         let mut from = from.to_vec();
         if !rest.is_empty() {
             let bytes = [b"-", rest].concat();

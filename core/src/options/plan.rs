@@ -210,9 +210,7 @@ fn check_dest(options: &Options, dest: &mut Vec<u8>) -> Result<(), Error> {
 
 /// A remote list must live where the transfer goes.
 fn check_files_from(options: &Options, host: Option<&[u8]>) -> Result<(), Error> {
-    let Some(list_host) = options.files_from.as_ref().and_then(|list| list.host.as_deref()) else {
-        return Ok(());
-    };
+    let Some(list_host) = options.files_from.as_ref().and_then(|list| list.host.as_deref()) else { return Ok(()) };
     match host {
         None => Err(Error::usage("--files-from cannot be remote when the transfer is local")),
         Some(host) if !list_host.is_empty() && list_host != host => {

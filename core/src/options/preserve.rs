@@ -356,9 +356,7 @@ fn chown(options: &mut Options, text: &[u8]) -> Result<(), Error> {
         ("group", text.get(colon + 1..), &mut options.groupmap, &mut options.group),
     ];
     for (what, name, map, keep) in parts {
-        let Some(name) = name.filter(|name| !name.is_empty()) else {
-            continue;
-        };
+        let Some(name) = name.filter(|name| !name.is_empty()) else { continue };
         match map {
             Some(map) if map.by_chown => {
                 let text = alloc::format!("rsync: You can only specify a {what}-affecting --chown once.");

@@ -59,9 +59,7 @@ impl Refusals {
 
     /// The error if an option may not be used, as `--NAME (-x)`.
     fn allow(&self, name: &str) -> Result<(), Error> {
-        let Some(spelling) = self.find(name.as_bytes()) else {
-            return Ok(());
-        };
+        let Some(spelling) = self.find(name.as_bytes()) else { return Ok(()) };
         let option = match (spelling.long, spelling.short) {
             ("", short) => short.map_or_else(String::new, |letter| format!("-{letter}")),
             (long, Some(letter)) => format!("--{long} (-{letter})"),

@@ -150,9 +150,7 @@ pub static FLAGS: &[Flag] = &[
             Ok(())
         }),
         remote: &[Travel::Words(60, Side::Push, |s, w| {
-            let Some(format) = &s.options.item_format else {
-                return;
-            };
+            let Some(format) = &s.options.item_format else { return };
             let has_item = super::format_has(format, b'i');
             // A level of two comes from repeating -i, and counts only if the format shows items at all.
             let word = if has_item && s.options.itemize > 1 {

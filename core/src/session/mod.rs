@@ -1,1 +1,344 @@
-//! Placeholder.
+//! A whole rsync session as a state machine: sender, or generator and receiver, on either end of a connection.
+//!
+//! The host's loop:
+//!
+//! ```text
+//! loop {
+//!     match session.poll() {
+//!         Step::Ask(id, ask)   => do it (now or on another thread), then session.answer(id, reply)
+//!         Step::Read { .. }    => session.fill(|space| read the file at that offset into space)
+//!         Step::Write { .. }   => session.lend(|bytes| write them to that output)
+//!         Step::Copy { .. }    => copy a matched block from the output's basis, then session.copied()
+//!         Step::Notice(notice) => print it
+//!         Step::Wait(wants)    => move bytes between the socket and input_space()/output(), or wait for answers
+//!         Step::Done(exit)     => leave
+//!     }
+//! }
+//! ```
+//!
+//! Inside, each role is an `async` function over one shared context, stepped by a tiny executor (`task`): the code of a
+//! role reads top to bottom as the spec does, and the compiler makes the state machine. There is no runtime, no clock and
+//! no thread; a role that waits costs nothing.
+
+mod agreed;
+mod ask;
+mod backup;
+mod context;
+mod dataplane;
+mod decide;
+mod destination;
+mod entries;
+mod files;
+mod filters;
+mod generator;
+mod goodbye;
+pub mod greeting;
+mod handshake;
+mod lister;
+mod listing;
+mod messages;
+mod receiver;
+mod receiving;
+mod removal;
+mod say;
+mod sender;
+mod show;
+mod step;
+mod task;
+
+pub use ask::*;
+pub use handshake::{PROTOCOL, PROTOCOL_MIN};
+pub use step::*;
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+
+use crate::{Error, Exit};
+use context::{Context, Shared, io_error};
+use receiving::Rx;
+use say::Class;
+use task::Executor;
+
+/// How long an end that failed waits for the peer to hear of it, when the peer can't see our exit code otherwise.
+const FAREWELL_MS: u64 = 5_000;
+
+/// A session; see the module's doc for how a host drives it.
+pub struct Session {
+    cx: Shared,
+    tasks: Executor,
+    state: State,
+    last_traffic_ms: u64,
+    last_output_ms: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The roles are at work.
+    Running,
+    /// It is over with this code; what was under way is tidied up and what was said goes out.
+    Ending { exit: Exit, deadline_ms: Option<u64> },
+}
+
+impl Session {
+    /// A session that has not started.
+    pub fn new(config: Config) -> Session {
+        let cx = Rc::new(Context::new(config));
+        let mut tasks = Executor::default();
+        tasks.spawn(Box::pin(roles(cx.clone())));
+        Session { cx, tasks, state: State::Running, last_traffic_ms: 0, last_output_ms: 0 }
+    }
+
+    /// Goes as far as it can, and says what the host has to do next.
+    pub fn poll(&mut self) -> Step {
+        loop {
+            if let Some(step) = self.next_step() {
+                return step;
+            }
+            self.spawn_new();
+            match self.tasks.step() {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => {
+                    self.fail(error);
+                    continue;
+                }
+            }
+            match messages::dispatch(&self.cx, !self.cx.can_read_on()) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => {
+                    self.fail(error);
+                    continue;
+                }
+            }
+            if let Some(exit) = self.cx.peer_exit.take() {
+                self.end(exit, false);
+                continue;
+            }
+            if self.tasks.is_empty() && self.cx.spawned.borrow().is_empty() && self.state == State::Running {
+                show::summary(&self.cx);
+                self.end(self.exit_code(), false);
+                continue;
+            }
+            return self.idle();
+        }
+    }
+
+    fn next_step(&mut self) -> Option<Step> {
+        if let Some(step) = self.cx.movement_step() {
+            return Some(step);
+        }
+        if let Some(notice) = self.cx.notices.borrow_mut().pop_front() {
+            return Some(Step::Notice(notice));
+        }
+        self.cx.next_ask().map(|(id, ask)| Step::Ask(id, ask))
+    }
+
+    fn spawn_new(&mut self) {
+        for work in self.cx.spawned.borrow_mut().drain(..) {
+            self.tasks.spawn(work);
+        }
+    }
+
+    /// Nothing can go on by itself.
+    fn idle(&mut self) -> Step {
+        self.cx.outbox.borrow_mut().flush();
+        let output = !self.cx.outbox.borrow().is_empty() && !self.cx.output_broken.get();
+        let replies = self.cx.awaits_replies();
+        if let State::Ending { exit, deadline_ms } = self.state
+            && !output
+            && self.tasks.is_empty()
+        {
+            let waits = deadline_ms.is_some_and(|at| self.cx.now_ms.get() < at) && !self.cx.inbox.borrow().is_ended();
+            if !waits {
+                return Step::Done(exit);
+            }
+        }
+        Step::Wait(Wants { input: !self.cx.inbox.borrow().is_ended(), output, replies, deadline_ms: self.deadline() })
+    }
+
+    fn deadline(&self) -> Option<u64> {
+        if let State::Ending { deadline_ms, .. } = self.state {
+            return deadline_ms;
+        }
+        let timeout = u64::from(self.cx.timeout_s.get()) * 1000;
+        let idle =
+            (timeout > 0).then(|| (self.last_traffic_ms + timeout).min(self.last_output_ms + timeout.div_ceil(2)));
+        [idle, self.cx.alarm_ms.get()].into_iter().flatten().min()
+    }
+
+    /// Answers an ask.
+    pub fn answer(&mut self, id: AskId, reply: Reply) {
+        self.cx.answer(id, reply);
+    }
+
+    /// Carries out [`Step::Read`]: `read` fills the space that it is lent and returns how much it read, 0 at the end of the
+    /// file.
+    pub fn fill(&mut self, read: impl FnOnce(&mut [u8]) -> HostResult<usize>) {
+        self.cx.fill(read);
+    }
+
+    /// Carries out [`Step::Write`]: `write` takes all of the bytes that it is lent.
+    pub fn lend(&mut self, write: impl FnOnce(&[u8])) {
+        self.cx.lend(write);
+    }
+
+    /// [`Step::Copy`] was carried out.
+    pub fn copied(&mut self) {
+        self.cx.copied();
+    }
+
+    /// Writing an output failed (disk full): the session ends with rsync's message.
+    pub fn write_failed(&mut self, path: &[u8], error: Errno) {
+        let what = [b"write failed on \"".as_slice(), path, b"\""].concat();
+        self.cx.say_errno(Class::Error, "receiver", &what, &error);
+        self.fail(Error::host(Exit::FILE_IO, alloc::vec::Vec::new()));
+    }
+
+    /// Bytes from the peer: `read` puts some into the space and returns how many. The space is empty while the session
+    /// can't take more.
+    pub fn input(&mut self, read: impl FnOnce(&mut [u8]) -> usize) {
+        let mut inbox = self.cx.inbox.borrow_mut();
+        let n = read(inbox.space(64 * 1024));
+        inbox.filled(n);
+        drop(inbox);
+        if n > 0 {
+            self.last_traffic_ms = self.cx.now_ms.get();
+            self.cx.input.notify();
+        }
+    }
+
+    /// Whether the session has room for more input.
+    pub fn wants_input(&self) -> bool {
+        let mut inbox = self.cx.inbox.borrow_mut();
+        !inbox.is_ended() && !inbox.space(64 * 1024).is_empty()
+    }
+
+    /// The peer closed its direction.
+    pub fn input_end(&mut self) {
+        self.cx.inbox.borrow_mut().end();
+        self.cx.input.notify();
+    }
+
+    /// Bytes for the peer: `write` sends some and returns how many.
+    pub fn output(&mut self, write: impl FnOnce(&[u8]) -> usize) {
+        let mut outbox = self.cx.outbox.borrow_mut();
+        let n = write(outbox.pending());
+        outbox.sent(n);
+        drop(outbox);
+        if n > 0 {
+            self.last_traffic_ms = self.cx.now_ms.get();
+            self.last_output_ms = self.last_traffic_ms;
+            self.cx.room.notify();
+        }
+    }
+
+    /// How much output can be sent right now; a busy host sends when it is much, and always before it waits.
+    pub fn output_len(&self) -> usize {
+        self.cx.outbox.borrow().pending().len()
+    }
+
+    /// The peer no longer takes output: what would be sent is dropped. Its last words may still be read.
+    pub fn output_broken(&mut self) {
+        self.cx.output_broken.set(true);
+        let pending = self.cx.outbox.borrow().pending().len();
+        self.cx.outbox.borrow_mut().sent(pending);
+        self.cx.room.notify();
+    }
+
+    /// The connection broke (exit 10 or 12), or the program was interrupted (exit 20): the session winds up; what it was
+    /// receiving is removed or kept as `--partial` says, through further steps, and `Done` carries the exit code.
+    pub fn abort(&mut self, error: Error) {
+        self.fail(error);
+    }
+
+    /// Tells the time, in milliseconds since any fixed moment.
+    pub fn tick(&mut self, now_ms: u64) {
+        let first = self.cx.now_ms.replace(now_ms) == 0;
+        if first {
+            self.cx.note_start();
+            self.last_traffic_ms = now_ms;
+            self.last_output_ms = now_ms;
+        }
+        if self.cx.alarm_ms.get().is_some_and(|at| at <= now_ms) {
+            self.cx.alarm_ms.set(None);
+            self.cx.moved.notify();
+        }
+        let timeout = u64::from(self.cx.timeout_s.get()) * 1000;
+        if timeout == 0 || self.state != State::Running {
+            return;
+        }
+        if now_ms.saturating_sub(self.last_traffic_ms) >= timeout {
+            let seconds = now_ms.saturating_sub(self.last_traffic_ms) / 1000;
+            let text = alloc::format!("[{}] io timeout after {seconds} seconds -- exiting", self.cx.role_name());
+            self.fail(Error::host(Exit::TIMEOUT, text));
+        } else if now_ms.saturating_sub(self.last_output_ms) >= timeout.div_ceil(2) {
+            self.last_output_ms = now_ms;
+            self.cx.keep_alive();
+        }
+    }
+
+    /// The session can't go on.
+    fn fail(&mut self, error: Error) {
+        if !error.text.is_empty() {
+            self.cx.say(Class::Error, error.text);
+        }
+        self.end(error.exit, true);
+    }
+
+    /// Stops the roles, and leaves the rest to tidying up. `tell`: the peer doesn't know yet.
+    fn end(&mut self, exit: Exit, tell: bool) {
+        if let State::Ending { .. } = self.state {
+            return;
+        }
+        let cx = self.cx.clone();
+        let silent = [Exit::OK, Exit::SOCKET_IO, Exit::STREAM, Exit(19), Exit::TIMEOUT].contains(&exit);
+        let exchange = cx.agreed.get().is_some_and(|a| a.has_exit_exchange());
+        let tells = tell && exchange && !silent && !cx.goodbye.get();
+        if tells {
+            cx.outbox.borrow_mut().message(crate::wire::Tag::ErrorExit, &exit.0.to_le_bytes());
+        }
+        if tell || self.cx.arriving().is_some() {
+            self.tasks.clear();
+            self.cx.spawned.borrow_mut().clear();
+            cx.drop_work();
+            if let Some(rx) = cx.receiving.borrow().clone() {
+                self.tasks.spawn(Box::pin(async move {
+                    receiver::wind_up(rx).await;
+                    Ok(())
+                }));
+            }
+        }
+        let farewell = tell && cx.config.errors_to_client && exit != Exit::OK;
+        let deadline_ms = farewell.then(|| cx.now_ms.get() + FAREWELL_MS);
+        self.state = State::Ending { exit, deadline_ms };
+    }
+
+    /// The exit code of a session that went to its end.
+    fn exit_code(&self) -> Exit {
+        let bits = self.cx.io_error.get();
+        if self.cx.transfer_error.get() || bits & io_error::GENERAL != 0 {
+            Exit::PARTIAL
+        } else if bits & io_error::VANISHED != 0 {
+            Exit::VANISHED
+        } else if bits & io_error::DEL_LIMIT != 0 {
+            Exit::DEL_LIMIT
+        } else {
+            Exit::OK
+        }
+    }
+}
+
+/// The whole of a session.
+async fn roles(cx: Shared) -> Result<(), Error> {
+    cx.handshake().await?;
+    cx.announce_timeout();
+    if let Some(refused) = &cx.config.refused {
+        return Err(refused.clone());
+    }
+    cx.check_module()?;
+    match cx.config.role {
+        Role::Sender => sender::run(cx).await,
+        Role::Receiver => listing::run(cx).await,
+    }
+}

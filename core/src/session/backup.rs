@@ -1,0 +1,144 @@
+//! Backups: what is replaced or deleted is kept under another name first (spec 3.8.9).
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::ask::{Ask, At, Errno, Follow, Meta};
+use super::decide::{DIRECTORY, TYPE};
+use super::files::basis;
+use super::generator::Generator;
+use super::receiving::{Receiving, Rx};
+use super::say::Class;
+use super::show;
+use crate::options::{Info, Options};
+use crate::{Error, Exit};
+
+/// Where the backup of a destination path goes.
+pub(crate) fn backup_path(rx: &Receiving, path: &[u8]) -> Option<At> {
+    let o = &rx.cx.config.options;
+    if !o.backup {
+        return None;
+    }
+    let mut name = path.to_vec();
+    name.extend_from_slice(suffix(o));
+    match (&o.backup_dir, rx.backup_root.get()) {
+        (Some(_), Some(root)) => Some(At { root, path: name }),
+        (Some(dir), None) => Some(At { root: rx.dest(), path: super::removal::join(dir, &name) }),
+        (None, _) => Some(At { root: rx.dest(), path: name }),
+    }
+}
+
+/// What backup names end in.
+pub(crate) fn suffix(o: &Options) -> &[u8] {
+    match &o.suffix {
+        Some(suffix) => suffix,
+        None if o.backup_dir.is_some() => b"",
+        None => b"~",
+    }
+}
+
+/// Makes room for a backup: its directories, and nothing under its name.
+pub(crate) async fn prepare(rx: &Rx, path: &[u8]) -> Option<At> {
+    let to = backup_path(rx, path)?;
+    let from = At { root: rx.dest(), path: path.to_vec() };
+    rx.cx.stat(Ask::Stat { at: from, follow: Follow::No }).await.ok()?;
+    if rx.cx.config.options.backup_dir.is_some() {
+        make_directories(rx, &to).await;
+    }
+    if let Ok(meta) = rx.cx.stat(Ask::Stat { at: to.clone(), follow: Follow::No }).await {
+        let ask =
+            if meta.mode & TYPE == DIRECTORY { Ask::Rmdir { at: to.clone() } } else { Ask::Unlink { at: to.clone() } };
+        let _ = rx.cx.unit(ask).await;
+    }
+    Some(to)
+}
+
+async fn make_directories(rx: &Rx, to: &At) {
+    for (at, _) in to.path.iter().enumerate().filter(|&(at, &b)| b == b'/' && at > 0) {
+        let dir = At { root: to.root, path: to.path[..at].to_vec() };
+        let _ = rx.cx.unit(Ask::Mkdir { at: dir, mode: 0o777 & !rx.powers.umask }).await;
+    }
+}
+
+/// Backs up what a rename is about to replace.
+pub(crate) async fn before_replace(rx: &Rx, path: &[u8]) -> Result<(), Errno> {
+    let Some(to) = prepare(rx, path).await else { return Ok(()) };
+    keep(rx, path, to, true).await
+}
+
+/// Links, or else renames, a file to its backup name.
+async fn keep(rx: &Rx, path: &[u8], to: At, link: bool) -> Result<(), Errno> {
+    let cx = &rx.cx;
+    let from = At { root: rx.dest(), path: path.to_vec() };
+    let linked = link && cx.unit(Ask::Link { from: from.clone(), to: to.clone(), replace: false }).await.is_ok();
+    if !linked {
+        cx.unit(Ask::Rename { from, to: to.clone() }).await?;
+    }
+    say_backed_up(rx, path, &to);
+    Ok(())
+}
+
+pub(crate) fn say_backed_up(rx: &Receiving, path: &[u8], to: &At) {
+    if rx.cx.config.options.levels.info(Info::Backup) < 1 {
+        return;
+    }
+    let mut text = b"backed up ".to_vec();
+    text.extend_from_slice(path);
+    text.extend_from_slice(b" to ");
+    if let (Some(dir), Some(_)) = (&rx.cx.config.options.backup_dir, rx.backup_root.get()) {
+        text.extend_from_slice(dir);
+        text.push(b'/');
+    }
+    text.extend_from_slice(&to.path);
+    rx.cx.say(Class::Info, text);
+}
+
+impl Generator {
+    /// Backs up something that is about to be replaced or removed.
+    pub(crate) async fn backup(&mut self, path: &[u8], there: &Meta) -> Result<(), Error> {
+        let o = &self.cx.config.options;
+        if !o.backup || there.mode & TYPE == DIRECTORY {
+            return Ok(());
+        }
+        let Some(to) = prepare(&self.rx, path).await else { return Ok(()) };
+        match keep(&self.rx, path, to, false).await {
+            Err(errno) if !errno.is_not_found() => {
+                let what = show::quoted(&self.cx, b"make_backup ", path, b" failed");
+                self.cx.say_errno(Class::Error, "generator", &what, &errno);
+                Err(Error::host(Exit::FILE_IO, Vec::new()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// In-place updates with backups: the old content is copied aside and becomes the basis (3.2.7, step 14).
+    pub(crate) async fn backup_before_in_place(
+        &mut self,
+        item: &super::decide::Item,
+        existing: Option<&Meta>,
+    ) -> Result<u8, Error> {
+        let Some(to) = prepare(&self.rx, &item.path).await else { return Ok(basis::FNAME) };
+        let old = super::decide::Item {
+            path: to.path.clone(),
+            mode: existing.map_or(item.mode, |m| m.mode),
+            mtime: existing.map_or(item.mtime, |m| m.mtime),
+            mtime_nsec: existing.map_or(item.mtime_nsec, |m| m.mtime_nsec),
+            ..item.clone()
+        };
+        let from = super::ask::CopySource::Beneath(self.at(&item.path));
+        let mut plan = super::receiver::copy_plan(&self.cx, &self.rx, &old, None, from);
+        plan.create.at = to.clone();
+        plan.create.output = super::ask::Output::Temp { dir: None };
+        match self.cx.ask(Ask::CopyLocal(alloc::boxed::Box::new(plan))).await {
+            super::ask::Reply::Committed(Ok(_)) => {
+                say_backed_up(&self.rx, &item.path, &to);
+                Ok(if self.sends_whole() { basis::FNAME } else { basis::BACKUP })
+            }
+            _ => {
+                let mut text = format!("{} ", "failed to back up").into_bytes();
+                text.extend_from_slice(&item.path);
+                Err(Error::host(Exit::FILE_IO, text))
+            }
+        }
+    }
+}

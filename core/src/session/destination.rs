@@ -1,0 +1,283 @@
+//! Entering the destination: which directory the entries go to, and under which name (spec 4.1.5).
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::ask::{Ask, Errno, Meta};
+use super::context::Context;
+use super::decide::{DIRECTORY, TYPE};
+use super::receiving::Rx;
+use super::say::Class;
+use super::show;
+use crate::flist::View;
+use crate::options::{AltKind, Info};
+use crate::{Error, Exit, Fault};
+
+/// Finds or makes the destination; afterwards the receiving side has a root.
+pub(crate) async fn enter(rx: &Rx) -> Result<(), Error> {
+    let cx = rx.cx.clone();
+    let Some(dest) = cx.config.paths.first().cloned() else {
+        return Ok(());
+    };
+    if cx.config.options.listing {
+        return Ok(());
+    }
+    let dest = if dest.is_empty() { b".".to_vec() } else { dest };
+    let (count, only_is_dir) = count_entries(rx);
+    let slash = dest.ends_with(b"/");
+    let mut found = cx.stat(Ask::StatPath { path: dest.clone() }).await;
+    if found.as_ref().is_err_and(Errno::is_not_found) && cx.config.options.mkpath {
+        make_path(&cx, &dest, count, slash).await?;
+        found = cx.stat(Ask::StatPath { path: dest.clone() }).await;
+    }
+    match found {
+        Ok(meta) if meta.mode & TYPE == DIRECTORY => enter_directory(rx, &dest, "change_dir#1").await?,
+        Ok(meta) => other_than_directory(rx, &dest, &meta, count, only_is_dir, slash).await?,
+        Err(errno) if !errno.is_not_found() => {
+            let mut what = b"ERROR: cannot stat destination \"".to_vec();
+            what.extend_from_slice(&show::full_path(&cx, &dest));
+            what.push(b'"');
+            cx.say_errno(Class::Error, "Receiver", &what, &errno);
+            return Err(Error::host(Exit::FILE_SELECT, Vec::new()));
+        }
+        Err(_) if count > 1 || slash => make_directory(rx, &dest).await?,
+        Err(_) => store_under_name(rx, &dest).await?,
+    }
+    side_directories(rx).await
+}
+
+/// Number of entries, and whether the first is a directory (and so the only one, if there is one).
+fn count_entries(rx: &Rx) -> (usize, bool) {
+    let lists = rx.lists.borrow();
+    let count = lists.iter().map(|list| list.iter().filter(View::is_active).count()).sum();
+    let first = lists.list(0).and_then(|list| list.iter_sorted().find(View::is_active));
+    (count, first.is_some_and(|view| view.is_dir()))
+}
+
+async fn enter_directory(rx: &Rx, dest: &[u8], step: &str) -> Result<(), Error> {
+    match rx.cx.root(Ask::Root { path: dest.to_vec() }).await {
+        Ok(root) => {
+            rx.dest.set(Some(root));
+            *rx.dest_path.borrow_mut() = dest.to_vec();
+            Ok(())
+        }
+        Err(errno) => {
+            let mut what = format!("{step} \"").into_bytes();
+            what.extend_from_slice(&show::full_path(&rx.cx, dest));
+            what.extend_from_slice(b"\" failed");
+            rx.cx.say_errno(Class::Error, "Receiver", &what, &errno);
+            Err(Error::host(Exit::FILE_SELECT, Vec::new()))
+        }
+    }
+}
+
+async fn other_than_directory(
+    rx: &Rx,
+    dest: &[u8],
+    _meta: &Meta,
+    count: usize,
+    only_is_dir: bool,
+    slash: bool,
+) -> Result<(), Error> {
+    let (exit, text) = if count > 1 {
+        (Exit::FILE_SELECT, "ERROR: destination must be a directory when copying more than 1 file")
+    } else if only_is_dir {
+        (Exit::FILE_SELECT, "ERROR: cannot overwrite non-directory with a directory")
+    } else if slash {
+        (Exit::SYNTAX, "ERROR: destination path is not a directory")
+    } else {
+        return store_under_name(rx, dest).await;
+    };
+    Err(Error::new(Fault::Usage, exit, text))
+}
+
+/// The destination directory is missing: its last component is made.
+async fn make_directory(rx: &Rx, dest: &[u8]) -> Result<(), Error> {
+    let cx = &rx.cx;
+    let o = &cx.config.options;
+    let trimmed = trim_slashes(dest);
+    if !o.dry_run
+        && let Err(errno) = cx.unit(Ask::MkdirPath { path: trimmed.to_vec() }).await
+    {
+        let mut what = b"mkdir \"".to_vec();
+        what.extend_from_slice(&show::full_path(cx, trimmed));
+        what.extend_from_slice(b"\" failed");
+        cx.say_errno(Class::Error, "Receiver", &what, &errno);
+        return Err(Error::host(Exit::FILE_IO, Vec::new()));
+    }
+    if o.levels.info(Info::Name) >= 1 || show::itemizes(cx) {
+        cx.say(Class::Info, [b"created directory ".as_slice(), trimmed].concat());
+    }
+    if o.dry_run {
+        rx.dest_missing.set(true);
+        *rx.dest_path.borrow_mut() = dest.to_vec();
+        // Nothing is ever looked at below a destination that is missing, but paths need a root.
+        let root = cx.root(Ask::Root { path: b".".to_vec() }).await;
+        rx.dest.set(root.ok());
+        return Ok(());
+    }
+    enter_directory(rx, dest, "change_dir#2").await
+}
+
+/// One entry, and a destination that is a file or missing: the entry gets the destination's name.
+async fn store_under_name(rx: &Rx, dest: &[u8]) -> Result<(), Error> {
+    let dest = trim_slashes(dest);
+    let cut = dest.iter().rposition(|&b| b == b'/');
+    let (dir, name) = match cut {
+        Some(0) => (&b"/"[..], &dest[1..]),
+        Some(at) => (&dest[..at], &dest[at + 1..]),
+        None => (&b"."[..], dest),
+    };
+    if rx.cx.config.options.dry_run && rx.cx.stat(Ask::StatPath { path: dir.to_vec() }).await.is_err() {
+        rx.dest_missing.set(true);
+    }
+    *rx.local_name.borrow_mut() = Some(name.to_vec());
+    if rx.dest_missing.get() {
+        rx.dest.set(rx.cx.root(Ask::Root { path: b".".to_vec() }).await.ok());
+        return Ok(());
+    }
+    enter_directory(rx, dir, "change_dir#3").await
+}
+
+fn trim_slashes(mut path: &[u8]) -> &[u8] {
+    while path.len() > 1 && path.ends_with(b"/") {
+        path = &path[..path.len() - 1];
+    }
+    path
+}
+
+/// `--mkpath`: the missing directories above the destination, or all of it.
+async fn make_path(cx: &Context, dest: &[u8], count: usize, slash: bool) -> Result<(), Error> {
+    if !dest.contains(&b'/') && count <= 1 {
+        return Ok(());
+    }
+    let whole = count > 1 || slash;
+    let trimmed = trim_slashes(dest);
+    let end = if whole { trimmed.len() } else { trimmed.iter().rposition(|&b| b == b'/').unwrap_or(0) };
+    let mut made = 0;
+    let cuts = (1..end).filter(|&at| dest[at] == b'/').chain([end]);
+    for at in cuts.filter(|&at| at > 0) {
+        let path = dest[..at].to_vec();
+        if cx.stat(Ask::StatPath { path: path.clone() }).await.is_ok() {
+            continue;
+        }
+        if !cx.config.options.dry_run
+            && let Err(errno) = cx.unit(Ask::MkdirPath { path: path.clone() }).await
+        {
+            let what = [b"mkdir \"".as_slice(), &show::full_path(cx, &path), b"\" failed"].concat();
+            cx.say_errno(Class::Error, "Receiver", &what, &errno);
+            return Err(Error::host(Exit::FILE_IO, Vec::new()));
+        }
+        made += 1;
+    }
+    if made > 0 && (cx.config.options.levels.info(Info::Name) >= 1 || show::itemizes(cx)) {
+        let noun = if made == 1 { "directory" } else { "directories" };
+        let shown =
+            if count > 1 && !slash { trimmed } else { &dest[..trimmed.iter().rposition(|&b| b == b'/').unwrap_or(0)] };
+        let mut text = format!("created {made} {noun} for ").into_bytes();
+        text.extend_from_slice(shown);
+        cx.say(Class::Info, text);
+    }
+    Ok(())
+}
+
+/// The directories that options name besides the destination.
+async fn side_directories(rx: &Rx) -> Result<(), Error> {
+    let cx = &rx.cx;
+    let o = &cx.config.options;
+    if let Some(dir) = &o.temp_dir {
+        let meta = match cx.stat(Ask::StatPath { path: beside(rx, dir) }).await {
+            Ok(meta) => meta,
+            Err(errno) if errno.is_not_found() => return Err(usage(b"The temp-dir does not exist: ", dir)),
+            Err(errno) => {
+                let text = format!(": {} ({})", errno.text, errno.code);
+                let text = [b"Failed to stat temp-dir ".as_slice(), dir, text.as_bytes()].concat();
+                return Err(Error::host(Exit::FILE_IO, text));
+            }
+        };
+        if meta.mode & TYPE != DIRECTORY {
+            return Err(usage(b"The temp-dir is not a directory: ", dir));
+        }
+        rx.temp_root.set(cx.root(Ask::Root { path: beside(rx, dir) }).await.ok());
+    }
+    if let Some(dir) = o.partial_dir.as_ref().filter(|dir| dir.starts_with(b"/")) {
+        if !o.dry_run {
+            let _ = cx.unit(Ask::MkdirPath { path: dir.clone() }).await;
+        }
+        rx.partial_root.set(cx.root(Ask::Root { path: dir.clone() }).await.ok());
+    }
+    if let Some(dir) = &o.backup_dir {
+        enter_backup_dir(rx, dir).await?;
+    }
+    alternates(rx).await;
+    Ok(())
+}
+
+async fn enter_backup_dir(rx: &Rx, dir: &[u8]) -> Result<(), Error> {
+    let cx = &rx.cx;
+    let o = &cx.config.options;
+    let path = beside(rx, dir);
+    let is_new = match cx.stat(Ask::StatPath { path: path.clone() }).await {
+        Ok(meta) if meta.mode & TYPE != DIRECTORY => return Err(usage(b"The backup-dir is not a directory: ", dir)),
+        Ok(_) => false,
+        Err(errno) if errno.is_not_found() => true,
+        Err(errno) => {
+            let text = format!(": {} ({})", errno.text, errno.code);
+            return Err(Error::host(Exit::FILE_IO, [b"Failed to stat ".as_slice(), dir, text.as_bytes()].concat()));
+        }
+    };
+    if o.levels.info(Info::Backup) >= 1 {
+        let new = if is_new { "(new) " } else { "" };
+        cx.say(Class::Info, [new.as_bytes(), b"backup_dir is ", dir].concat());
+    }
+    // A relative one lies in the destination and needs no root of its own; its directories are made when they are needed.
+    if dir.starts_with(b"/") && !o.dry_run {
+        if is_new {
+            for at in (1..dir.len()).filter(|&at| dir[at] == b'/').chain([dir.len()]) {
+                let _ = cx.unit(Ask::MkdirPath { path: dir[..at].to_vec() }).await;
+            }
+        }
+        rx.backup_root.set(cx.root(Ask::Root { path }).await.ok());
+    }
+    Ok(())
+}
+
+async fn alternates(rx: &Rx) {
+    let cx = &rx.cx;
+    let o = &cx.config.options;
+    let name = match o.alt_kind.unwrap_or(AltKind::Compare) {
+        AltKind::Compare => "compare-dest",
+        AltKind::Copy => "copy-dest",
+        AltKind::Link => "link-dest",
+    };
+    for dir in &o.alt_dirs {
+        let path = beside(rx, dir);
+        let problem = match cx.stat(Ask::StatPath { path: path.clone() }).await {
+            Ok(meta) if meta.mode & TYPE == DIRECTORY => None,
+            Ok(_) => Some("is not a dir"),
+            Err(_) => Some("does not exist"),
+        };
+        let mut root = None;
+        match problem {
+            None => root = cx.root(Ask::Root { path }).await.ok(),
+            Some(problem) => {
+                let mut text = format!("--{name} arg {problem}: ").into_bytes();
+                text.extend_from_slice(&show::full_path(cx, &path));
+                cx.say(Class::Warning, text);
+            }
+        }
+        rx.alternates.borrow_mut().push(root);
+    }
+}
+
+/// A path that is relative to the destination directory, as the host understands paths.
+fn beside(rx: &Rx, dir: &[u8]) -> Vec<u8> {
+    if dir.starts_with(b"/") {
+        return dir.to_vec();
+    }
+    super::removal::join(&rx.dest_path.borrow(), dir)
+}
+
+fn usage(text: &[u8], dir: &[u8]) -> Error {
+    Error::usage([text, dir].concat())
+}

@@ -1,0 +1,519 @@
+//! What the generator does with one entry: the checks common to all, then directories, symlinks, devices and specials
+//! (spec 3.2.1 to 3.2.6). Regular files have their own module.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::ask::{Ask, At, Errno, HostResult, Meta, Reply, SetMeta};
+use super::decide::{self, Item};
+use super::generator::{Generator, Pass, TouchUp, is_below};
+use super::receiving::Receiving;
+use super::say::Class;
+use crate::Error;
+use crate::checksum::DigestValue;
+use crate::flist::{Flags, Found, View};
+use crate::options::{Delete, Info, RemoveSource};
+use crate::report::{self, ItemFlags};
+
+/// The entry with this index, unless it was dropped as a duplicate or is the directory of a list.
+pub(crate) fn item(rx: &Receiving, ndx: i32) -> Option<Item> {
+    let lists = rx.lists.borrow();
+    match lists.lookup(u32::try_from(ndx).ok()?) {
+        Ok(Found::Entry(_, view)) => of_view(rx, ndx, &view),
+        _ => None,
+    }
+}
+
+/// The entry with this index, or the directory that the index of a list's beginning stands for.
+pub(crate) fn item_or_directory(rx: &Receiving, ndx: i32) -> Option<Item> {
+    let lists = rx.lists.borrow();
+    of_view(rx, ndx, &lists.lookup(u32::try_from(ndx).ok()?).ok()?.view())
+}
+
+fn of_view(rx: &Receiving, ndx: i32, view: &View<'_>) -> Option<Item> {
+    if !view.is_active() {
+        return None;
+    }
+    let mut item = of_entry(ndx, view);
+    if let Some(name) = rx.local_name.borrow().as_ref() {
+        item.path.clone_from(name);
+    }
+    Some(item)
+}
+
+/// An entry as both roles use it.
+pub(crate) fn of_entry(ndx: i32, view: &View<'_>) -> Item {
+    let name = view.name();
+    let flags = view.flags();
+    Item {
+        ndx,
+        path: strip_leading_slashes(&name).to_vec(),
+        mode: view.mode(),
+        size: view.size(),
+        mtime: view.mtime(),
+        mtime_nsec: view.nsec(),
+        atime: view.atime().unwrap_or(0),
+        uid: view.uid(),
+        gid: view.gid(),
+        rdev: view.rdev().unwrap_or((0, 0)),
+        target: view.target().map(Into::into),
+        digest: view.digest().map(|digest| DigestValue::from_bytes(digest.as_bytes())),
+        content_dir: flags.has(Flags::CONTENT_DIR),
+        implied: flags.has(Flags::IMPLIED),
+        hlink: view.group(),
+        prefix: Vec::new(),
+        name,
+    }
+}
+
+/// The directory that a list of an incremental session belongs to, under the index that stands for it (2.9.4).
+pub(crate) fn directory_of_list(rx: &Receiving, list: usize) -> Option<Item> {
+    let (start, _) = rx.bounds(list);
+    item_or_directory(rx, start - 1)
+}
+
+fn strip_leading_slashes(mut name: &[u8]) -> &[u8] {
+    while let [b'/', rest @ ..] = name {
+        name = rest;
+    }
+    if name.is_empty() { b"." } else { name }
+}
+
+impl Generator {
+    /// One entry of a list.
+    pub(crate) async fn entry(&mut self, item: &Item, meta: HostResult<Meta>, list: usize) -> Result<(), Error> {
+        let cx = self.cx.clone();
+        let o = &cx.config.options;
+        let inc = cx.agreed().inc;
+        if o.listing {
+            if !(inc && item.is_dir() && item.path != b".") && !(item.implied && !o.implied_dirs) {
+                super::show::listing(&cx, item);
+            }
+            return Ok(());
+        }
+        if self.skipping.as_ref().is_some_and(|dir| is_below(&item.path, dir)) {
+            return Ok(());
+        }
+        if item.mode == 0 {
+            return self.remove_missing_argument(item, meta).await;
+        }
+        if inc && item.is_dir() {
+            // Its own list, which comes later, is where it is handled. The first list's `.` was handled before its entries.
+            if item.path != b"." {
+                self.make_early(item, &meta).await;
+            }
+            return Ok(());
+        }
+        if item.is_dir() {
+            return self.directory(item, meta, list, false).await;
+        }
+        if self.refused_by_daemon(item) || self.ruled_out(item, &meta) {
+            return Ok(());
+        }
+        if item.is_regular() {
+            self.file(item, meta, Pass::First).await
+        } else if item.is_symlink() {
+            self.symlink(item, meta).await
+        } else {
+            self.node(item, meta).await
+        }
+    }
+
+    /// A module's rules hide this name from pushes.
+    fn refused_by_daemon(&self, item: &Item) -> bool {
+        if item.path == b"." || !self.removal.hidden_by_daemon(&self.rx, &item.path, item.is_dir()) {
+            return false;
+        }
+        let what = if item.is_dir() { "directory" } else { "file" };
+        let mut text = format!("ERROR: daemon refused to receive {what} \"").into_bytes();
+        text.extend_from_slice(&item.name);
+        text.push(b'"');
+        self.cx.say(Class::Transfer, text);
+        true
+    }
+
+    /// `--existing` and `--ignore-existing` (3.2.1, steps 8 and 9).
+    fn ruled_out(&self, item: &Item, meta: &HostResult<Meta>) -> bool {
+        let o = &self.cx.config.options;
+        let skip_level = o.levels.info(Info::Skip);
+        if o.existing && meta.is_err() {
+            if skip_level >= 1 {
+                let what = if item.is_dir() { "directory" } else { "file" };
+                let mut text = format!("not creating new {what} \"").into_bytes();
+                text.extend_from_slice(&item.path);
+                text.push(b'"');
+                self.cx.say(Class::Info, text);
+            }
+            return true;
+        }
+        let Ok(meta) = meta else { return false };
+        if !o.ignore_existing || (item.is_dir() && meta.mode & decide::TYPE == decide::DIRECTORY) {
+            return false;
+        }
+        if skip_level >= 1 {
+            let mut text = item.path.clone();
+            text.extend_from_slice(b" exists");
+            if skip_level >= 2 {
+                text.extend_from_slice(self.reason(item, meta));
+            }
+            self.cx.say(Class::Info, text);
+        }
+        true
+    }
+
+    fn reason(&self, item: &Item, meta: &Meta) -> &'static [u8] {
+        let o = &self.cx.config.options;
+        if (item.mode ^ meta.mode) & decide::TYPE != 0 {
+            b" (type change)"
+        } else if item.is_regular() && !decide::quick_check(o, item, meta) {
+            if o.checksum { b" (sum change)" } else { b" (file change)" }
+        } else if !decide::attributes_unchanged(o, &self.rx.powers, item, meta) {
+            b" (attr change)"
+        } else {
+            b" (uptodate)"
+        }
+    }
+
+    /// A directory; `own_list` when it is handled in front of its own list.
+    pub(crate) async fn directory(
+        &mut self,
+        item: &Item,
+        meta: HostResult<Meta>,
+        list: usize,
+        own_list: bool,
+    ) -> Result<(), Error> {
+        let cx = self.cx.clone();
+        let o = &cx.config.options;
+        if o.listing {
+            if own_list && item.path != b"." && !(item.implied && !o.implied_dirs) {
+                super::show::listing(&cx, item);
+            }
+            return Ok(());
+        }
+        if self.skipping.as_ref().is_some_and(|dir| is_below(&item.path, dir)) {
+            return Ok(());
+        }
+        if self.refused_by_daemon(item) {
+            cx.say(Class::Transfer, report::text::SKIPPING_CONTENTS);
+            self.skipping = Some(item.path.clone());
+            return Ok(());
+        }
+        if item.implied && o.relative && !o.implied_dirs {
+            return Ok(());
+        }
+        let early = self.made_early.remove(&item.path);
+        let mut existing = if early { None } else { meta.ok() };
+        if self.ruled_out(item, &existing.clone().ok_or_else(super::generator::not_found)) {
+            self.skipping = Some(item.path.clone());
+            return Ok(());
+        }
+        if existing.as_ref().is_some_and(|m| m.mode & decide::TYPE != decide::DIRECTORY) {
+            if !self.make_way(item, existing.as_ref(), "directory").await? {
+                self.skipping = Some(item.path.clone());
+                return Ok(());
+            }
+            existing = None;
+        }
+        let mode = decide::wanted_mode(o, &self.rx.powers, item, existing.as_ref());
+        let flags = match &existing {
+            None => ItemFlags(ItemFlags::LOCAL_CHANGE.0 | ItemFlags::IS_NEW.0),
+            Some(meta) => decide::differences(o, &self.rx.powers, item, meta, false),
+        };
+        if existing.is_none() && !o.dry_run && !early && !self.make_directory(item, mode, flags).await {
+            return Ok(());
+        }
+        self.item_record(item.ndx, flags, None).await;
+        if existing.is_none() && o.dry_run {
+            self.missing = Some(item.path.clone());
+        }
+        if !o.dry_run {
+            self.directory_attributes(item, existing.as_ref(), mode, list).await;
+        }
+        if existing.is_none() {
+            cx.stats.borrow_mut().created.dirs += 1;
+            self.missing.get_or_insert_with(|| item.path.clone());
+        } else if item.content_dir && matches!(self.delete_when(), Delete::During | Delete::Delay) {
+            self.delete_in(item, list).await?;
+        }
+        Ok(())
+    }
+
+    async fn make_directory(&mut self, item: &Item, mode: u32, _flags: ItemFlags) -> bool {
+        let bits = mode & 0o7777;
+        let result = self.cx.unit(Ask::Mkdir { at: self.at(&item.path), mode: bits }).await;
+        let result = match result {
+            // A relative path without its implied directories: they are made on demand.
+            Err(errno) if errno.is_not_found() && self.cx.config.options.relative => {
+                self.make_parents(&item.path).await;
+                self.cx.unit(Ask::Mkdir { at: self.at(&item.path), mode: bits }).await
+            }
+            result => result,
+        };
+        let Err(errno) = result else { return true };
+        let what = super::show::quoted(&self.cx, b"recv_generator: mkdir ", &item.path, b" failed");
+        self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
+        self.cx.say(Class::Transfer, report::text::SKIPPING_CONTENTS);
+        self.skipping = Some(item.path.clone());
+        false
+    }
+
+    /// Makes the directories above a path that the list does not hold.
+    pub(crate) async fn make_parents(&self, path: &[u8]) {
+        let mode = 0o777 & !self.rx.powers.umask;
+        for (at, _) in path.iter().enumerate().filter(|&(at, &byte)| byte == b'/' && at > 0) {
+            let _ = self.cx.unit(Ask::Mkdir { at: self.at(&path[..at]), mode }).await;
+        }
+    }
+
+    async fn directory_attributes(&mut self, item: &Item, existing: Option<&Meta>, mode: u32, list: usize) {
+        let o = &self.cx.config.options;
+        let new = self.new_meta(mode);
+        let current = existing.unwrap_or(&new);
+        let mut set = decide::to_set(o, &self.rx.powers, item, current, mode, false);
+        let widened = !self.rx.powers.root && mode & 0o700 != 0o700;
+        if widened {
+            let bits = (mode | 0o700) & 0o7777;
+            set.mode = (current.mode & 0o7777 != bits).then_some(bits);
+        } else if self.cx.agreed().inc && existing.is_none() {
+            // It may have been made early with fewer bits.
+            set.mode = Some(mode & 0o7777);
+        }
+        let keeps_time = decide::keeps_mtime(o, &self.rx.powers, item);
+        if existing.is_none() {
+            set.mtime = None;
+        }
+        self.set_meta(&item.path, set).await;
+        if keeps_time || widened {
+            self.touch_ups.push((list, TouchUp { item: item.clone(), widened }));
+        }
+    }
+
+    /// What a file that this process just made looks like, as far as attributes go.
+    fn new_meta(&self, mode: u32) -> Meta {
+        let (uid, gid) = self.cx.config.ids;
+        Meta { mode, uid, gid, mtime: i64::MIN, ..Meta::default() }
+    }
+
+    /// Puts a directory's times and bits right after its contents.
+    pub(crate) async fn touch_up(&self, touch_up: TouchUp) {
+        let o = &self.cx.config.options;
+        let item = touch_up.item;
+        let Ok(meta) = self.look(&item).await else { return };
+        let mut set = SetMeta::default();
+        if decide::keeps_mtime(o, &self.rx.powers, &item)
+            && !decide::same_time(decide::window(o), (item.mtime, item.mtime_nsec), (meta.mtime, meta.mtime_nsec))
+        {
+            set.mtime = Some((item.mtime, item.mtime_nsec));
+        }
+        if touch_up.widened {
+            let mode = if o.perms { item.mode } else { meta.mode & !0o700 | item.mode & 0o700 };
+            if mode & 0o200 == 0 || o.perms {
+                set.mode = Some(mode & 0o7777);
+            }
+        }
+        self.set_meta(&item.path, set).await;
+    }
+
+    /// Makes a directory that is listed in its parent's list, so that the parent's time can be set before its own list comes.
+    async fn make_early(&mut self, item: &Item, meta: &HostResult<Meta>) {
+        let o = &self.cx.config.options;
+        let wanted = o.times && !self.rx.powers.omit_dir_times && !o.dry_run && !o.existing;
+        let missing = meta.as_ref().err().is_some_and(Errno::is_not_found);
+        if !wanted
+            || !missing
+            || (item.implied && !o.implied_dirs)
+            || self.removal.hidden_by_daemon(&self.rx, &item.path, true)
+        {
+            return;
+        }
+        if self.cx.unit(Ask::Mkdir { at: self.at(&item.path), mode: item.mode & 0o700 }).await.is_ok() {
+            self.made_early.insert(item.path.clone());
+        }
+    }
+
+    /// A symlink.
+    async fn symlink(&mut self, item: &Item, meta: HostResult<Meta>) -> Result<(), Error> {
+        let cx = self.cx.clone();
+        let o = &cx.config.options;
+        let Some(listed) = item.target.as_deref().filter(|_| o.links) else {
+            self.skip_non_regular(item);
+            return Ok(());
+        };
+        if o.safe_links && crate::flist::verify::unsafe_symlink(listed, &item.name) {
+            if o.levels.info(Info::Name) >= 1 {
+                let mut text = b"ignoring unsafe symlink \"".to_vec();
+                text.extend_from_slice(&item.name);
+                text.extend_from_slice(b"\" -> \"");
+                text.extend_from_slice(listed);
+                text.push(b'"');
+                cx.say(Class::Info, text);
+            }
+            return Ok(());
+        }
+        let existing = meta.ok();
+        if let Some(there) = &existing
+            && there.target.as_deref() == Some(listed)
+        {
+            let flags = decide::differences(o, &self.rx.powers, item, there, false);
+            return self.unchanged(item, there, flags).await;
+        }
+        let kept = existing.as_ref().filter(|m| m.mode & decide::TYPE == decide::SYMLINK);
+        let flags = self.creation_flags(item, kept);
+        if existing.is_some() && kept.is_none() && !self.make_way(item, existing.as_ref(), "symlink").await? {
+            return Ok(());
+        }
+        if !o.dry_run {
+            if let Some(there) = kept {
+                self.backup(&item.path, there).await?;
+            }
+            let ask = Ask::Symlink { at: self.at(&item.path), target: listed.to_vec(), replace: kept.is_some() };
+            if let Err(errno) = self.cx.unit(ask).await {
+                let mut what = super::show::quoted(&cx, b"symlink ", &item.path, b" -> \"");
+                what.extend_from_slice(listed);
+                what.extend_from_slice(b"\" failed");
+                cx.say_errno(Class::Transfer, "generator", &what, &errno);
+                return Ok(());
+            }
+            self.new_attributes(item).await;
+        }
+        if kept.is_none() {
+            cx.stats.borrow_mut().created.links += 1;
+        }
+        self.item_record(item.ndx, flags, None).await;
+        self.report_success(item.ndx);
+        Ok(())
+    }
+
+    /// A device, fifo or socket.
+    async fn node(&mut self, item: &Item, meta: HostResult<Meta>) -> Result<(), Error> {
+        let cx = self.cx.clone();
+        let o = &cx.config.options;
+        let handled = (item.is_device() && o.devices && self.rx.powers.root) || (item.is_special() && o.specials);
+        if !handled {
+            self.skip_non_regular(item);
+            return Ok(());
+        }
+        let existing = meta.ok();
+        let same_type = existing.as_ref().filter(|m| (m.mode ^ item.mode) & decide::TYPE == 0);
+        if let Some(there) = same_type
+            && (item.is_special() || there.rdev == item.rdev)
+        {
+            let flags = decide::differences(o, &self.rx.powers, item, there, false);
+            return self.unchanged(item, there, flags).await;
+        }
+        let flags = self.creation_flags(item, same_type);
+        let what = if item.is_device() { "device file" } else { "special file" };
+        if existing.is_some() && same_type.is_none() && !self.make_way(item, existing.as_ref(), what).await? {
+            return Ok(());
+        }
+        let mode = decide::wanted_mode(o, &self.rx.powers, item, same_type);
+        if !o.dry_run {
+            let ask = Ask::Mknod { at: self.at(&item.path), mode, rdev: item.rdev, replace: same_type.is_some() };
+            if let Err(errno) = cx.unit(ask).await {
+                let what = super::show::quoted(&cx, b"mknod ", &item.path, b" failed");
+                cx.say_errno(Class::Transfer, "generator", &what, &errno);
+                return Ok(());
+            }
+            self.new_attributes(&Item { mode, ..item.clone() }).await;
+        }
+        if same_type.is_none() {
+            let mut stats = cx.stats.borrow_mut();
+            if item.is_device() { stats.created.devices += 1 } else { stats.created.specials += 1 }
+        }
+        self.item_record(item.ndx, flags, None).await;
+        self.report_success(item.ndx);
+        Ok(())
+    }
+
+    /// Flags of something made here in place of `replaced`, or of nothing.
+    fn creation_flags(&self, item: &Item, replaced: Option<&Meta>) -> ItemFlags {
+        match replaced {
+            None => ItemFlags(ItemFlags::LOCAL_CHANGE.0 | ItemFlags::REPORT_CHANGE.0 | ItemFlags::IS_NEW.0),
+            Some(meta) => {
+                let differs = decide::differences(&self.cx.config.options, &self.rx.powers, item, meta, true);
+                ItemFlags(ItemFlags::LOCAL_CHANGE.0 | ItemFlags::REPORT_CHANGE.0 | differs.0)
+            }
+        }
+    }
+
+    fn skip_non_regular(&self, item: &Item) {
+        if self.cx.config.options.levels.info(Info::Nonreg) >= 1 {
+            let mut text = b"skipping non-regular file \"".to_vec();
+            text.extend_from_slice(&item.name);
+            text.push(b'"');
+            self.cx.say(Class::Info, text);
+        }
+    }
+
+    /// An entry whose content is as wanted: only attributes may differ.
+    pub(crate) async fn unchanged(&mut self, item: &Item, there: &Meta, flags: ItemFlags) -> Result<(), Error> {
+        let cx = self.cx.clone();
+        let o = &cx.config.options;
+        if !o.dry_run {
+            let mode = decide::wanted_mode(o, &self.rx.powers, item, Some(there));
+            let set = decide::to_set(o, &self.rx.powers, item, there, mode, o.checksum && item.is_regular());
+            self.set_meta(&item.path, set).await;
+        }
+        self.item_record(item.ndx, flags, None).await;
+        if o.levels.info(Info::Name) >= 2 && !super::show::itemizes(&cx) && cx.protocol() >= 29 {
+            let mut text = item.path.clone();
+            if flags.0 == 0 {
+                text.extend_from_slice(b" is uptodate");
+            }
+            cx.say(Class::Info, text);
+        }
+        self.report_success(item.ndx);
+        Ok(())
+    }
+
+    /// Sets the attributes of something that this process just made.
+    async fn new_attributes(&self, item: &Item) {
+        let o = &self.cx.config.options;
+        let mode = decide::wanted_mode(o, &self.rx.powers, item, None);
+        let set = decide::to_set(o, &self.rx.powers, item, &self.new_meta(mode), mode, true);
+        self.set_meta(&item.path, set).await;
+    }
+
+    pub(crate) async fn set_meta(&self, path: &[u8], meta: SetMeta) {
+        if meta.is_empty() {
+            return;
+        }
+        let wants = (meta.uid.is_some(), meta.gid.is_some());
+        if let Reply::Set(errors) = self.cx.ask(Ask::SetMeta { at: self.at(path), meta }).await {
+            super::show::set_errors(&self.cx, "generator", path, wants, errors);
+        }
+    }
+
+    /// Removes what stands in the way of a new entry. False, and said, if that can't be done.
+    pub(crate) async fn make_way(&mut self, item: &Item, there: Option<&Meta>, what: &str) -> Result<bool, Error> {
+        let Some(there) = there else { return Ok(true) };
+        self.stale = true;
+        if self.remove_obstacle(&item.path, there).await? {
+            return Ok(true);
+        }
+        let mut text = format!("could not make way for new {what}: ").into_bytes();
+        text.extend_from_slice(&item.name);
+        self.cx.say(Class::Transfer, text);
+        Ok(false)
+    }
+
+    /// `--delete-missing-args`: an argument that the sender doesn't have is deleted here.
+    async fn remove_missing_argument(&mut self, item: &Item, meta: HostResult<Meta>) -> Result<(), Error> {
+        if let Ok(there) = meta {
+            self.remove_named(&item.path, &there).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the sender that it may remove its copy.
+    pub(crate) fn report_success(&self, ndx: i32) {
+        let o = &self.cx.config.options;
+        if (o.remove_source != RemoveSource::Keep) && !o.dry_run {
+            super::show::success(&self.cx, ndx);
+        }
+    }
+
+    pub(crate) fn beneath(&self, root: super::ask::RootId, path: Vec<u8>) -> At {
+        At { root, path }
+    }
+}

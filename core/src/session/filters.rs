@@ -1,0 +1,211 @@
+//! The rules of a session: from the options, from the client, from a daemon, and from files in directories (spec 1.9, 4.17).
+
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use hashbrown::HashMap;
+
+use super::ask::{Ask, At, RootId};
+use super::context::Context;
+use crate::Error;
+use crate::filter::build::{Builder, Missing, NeedFile};
+use crate::filter::codec::{Transit, accept, put_list, read_rule};
+use crate::filter::per_dir::{DirNeed, PerDir, Place};
+use crate::filter::rule::Choice;
+use crate::filter::{Check, FilterList, Rule, Side, Subject, Verdict};
+use crate::options::{Delete, FilterArg, Options};
+
+/// Largest file of rules.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// The rules of one side, and where in the tree they are applied.
+#[derive(Default)]
+pub(crate) struct Rules {
+    list: RefCell<FilterList>,
+    /// What per-directory files say, by directory; the directory that is worked on and those above it.
+    per_dir: RefCell<HashMap<Vec<u8>, PerDir>>,
+    nothing: PerDir,
+}
+
+impl Rules {
+    pub(crate) fn new(list: FilterList) -> Rules {
+        Rules { list: RefCell::new(list), ..Rules::default() }
+    }
+
+    fn verdict(&self, path: &[u8], is_dir: bool, check: Check) -> Verdict {
+        let list = self.list.borrow();
+        if list.is_empty() {
+            return Verdict::Default;
+        }
+        let per_dir = self.per_dir.borrow();
+        let parent = path.iter().rposition(|&b| b == b'/').map_or(&b"."[..], |at| &path[..at]);
+        list.check(&Subject::new(path, is_dir), check, per_dir.get(parent).unwrap_or(&self.nothing))
+    }
+
+    /// Whether the sender hides a name.
+    pub(crate) fn hides(&self, path: &[u8], is_dir: bool) -> bool {
+        self.verdict(path, is_dir, Check::SENDER).is_excluded()
+    }
+
+    /// Whether the receiving side protects a name from deletion.
+    pub(crate) fn protects(&self, path: &[u8], is_dir: bool, in_deletion: bool) -> bool {
+        self.verdict(path, is_dir, Check { in_deletion, ..Check::RECEIVER }).is_excluded()
+    }
+
+    /// Whether rules are read from directories.
+    pub(crate) fn has_dir_merges(&self) -> bool {
+        self.list.borrow().dir_merges().next().is_some()
+    }
+
+    /// Loads what the files of a directory say, and of those above it that were not loaded yet.
+    pub(crate) async fn enter(&self, cx: &Context, root: RootId, dir: &[u8]) {
+        if !self.has_dir_merges() {
+            return;
+        }
+        let mut ends: Vec<usize> = dir.iter().enumerate().filter(|&(_, &b)| b == b'/').map(|(at, _)| at).collect();
+        ends.push(dir.len());
+        let mut outer = self.enter_one(cx, root, b".", None).await;
+        for end in ends.into_iter().filter(|_| dir != b".") {
+            outer = self.enter_one(cx, root, &dir[..end], Some(outer)).await;
+        }
+    }
+
+    async fn enter_one(&self, cx: &Context, root: RootId, dir: &[u8], outer: Option<PerDir>) -> PerDir {
+        if let Some(known) = self.per_dir.borrow().get(dir) {
+            return known.clone();
+        }
+        let mut enter = {
+            let list = self.list.borrow();
+            let side = if cx.is_sender() { Side::Sender } else { Side::Receiver };
+            outer.unwrap_or_default().enter(&list, Place::Beneath(dir.to_vec()), side, &cx.config.cwd)
+        };
+        loop {
+            let need = match enter.run() {
+                Ok(Some(need)) => need,
+                Ok(None) => break,
+                Err(error) => {
+                    cx.say(super::say::Class::Transfer, error.text);
+                    break;
+                }
+            };
+            let ask = match need {
+                DirNeed::Beneath(path) => Ask::ReadAt { at: At { root, path }, max: FILE_BYTES_MAX },
+                DirNeed::Above(path) => Ask::ReadPath { path, max: FILE_BYTES_MAX },
+                DirNeed::File(NeedFile::Named { name, in_dir }) => match in_dir {
+                    Some(dir) if !name.starts_with(b"/") => {
+                        Ask::ReadAt { at: At { root, path: super::removal::join(&dir, &name) }, max: FILE_BYTES_MAX }
+                    }
+                    _ => Ask::ReadPath { path: name, max: FILE_BYTES_MAX },
+                },
+                DirNeed::File(NeedFile::HomeCvsIgnore) => {
+                    Ask::ReadPath { path: home_cvsignore(cx), max: FILE_BYTES_MAX }
+                }
+            };
+            let contents = cx.bytes(ask).await.map_err(missing);
+            if let Err(error) = enter.supply(contents) {
+                cx.say(super::say::Class::Transfer, error.text);
+                break;
+            }
+        }
+        let inner = enter.finish();
+        self.per_dir.borrow_mut().insert(dir.to_vec(), inner.clone());
+        inner
+    }
+}
+
+fn missing(errno: super::ask::Errno) -> Missing {
+    Missing { text: errno.text.into_bytes(), code: errno.code }
+}
+
+fn home_cvsignore(cx: &Context) -> Vec<u8> {
+    [cx.config.home.as_slice(), b"/.cvsignore"].concat()
+}
+
+/// The rules of this side's options, with those that options imply (4.17.1).
+async fn own_rules(cx: &Context, mut builder: Builder) -> Result<Builder, Error> {
+    let o = &cx.config.options;
+    builder.delete_excluded = o.delete_excluded;
+    builder.from0 = o.from0;
+    builder.cvs_perishable = cx.protocol() >= 30;
+    let mut f_count = 0;
+    for arg in &o.filters {
+        match arg {
+            FilterArg::Filter(text) => builder.filter(text),
+            FilterArg::Exclude(text) => builder.pattern(Choice::Exclude, text),
+            FilterArg::Include(text) => builder.pattern(Choice::Include, text),
+            FilterArg::ExcludeFrom(path) => builder.patterns_from(Choice::Exclude, path),
+            FilterArg::IncludeFrom(path) => builder.patterns_from(Choice::Include, path),
+            FilterArg::F => {
+                match f_count {
+                    0 => builder.filter(b": /.rsync-filter"),
+                    1 => builder.filter(b"- .rsync-filter"),
+                    _ => {}
+                }
+                f_count += 1;
+            }
+            FilterArg::PartialDir(name) => {
+                builder.rule(Rule::partial_dir(name, !cx.is_sender() || cx.protocol() >= 30));
+            }
+            FilterArg::CvsExclude => {}
+        }
+    }
+    supply_files(cx, &mut builder).await?;
+    Ok(builder)
+}
+
+async fn supply_files(cx: &Context, builder: &mut Builder) -> Result<(), Error> {
+    while let Some(need) = builder.run()? {
+        let path = match need {
+            NeedFile::Named { name, .. } => name,
+            NeedFile::HomeCvsIgnore => home_cvsignore(cx),
+        };
+        let contents = cx.bytes(Ask::ReadPath { path, max: FILE_BYTES_MAX }).await.map_err(missing);
+        builder.supply(contents)?;
+    }
+    Ok(())
+}
+
+fn transit(cx: &Context, o: &Options) -> Transit {
+    Transit {
+        protocol: cx.protocol(),
+        push: cx.is_sender() != cx.is_server(),
+        delete_excluded: o.delete_excluded,
+        deletes: o.delete != Delete::Off,
+        prune: o.prune_empty_dirs,
+    }
+}
+
+/// Exchanges the rules at the start of a session: a client makes and sends them, a server receives them. A local session's
+/// halves share the options, so nothing travels.
+pub(crate) async fn exchange(cx: &Context) -> Result<Rules, Error> {
+    let o = &cx.config.options;
+    let transit = transit(cx, o);
+    let builder = own_rules(cx, Builder::new()).await?;
+    if cx.is_local() {
+        return Ok(Rules::new(builder.finish()));
+    }
+    if !cx.is_server() {
+        let list = builder.finish();
+        let mut result = Ok(());
+        cx.put(|out| result = put_list(&transit, &list, out));
+        result?;
+        return Ok(Rules::new(list));
+    }
+    let mut builder = builder;
+    if transit.is_sent() {
+        while let Some(rule) = cx.item(|r| Ok(read_rule(r)?.map(<[u8]>::to_vec))).await? {
+            accept(&transit, &mut builder, &rule);
+        }
+        supply_files(cx, &mut builder).await?;
+    }
+    Ok(Rules::new(builder.finish()))
+}
+
+/// A daemon's own rules.
+pub(crate) fn daemon(rules: &[Vec<u8>]) -> Result<FilterList, Error> {
+    let mut builder = Builder::new();
+    rules.iter().for_each(|rule| builder.filter(rule));
+    while builder.run()?.is_some() {
+        builder.supply(Ok(Vec::new()))?;
+    }
+    Ok(builder.finish())
+}

@@ -1,0 +1,675 @@
+//! The sender's file list: arguments become entries, directories are scanned, and lists go out, all at once or directory by
+//! directory (spec 2.7, 2.10).
+
+use alloc::collections::VecDeque;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::Cell;
+
+use super::ask::{Ask, At, Dirent, Follow, HostResult, Meta, Reply, RootId};
+use super::context::{Context, Shared, io_error, wrong_kind};
+use super::decide::{DIRECTORY, Item, REGULAR, SYMLINK, TYPE};
+use super::entries::of_entry;
+use super::filters::Rules;
+use super::removal::join;
+use super::say::Class;
+use super::show;
+use crate::Error;
+use crate::checksum::DigestValue;
+use crate::flist::codec::{put_end, put_io_error};
+use crate::flist::lists::{NDX_FLIST_OFFSET, Numbering};
+use crate::flist::{Caps, Digest, Encoder, Entry, FileList, Flags, Lists, Order};
+use crate::limits::PATH_BYTES_MAX;
+use crate::options::{Info, MissingArgs, Recursion};
+use crate::wire::index::NDX_FLIST_EOF;
+
+/// A directory that arguments are relative to.
+struct Root {
+    id: RootId,
+    path: Vec<u8>,
+}
+
+pub(crate) struct Lister {
+    cx: Shared,
+    rules: Rules,
+    encoder: Encoder,
+    lists: Lists,
+    roots: Vec<Root>,
+    /// For each living list, the root of each entry in arrival order.
+    origins: VecDeque<Vec<u16>>,
+    /// The root of each directory of the table.
+    dir_origins: Vec<u16>,
+    /// Entries of each living list.
+    lengths: VecDeque<usize>,
+    /// The living list that the generator is at.
+    current: usize,
+    /// Entries in the lists beyond that.
+    ahead: usize,
+    eof: bool,
+    /// The file system of each argument, with `--one-file-system`.
+    dev: u64,
+    errors_sent: i32,
+    /// Sources whose removal is under way.
+    pub(crate) removals: Rc<Cell<u32>>,
+}
+
+/// A list being made.
+struct Draft {
+    list: FileList,
+    origins: Vec<u16>,
+}
+
+/// The shape of file lists in this session.
+pub(crate) fn caps(cx: &Context) -> Caps {
+    let (o, a) = (&cx.config.options, cx.agreed());
+    Caps {
+        protocol: a.protocol,
+        varint_flags: a.varint_flags,
+        id0_names: a.id0_names,
+        safe_list: a.safe_list,
+        inc: a.inc,
+        recurse: o.recursion != Recursion::Off,
+        relative: o.relative,
+        owner: o.owner,
+        group: o.group,
+        links: o.links,
+        devices: o.devices,
+        specials: o.specials,
+        hard_links: o.hard_links > 0,
+        atimes: o.atimes > 0,
+        crtimes: o.crtimes,
+        numeric_ids: o.numeric_ids,
+        missing_args: o.missing_args == MissingArgs::Delete,
+        digest_bytes: if o.checksum { a.file_sum.digest_bytes() } else { 0 },
+    }
+}
+
+pub(crate) fn numbering(cx: &Context, receiving: bool) -> Numbering {
+    Numbering { inc: cx.agreed().inc, by_arrival: false, order: Order::of(cx.protocol()), receiving }
+}
+
+impl Lister {
+    pub(crate) async fn new(cx: Shared) -> Result<Lister, Error> {
+        let rules = super::filters::exchange(&cx).await?;
+        Ok(Lister {
+            encoder: Encoder::new(caps(&cx)),
+            lists: Lists::new(numbering(&cx, false)),
+            rules,
+            roots: Vec::new(),
+            origins: VecDeque::new(),
+            dir_origins: Vec::new(),
+            lengths: VecDeque::new(),
+            current: 0,
+            ahead: 0,
+            eof: !cx.agreed().inc,
+            dev: 0,
+            errors_sent: 0,
+            removals: Rc::default(),
+            cx,
+        })
+    }
+
+    // ---- what the sender asks ----
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lists.list(0).is_none_or(FileList::is_empty)
+    }
+
+    /// Entries in lists that the generator has not reached.
+    pub(crate) fn ahead(&self) -> usize {
+        self.ahead
+    }
+
+    pub(crate) fn has_open_lists(&self) -> bool {
+        !self.lists.is_empty()
+    }
+
+    /// The generator asked for this entry.
+    pub(crate) fn reached(&mut self, ndx: i32) {
+        if let Some(at) = self.lists.list_of(ndx as u32) {
+            while self.current < at {
+                self.current += 1;
+                self.ahead = self.ahead.saturating_sub(self.lengths.get(self.current).copied().unwrap_or(0));
+            }
+        }
+    }
+
+    /// The generator is done with the oldest list.
+    pub(crate) fn close_oldest(&mut self) {
+        self.lists.free_oldest();
+        self.origins.pop_front();
+        self.lengths.pop_front();
+        if self.current > 0 {
+            self.current -= 1;
+        } else {
+            self.ahead = self.ahead.saturating_sub(self.lengths.front().copied().unwrap_or(0));
+        }
+    }
+
+    pub(crate) fn item(&self, ndx: i32) -> Option<Item> {
+        let found = self.lists.lookup(u32::try_from(ndx).ok()?).ok()?;
+        let view = found.view();
+        view.is_active().then(|| Item { prefix: self.origin(ndx).path.clone(), ..of_entry(ndx, &view) })
+    }
+
+    fn origin(&self, ndx: i32) -> &Root {
+        let ndx = ndx.max(0) as u32;
+        let origin = self.lists.list_of(ndx).and_then(|at| {
+            let view = self.lists.lookup(ndx).ok()?.view();
+            match self.lists.list(at)?.start() > ndx {
+                true => self.dir_origins.get(self.lists.list(at)?.dir()? as usize),
+                false => self.origins.get(at)?.get(view.position()),
+            }
+        });
+        &self.roots[usize::from(origin.copied().unwrap_or(0))]
+    }
+
+    /// Where the file of an entry is.
+    pub(crate) fn at(&self, ndx: i32) -> At {
+        let found = u32::try_from(ndx).ok().and_then(|ndx| self.lists.lookup(ndx).ok());
+        let path = found.map_or_else(|| b".".to_vec(), |found| strip(&found.view().name()).to_vec());
+        At { root: self.origin(ndx).id, path }
+    }
+
+    /// The root of an entry by its path, and the path beneath it: how a local receiver finds the file.
+    pub(crate) fn source_of(&self, ndx: i32) -> (Vec<u8>, Vec<u8>) {
+        (self.origin(ndx).path.clone(), self.at(ndx).path)
+    }
+
+    /// The path of an entry as messages show it.
+    pub(crate) fn full_name(&self, item: &Item) -> Vec<u8> {
+        show::full_path(&self.cx, &join(&self.origin(item.ndx).path, &item.path))
+    }
+
+    pub(crate) fn index_range(&self) -> (i64, i64) {
+        let first = self.lists.list(0).map_or(0, |list| i64::from(list.start()));
+        let last = self.lists.iter().next_back().map_or(-1, |list| i64::from(list.start()) + list.len() as i64 - 1);
+        (first, last)
+    }
+
+    // ---- lists ----
+
+    /// Builds and sends the first list.
+    pub(crate) async fn first_list(&mut self) -> Result<(), Error> {
+        let cx = self.cx.clone();
+        show::list_begins(&cx);
+        let begin = cx.now_ms.get();
+        let mut draft = Draft { list: self.lists.begin(None), origins: Vec::new() };
+        for argument in cx.config.paths.clone() {
+            self.argument(&argument, &mut draft).await?;
+        }
+        let errors = if cx.config.options.ignore_errors { 0 } else { cx.io_error.get() };
+        cx.put(|out| put_end(self.encoder.caps(), errors as u32, out));
+        self.errors_sent = errors;
+        if self.encoder.caps().has_id_lists() {
+            self.put_id_lists().await;
+        }
+        cx.put(|out| put_io_error(self.encoder.caps(), errors as u32, out));
+        let count = draft.list.len();
+        self.complete(draft)?;
+        self.ahead = 0;
+        if cx.config.options.ignore_errors {
+            cx.io_error.set(cx.io_error.get());
+        }
+        {
+            let mut stats = cx.stats.borrow_mut();
+            stats.list_build_ms = (cx.now_ms.get() - begin).max(1);
+        }
+        if self.eof {
+            cx.list_complete.set(true);
+        }
+        show::list_ends(&cx, count);
+        Ok(())
+    }
+
+    /// Sends the list of the next directory. False if there is none, which is sent too, once.
+    pub(crate) async fn next_list(&mut self) -> Result<bool, Error> {
+        let cx = self.cx.clone();
+        if self.eof {
+            return Ok(false);
+        }
+        let Some(dirs) = self.lists.next_dirs() else {
+            cx.put_ndx(NDX_FLIST_EOF);
+            self.eof = true;
+            cx.list_complete.set(true);
+            return Ok(false);
+        };
+        cx.room().await;
+        cx.put_ndx(NDX_FLIST_OFFSET - dirs.start as i32);
+        let mut draft = Draft { list: self.lists.begin(Some(dirs.start)), origins: Vec::new() };
+        let mut scanned: Option<u16> = None;
+        for number in dirs {
+            let Some(view) = self.lists.dir(number) else { continue };
+            let (path, content) = (view.name(), view.flags().has(Flags::CONTENT_DIR));
+            let origin = self.dir_origins.get(number as usize).copied().unwrap_or(0);
+            if content && scanned != Some(origin) {
+                scanned = Some(origin);
+                self.scan(origin, &path, &mut draft, &mut Vec::new()).await?;
+            }
+        }
+        let changed = cx.io_error.get() != self.errors_sent && !cx.config.options.ignore_errors;
+        let errors = if changed { cx.io_error.get() } else { 0 };
+        self.errors_sent = cx.io_error.get();
+        cx.put(|out| put_end(self.encoder.caps(), errors as u32, out));
+        self.complete(draft)?;
+        Ok(true)
+    }
+
+    fn complete(&mut self, draft: Draft) -> Result<(), Error> {
+        self.lengths.push_back(draft.list.len());
+        self.ahead += draft.list.len();
+        self.lists.complete(draft.list)?;
+        if self.cx.agreed().inc
+            && let Some(list) = self.lists.iter().next_back()
+        {
+            let dirs = list.iter_sorted().filter(|view| view.is_dir());
+            self.dir_origins.extend(dirs.map(|view| draft.origins.get(view.position()).copied().unwrap_or(0)));
+        }
+        self.origins.push_back(draft.origins);
+        Ok(())
+    }
+
+    /// One source argument, without `--relative` (2.7.1).
+    async fn argument(&mut self, argument: &[u8], draft: &mut Draft) -> Result<(), Error> {
+        let cx = self.cx.clone();
+        let o = &cx.config.options;
+        let mut path = argument.to_vec();
+        if path.is_empty() || path.ends_with(b"/") {
+            path.push(b'.');
+        } else if path == b".." || path.ends_with(b"/..") {
+            path.extend_from_slice(b"/.");
+        }
+        let cut = path.iter().rposition(|&b| b == b'/');
+        let (dir, name) = match cut {
+            Some(at) => (&path[..at.max(1)], &path[at + 1..]),
+            None => (&b"."[..], &path[..]),
+        };
+        let dot = name == b".";
+        let Some(origin) = self.open_root(dir).await else { return Ok(()) };
+        let root = self.roots[usize::from(origin)].id;
+        let follow = if o.copy_links {
+            Follow::All
+        } else if o.copy_dirlinks || dot {
+            Follow::Directories
+        } else {
+            Follow::No
+        };
+        let at = At { root, path: name.to_vec() };
+        let hidden = !dot && (cx.daemon_hides(name, false) || cx.daemon_hides(name, true));
+        let meta = if hidden {
+            Err(super::generator::not_found())
+        } else {
+            cx.stat(Ask::Stat { at: at.clone(), follow }).await
+        };
+        let meta = match meta {
+            Ok(meta) => meta,
+            Err(errno) => return self.missing_argument(name, &join(dir, name), errno, origin, draft).await,
+        };
+        let is_dir = meta.mode & TYPE == DIRECTORY;
+        if !dot && self.rules.hides(name, is_dir) {
+            return Ok(());
+        }
+        let recursive = o.recursion != Recursion::Off;
+        if is_dir && !recursive && !o.dirs {
+            cx.say(Class::Info, [b"skipping directory ".as_slice(), if dot { b"." } else { name }].concat());
+            return Ok(());
+        }
+        self.dev = meta.dev;
+        let content = is_dir && (recursive || dot);
+        let flags = if content { Flags::TOP_DIR.with(Flags::CONTENT_DIR) } else { Flags::NONE };
+        let digest = self.digest_of_argument(at, &meta).await;
+        self.learn_ids([&meta].into_iter()).await;
+        let Some(entry) = self.entry(name, &meta, digest, flags, origin) else { return Ok(()) };
+        self.put(entry, origin, draft).await?;
+        if content && (dot || !cx.agreed().inc) {
+            self.contents(origin, name, draft).await?;
+        }
+        Ok(())
+    }
+
+    async fn open_root(&mut self, dir: &[u8]) -> Option<u16> {
+        if let Some(at) = self.roots.iter().position(|root| root.path == dir) {
+            return Some(at as u16);
+        }
+        match self.cx.root(Ask::Root { path: dir.to_vec() }).await {
+            Ok(id) => {
+                self.roots.push(Root { id, path: dir.to_vec() });
+                Some((self.roots.len() - 1) as u16)
+            }
+            Err(errno) => {
+                let full = show::full_path(&self.cx, dir);
+                let what = [b"change_dir \"".as_slice(), &full, b"\"", &self.cx.in_module(), b" failed"].concat();
+                self.cx.say_errno(Class::Transfer, "sender", &what, &errno);
+                self.cx.add_io_error(io_error::GENERAL);
+                None
+            }
+        }
+    }
+
+    async fn missing_argument(
+        &mut self,
+        name: &[u8],
+        path: &[u8],
+        errno: super::ask::Errno,
+        origin: u16,
+        draft: &mut Draft,
+    ) -> Result<(), Error> {
+        let missing = self.cx.config.options.missing_args;
+        if errno.is_not_found() && missing == MissingArgs::Ignore {
+            return Ok(());
+        }
+        if errno.is_not_found() && missing == MissingArgs::Delete {
+            return self.put(Entry::new(name, 0), origin, draft).await;
+        }
+        let full = show::full_path(&self.cx, path);
+        let what = [b"link_stat \"".as_slice(), &full, b"\"", &self.cx.in_module(), b" failed"].concat();
+        self.cx.say_errno(Class::Transfer, "sender", &what, &errno);
+        if !errno.is_not_found() {
+            self.cx.add_io_error(io_error::GENERAL);
+        }
+        Ok(())
+    }
+
+    async fn digest_of_argument(&self, at: At, meta: &Meta) -> Option<DigestValue> {
+        if !self.cx.config.options.checksum || meta.mode & TYPE != REGULAR {
+            return None;
+        }
+        let algorithm = self.cx.agreed().file_sum;
+        match self.cx.ask(Ask::Digest { at, algorithm }).await {
+            Reply::Digest(Ok(value)) => Some(value),
+            _ => Some(DigestValue::zero(algorithm.digest_bytes())),
+        }
+    }
+
+    /// Everything in a directory: with incremental recursion one level, else all of it, each directory's entries before those
+    /// of its subdirectories.
+    async fn contents(&mut self, origin: u16, path: &[u8], draft: &mut Draft) -> Result<(), Error> {
+        let deep = self.cx.config.options.recursion != Recursion::Off && !self.cx.agreed().inc;
+        let mut stack = alloc::vec![path.to_vec()];
+        while let Some(dir) = stack.pop() {
+            let mut subdirs = Vec::new();
+            self.scan(origin, &dir, draft, &mut subdirs).await?;
+            if deep {
+                stack.extend(subdirs.into_iter().rev());
+            }
+        }
+        Ok(())
+    }
+
+    /// The entries of one directory.
+    async fn scan(
+        &mut self,
+        origin: u16,
+        dir: &[u8],
+        draft: &mut Draft,
+        subdirs: &mut Vec<Vec<u8>>,
+    ) -> Result<(), Error> {
+        let cx = self.cx.clone();
+        let o = &cx.config.options;
+        let root = self.roots[usize::from(origin)].id;
+        let digest = o.checksum.then(|| cx.agreed().file_sum);
+        let follow = if o.copy_links {
+            Follow::All
+        } else if o.copy_dirlinks {
+            Follow::Directories
+        } else {
+            Follow::No
+        };
+        let ask = Ask::List { at: At { root, path: strip(dir).to_vec() }, follow, digest };
+        let listing = match cx.ask(ask).await {
+            Reply::Listing(listing) => listing,
+            _ => Err(wrong_kind()),
+        };
+        let entries = match listing {
+            Ok(entries) => entries,
+            Err(errno) => {
+                self.unreadable_directory(origin, dir, &errno);
+                return Ok(());
+            }
+        };
+        self.rules.enter(&cx, root, dir).await;
+        self.learn_ids(entries.iter().filter_map(|entry| entry.meta.as_ref().ok())).await;
+        for dirent in entries {
+            self.dirent(origin, dir, dirent, draft, subdirs).await?;
+        }
+        Ok(())
+    }
+
+    fn unreadable_directory(&self, origin: u16, dir: &[u8], errno: &super::ask::Errno) {
+        let full = show::full_path(&self.cx, &join(&self.roots[usize::from(origin)].path, dir));
+        if errno.is_not_found() {
+            let text = [b"directory has vanished: \"".as_slice(), &full, b"\"", &self.cx.in_module()].concat();
+            self.cx.say(Class::Warning, text);
+            self.cx.add_io_error(io_error::VANISHED);
+        } else {
+            let what = [b"opendir \"".as_slice(), &full, b"\"", &self.cx.in_module(), b" failed"].concat();
+            self.cx.say_errno(Class::Transfer, "sender", &what, errno);
+            self.cx.add_io_error(io_error::GENERAL);
+        }
+    }
+
+    /// One name of a directory (2.7.4).
+    async fn dirent(
+        &mut self,
+        origin: u16,
+        dir: &[u8],
+        dirent: Dirent,
+        draft: &mut Draft,
+        subdirs: &mut Vec<Vec<u8>>,
+    ) -> Result<(), Error> {
+        let cx = self.cx.clone();
+        let o = &cx.config.options;
+        let name = join(dir, &dirent.name);
+        if name.len() > PATH_BYTES_MAX {
+            cx.say(Class::Transfer, [b"skipping overly long name: ".as_slice(), &name].concat());
+            cx.add_io_error(io_error::GENERAL);
+            return Ok(());
+        }
+        let meta = match self.meta_of(origin, &name, dirent.meta).await {
+            Some(meta) => meta,
+            None => return Ok(()),
+        };
+        let is_dir = meta.mode & TYPE == DIRECTORY;
+        if self.rules.hides(&name, is_dir) || cx.daemon_hides(&name, is_dir) {
+            return Ok(());
+        }
+        let mut flags = Flags::NONE;
+        if is_dir {
+            let recursive = o.recursion != Recursion::Off;
+            if !recursive && !o.dirs {
+                cx.say(Class::Info, [b"skipping directory ".as_slice(), &name].concat());
+                return Ok(());
+            }
+            let mounted = o.one_file_system > 0 && meta.dev != self.dev;
+            if mounted && o.one_file_system > 1 {
+                if o.levels.info(Info::Mount) >= 1 {
+                    cx.say(Class::Info, [b"[sender] skipping mount-point dir ".as_slice(), &name].concat());
+                }
+                return Ok(());
+            }
+            if recursive && !mounted {
+                flags = Flags::CONTENT_DIR;
+                subdirs.push(name.clone());
+            }
+        }
+        let Some(entry) = self.entry(&name, &meta, dirent.digest, flags, origin) else { return Ok(()) };
+        self.put(entry, origin, draft).await
+    }
+
+    /// What a name is; says and drops what can't be told. Unsafe links are replaced where that is wanted.
+    async fn meta_of(&mut self, origin: u16, name: &[u8], meta: HostResult<Meta>) -> Option<Meta> {
+        let cx = self.cx.clone();
+        let o = &cx.config.options;
+        let root = &self.roots[usize::from(origin)];
+        let errno = match meta {
+            Ok(meta) => {
+                let target = meta.target.as_deref().unwrap_or_default();
+                if !o.copy_unsafe_links
+                    || meta.mode & TYPE != SYMLINK
+                    || !crate::flist::verify::unsafe_symlink(target, name)
+                {
+                    return Some(meta);
+                }
+                if o.levels.info(Info::Symsafe) >= 1 {
+                    let text = [b"copying unsafe symlink \"".as_slice(), name, b"\" -> \"", target, b"\""].concat();
+                    cx.say(Class::Info, text);
+                }
+                let at = At { root: root.id, path: strip(name).to_vec() };
+                match cx.stat(Ask::Stat { at, follow: Follow::All }).await {
+                    Ok(meta) => return Some(meta),
+                    Err(errno) => errno,
+                }
+            }
+            Err(errno) => errno,
+        };
+        if self.rules.hides(name, false) || self.rules.hides(name, true) {
+            return None;
+        }
+        let full = show::full_path(&cx, &join(&root.path, name));
+        let follows = o.copy_links || o.copy_dirlinks || o.copy_unsafe_links;
+        if errno.is_not_found() && follows {
+            let text = [b"symlink has no referent: \"".as_slice(), &full, b"\"", &cx.in_module()].concat();
+            cx.say(Class::Transfer, text);
+            cx.add_io_error(io_error::GENERAL);
+        } else if errno.is_not_found() {
+            cx.say(Class::Warning, [b"file has vanished: \"".as_slice(), &full, b"\"", &cx.in_module()].concat());
+            cx.add_io_error(io_error::VANISHED);
+        } else {
+            let what = [b"readlink_stat(\"".as_slice(), &full, b"\"", &cx.in_module(), b") failed"].concat();
+            cx.say_errno(Class::Transfer, "sender", &what, &errno);
+            cx.add_io_error(io_error::GENERAL);
+        }
+        None
+    }
+
+    /// The names of owners that were not met before.
+    async fn learn_ids<'a>(&mut self, metas: impl Iterator<Item = &'a Meta>) {
+        let caps = self.encoder.caps();
+        if caps.numeric_ids || !(caps.owner || caps.group) {
+            return;
+        }
+        let (owner, group) = (caps.owner, caps.group);
+        let inline = caps.has_inline_names();
+        let ids = &mut self.encoder.ids;
+        let mut last = None;
+        let mut new = false;
+        for meta in metas {
+            if last == Some((meta.uid, meta.gid)) {
+                continue;
+            }
+            last = Some((meta.uid, meta.gid));
+            new |= owner && ids.users.note(meta.uid);
+            new |= group && ids.groups.note(meta.gid);
+        }
+        if inline && new {
+            self.look_up_ids().await;
+        }
+    }
+
+    async fn look_up_ids(&mut self) {
+        let (uids, gids) = (self.encoder.ids.users.unknown(), self.encoder.ids.groups.unknown());
+        let silent = self.cx.config.module.as_ref().is_some_and(|m| m.numeric_ids);
+        let (users, groups) = match self.cx.ask(Ask::Names { uids: uids.clone(), gids: gids.clone() }).await {
+            Reply::Names(users, groups) => (users, groups),
+            _ => (Vec::new(), Vec::new()),
+        };
+        let name = |names: &[Option<Vec<u8>>], at: usize, id: u32| {
+            names.get(at).cloned().flatten().filter(|_| !silent || id == 0)
+        };
+        for (at, &uid) in uids.iter().enumerate() {
+            self.encoder.ids.users.learn(uid, name(&users, at, uid).as_deref());
+        }
+        for (at, &gid) in gids.iter().enumerate() {
+            self.encoder.ids.groups.learn(gid, name(&groups, at, gid).as_deref());
+        }
+    }
+
+    async fn put_id_lists(&mut self) {
+        let caps = *self.encoder.caps();
+        if caps.id0_names {
+            self.encoder.ids.users.note(0);
+            self.encoder.ids.groups.note(0);
+        }
+        self.look_up_ids().await;
+        let ids = &self.encoder.ids;
+        self.cx.put(|out| {
+            if caps.owner {
+                ids.users.put_list(&caps, out);
+            }
+            if caps.group {
+                ids.groups.put_list(&caps, out);
+            }
+        });
+    }
+
+    fn entry(&self, name: &[u8], meta: &Meta, digest: Option<DigestValue>, flags: Flags, origin: u16) -> Option<Entry> {
+        let cx = &self.cx;
+        let o = &cx.config.options;
+        let kind = meta.mode & TYPE;
+        let device = matches!(kind, 0o020000 | 0o060000);
+        let special = matches!(kind, 0o010000 | 0o140000);
+        let mut mode = meta.mode;
+        if kind != SYMLINK
+            && !cx.is_server()
+            && let Some(chmod) = &o.chmod
+        {
+            mode = chmod.apply(mode, kind == DIRECTORY, cx.config.umask);
+        }
+        let mut target = meta.target.as_deref();
+        if kind == SYMLINK && o.links && target.is_none_or(<[u8]>::is_empty) {
+            let full = show::full_path(cx, &join(&self.roots[usize::from(origin)].path, name));
+            let text = [b"skipping symlink with 0-length value: \"".as_slice(), &full, b"\""].concat();
+            cx.say(Class::Transfer, text);
+            cx.add_io_error(io_error::GENERAL);
+            return None;
+        }
+        if cx.munges() {
+            target = target.map(|t| t.strip_prefix(show::MUNGED).filter(|rest| !rest.is_empty()).unwrap_or(t));
+        }
+        Some(Entry {
+            name: name.to_vec(),
+            mode,
+            size: if device || special { 0 } else { meta.size },
+            mtime: meta.mtime,
+            nsec: meta.mtime_nsec,
+            uid: meta.uid,
+            gid: meta.gid,
+            flags,
+            atime: (o.atimes > 0).then_some(meta.atime),
+            crtime: None,
+            rdev: (device || special).then_some(meta.rdev),
+            target: if o.links { target.map(<[u8]>::to_vec) } else { None },
+            group: None,
+            inode: (o.hard_links > 0 && meta.nlink > 1).then_some((meta.dev as i64, meta.ino as i64)),
+            digest: digest.map(|d| Digest::new(d.as_bytes())),
+        })
+    }
+
+    async fn put(&mut self, entry: Entry, origin: u16, draft: &mut Draft) -> Result<(), Error> {
+        let cx = self.cx.clone();
+        let before = cx.outbox.borrow().written_total();
+        cx.put(|out| self.encoder.encode(&draft.list, &entry, out));
+        {
+            let mut stats = cx.stats.borrow_mut();
+            stats.list_bytes += cx.outbox.borrow().written_total() - before;
+            stats.files.add(entry.mode);
+            if matches!(entry.mode & TYPE, REGULAR | SYMLINK) {
+                stats.total_size += entry.size;
+            }
+        }
+        draft.list.push(&entry)?;
+        draft.origins.push(origin);
+        if cx.outbox.borrow().is_full() {
+            cx.room().await;
+        }
+        Ok(())
+    }
+}
+
+/// A name beneath its root: a leading slash (`--relative`) is not part of the path.
+fn strip(mut name: &[u8]) -> &[u8] {
+    while let [b'/', rest @ ..] = name {
+        name = rest;
+    }
+    if name.is_empty() { b"." } else { name }
+}

@@ -1,0 +1,313 @@
+//! The receiving side's beginning: filters, lists, owners, destination; then generator and receiver start (spec 2.8, 2.10,
+//! 2.15).
+
+use alloc::rc::Rc;
+
+use core::cell::{Cell, RefCell};
+
+use super::ask::{Ask, Reply};
+use super::context::{Context, Shared, io_error};
+use super::decide::{Powers, REGULAR, SYMLINK, TYPE};
+use super::receiving::{Receiving, Rx};
+use super::say::Class;
+use super::{destination, filters, generator, lister, receiver, show};
+use crate::Error;
+use crate::flist::codec::{Rules, Wanted, read_io_error};
+use crate::flist::ids::IdMap;
+use crate::flist::order::prune_empty_dirs;
+use crate::flist::verify::{self, RequestMode, Requested};
+use crate::flist::{Decoded, Decoder, Entry, Lists, Order};
+use crate::options::{Recursion, Super};
+use crate::wire::index::NDX_FLIST_EOF;
+
+/// What reading lists needs.
+pub(crate) struct Reading {
+    decoder: Decoder,
+    users: IdMap,
+    groups: IdMap,
+    requested: Option<Requested>,
+}
+
+pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
+    let rules = filters::exchange(&cx).await?;
+    show::list_begins(&cx);
+    let rx = Rc::new(new(&cx, rules)?);
+    *cx.receiving.borrow_mut() = Some(rx.clone());
+    read_list(&rx, None).await?;
+    if rx.entries.get() == 0 && !cx.is_server() {
+        cx.goodbye.set(true);
+        return Ok(());
+    }
+    if cx.agreed().inc && rx.entries.get() == 1 {
+        read_one_more(&rx).await?;
+    }
+    if !cx.agreed().inc {
+        rx.eof.set(true);
+        cx.list_complete.set(true);
+    }
+    show::list_ends(&cx, rx.entries.get() as usize);
+    destination::enter(&rx).await?;
+    let for_generator = rx.clone();
+    cx.spawn(async move { generator::run(for_generator).await });
+    cx.spawn(async move { receiver::run(rx).await });
+    Ok(())
+}
+
+fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
+    let o = &cx.config.options;
+    let parse = |option, map: &Option<crate::options::OwnerMap>| match map {
+        Some(map) => IdMap::parse(option, &map.text),
+        None => Ok(IdMap::new()),
+    };
+    let mut decoder = Decoder::new(lister::caps(cx));
+    decoder.role = "Receiver";
+    let reading = Reading {
+        decoder,
+        users: parse("usermap", &o.usermap)?,
+        groups: parse("groupmap", &o.groupmap)?,
+        requested: requested(cx),
+    };
+    let root = match o.super_mode {
+        Super::Auto => cx.config.root,
+        Super::Off => false,
+        Super::On | Super::Fake => true,
+    };
+    Ok(Receiving {
+        cx: cx.clone(),
+        lists: RefCell::new(Lists::new(lister::numbering(cx, true))),
+        reading: RefCell::new(reading),
+        progress: RefCell::default(),
+        closed: Cell::default(),
+        freed: Cell::default(),
+        entries: Cell::default(),
+        eof: Cell::default(),
+        redo: RefCell::default(),
+        redone: RefCell::default(),
+        phases_done: Cell::default(),
+        delayed: RefCell::default(),
+        dest: Cell::default(),
+        dest_path: RefCell::default(),
+        local_name: RefCell::default(),
+        dest_missing: Cell::default(),
+        filters,
+        powers: Powers {
+            root,
+            groups: cx.config.groups.clone(),
+            umask: cx.config.umask,
+            omit_dir_times: o.omit_dir_times || (o.backup && o.backup_dir.is_none()),
+        },
+        temp_root: Cell::default(),
+        partial_root: Cell::default(),
+        backup_root: Cell::default(),
+        alternates: RefCell::default(),
+        finishing: Cell::default(),
+        arriving: RefCell::default(),
+        transferred: Cell::default(),
+    })
+}
+
+/// What a receiving client asked for: the only names that may come (2.8.4).
+fn requested(cx: &Context) -> Option<Requested> {
+    let o = &cx.config.options;
+    if cx.is_server() || cx.is_local() || o.trust_sender || o.old_args.unwrap_or(0) > 0 || o.files_from.is_some() {
+        return None;
+    }
+    let mode = RequestMode {
+        daemon: cx.config.transport == super::Transport::Daemon,
+        relative: o.relative,
+        recurse: o.recursion != Recursion::Off,
+        dirs: o.dirs || o.listing,
+    };
+    let mut requested = Requested::new();
+    cx.config.requested.iter().for_each(|argument| requested.add(argument, mode));
+    Some(requested)
+}
+
+/// A list of one entry doesn't tell how the destination is meant: the next marker does.
+async fn read_one_more(rx: &Rx) -> Result<(), Error> {
+    match rx.cx.read_ndx().await? {
+        NDX_FLIST_EOF => {
+            rx.eof.set(true);
+            rx.cx.list_complete.set(true);
+            Ok(())
+        }
+        ndx => read_sub_list(rx, ndx).await,
+    }
+}
+
+/// The list of a directory, whose marker was read.
+pub(crate) async fn read_sub_list(rx: &Rx, ndx: i32) -> Result<(), Error> {
+    let dir = rx.lists.borrow_mut().accept_marker(ndx, "receiver")?;
+    read_list(rx, Some(dir)).await
+}
+
+async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
+    let cx = rx.cx.clone();
+    let o = &cx.config.options;
+    let (mut list, dir_name) = {
+        let lists = rx.lists.borrow();
+        let name = dir.and_then(|number| lists.dir(number)).map(|view| view.name()).unwrap_or_default();
+        (lists.begin(dir), name)
+    };
+    let mut entry = Entry::default();
+    let chmod = |mode: u32| match &o.chmod {
+        Some(chmod) if !cx.is_server() && mode != 0 && mode & TYPE != SYMLINK => {
+            chmod.apply(mode, mode & TYPE == super::decide::DIRECTORY, cx.config.umask)
+        }
+        _ => mode,
+    };
+    let io_errors = loop {
+        let (decoded, bytes) = cx
+            .item(|r| {
+                let mut reading = rx.reading.borrow_mut();
+                let Reading { decoder, requested, .. } = &mut *reading;
+                let mut judge = |name: &[u8], is_dir: bool| judge(rx, requested.as_ref(), name, is_dir);
+                let decoded = decoder.decode(r, &list, &mut entry, &mut Rules { judge: &mut judge, chmod: &chmod })?;
+                Ok((decoded, r.position()))
+            })
+            .await?;
+        let mut stats = cx.stats.borrow_mut();
+        stats.list_bytes += bytes as u64;
+        match decoded {
+            Decoded::End { io_error } => break io_error,
+            Decoded::Entry => {
+                if cx.agreed().inc {
+                    verify::check_in_dir(&entry.name, &dir_name, o.relative)?;
+                }
+                stats.files.add(entry.mode);
+                if matches!(entry.mode & TYPE, REGULAR | SYMLINK) {
+                    stats.total_size += entry.size;
+                }
+                drop(stats);
+                if cx.munges()
+                    && let Some(target) = &mut entry.target
+                {
+                    *target = [show::MUNGED, target].concat();
+                }
+                list.push(&entry)?;
+            }
+        }
+    };
+    let ignore = o.ignore_errors || cx.config.module.as_ref().is_some_and(|m| m.ignore_errors);
+    if dir.is_none() && !cx.agreed().inc {
+        read_id_lists(rx).await?;
+        if cx.protocol() < 30 {
+            let errors = cx.item(read_io_error).await?;
+            if !ignore {
+                cx.add_io_error(errors as i32);
+            }
+        }
+    }
+    if !ignore {
+        cx.add_io_error(io_errors as i32 & (io_error::GENERAL | io_error::VANISHED | io_error::DEL_LIMIT));
+    }
+    learn_ids(rx).await;
+    map_owners(rx, &mut list);
+    rx.entries.set(rx.entries.get() + list.len() as u64);
+    rx.lists.borrow_mut().complete(list)?;
+    check_parents(rx)?;
+    if o.prune_empty_dirs && !cx.agreed().inc {
+        prune(rx);
+    }
+    rx.opened();
+    cx.moved.notify();
+    Ok(())
+}
+
+fn judge(rx: &Receiving, requested: Option<&Requested>, name: &[u8], is_dir: bool) -> Result<Wanted, Error> {
+    let Some(requested) = requested else { return Ok(Wanted::Yes) };
+    if name != b"." && name != b"/." && !rx.filters.has_dir_merges() && rx.filters.hides(name, is_dir) {
+        return Err(verify::excluded(name));
+    }
+    requested.judge(name, is_dir)
+}
+
+/// Without incremental recursion, what is listed must have its parent in the list.
+fn check_parents(rx: &Rx) -> Result<(), Error> {
+    let o = &rx.cx.config.options;
+    if rx.cx.agreed().inc || (o.relative && !o.implied_dirs) {
+        return Ok(());
+    }
+    let lists = rx.lists.borrow();
+    let Some(list) = lists.list(0) else { return Ok(()) };
+    let order = Order::of(rx.cx.protocol());
+    let mut last: Option<&[u8]> = None;
+    for view in list.iter_sorted().filter(|view| view.is_active()) {
+        if last != Some(view.dir()) {
+            last = Some(view.dir());
+            if view.mode() != 0 {
+                verify::check_has_parent(list, order, &view.name())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn prune(rx: &Rx) {
+    let mut lists = rx.lists.borrow_mut();
+    if let Some(list) = lists.list_mut(0) {
+        prune_empty_dirs(list, |name| rx.filters.protects(name, true, false));
+    }
+}
+
+async fn read_id_lists(rx: &Rx) -> Result<(), Error> {
+    let caps = lister::caps(&rx.cx);
+    if caps.numeric_ids {
+        return Ok(());
+    }
+    if caps.owner {
+        while !rx.cx.item(|r| rx.reading.borrow_mut().decoder.names.users.read_item(r, &caps)).await? {}
+    }
+    if caps.group {
+        while !rx.cx.item(|r| rx.reading.borrow_mut().decoder.names.groups.read_item(r, &caps)).await? {}
+    }
+    Ok(())
+}
+
+/// Local ids for names that were not met before.
+async fn learn_ids(rx: &Rx) {
+    if rx.cx.config.module.as_ref().is_some_and(|m| m.numeric_ids) {
+        return;
+    }
+    let (users, groups) = {
+        let reading = rx.reading.borrow();
+        let names = &reading.decoder.names;
+        (reading.users.names_wanted(&names.users), reading.groups.names_wanted(&names.groups))
+    };
+    if users.is_empty() && groups.is_empty() {
+        return;
+    }
+    let ask = Ask::Ids { users: users.clone(), groups: groups.clone() };
+    let Reply::Ids(uids, gids) = rx.cx.ask(ask).await else { return };
+    let mut reading = rx.reading.borrow_mut();
+    let mut warnings = reading.users.learn(&users, &uids);
+    warnings.extend(reading.groups.learn(&groups, &gids));
+    drop(reading);
+    for warning in warnings {
+        rx.cx.say(Class::Error, warning);
+    }
+}
+
+fn map_owners(rx: &Rx, list: &mut crate::flist::FileList) {
+    let o = &rx.cx.config.options;
+    let reading = rx.reading.borrow();
+    let root = rx.powers.root;
+    let maps_users = o.owner && root && (!o.numeric_ids || reading.users.has_rules());
+    let maps_groups = o.group && (!root || !o.numeric_ids || reading.groups.has_rules());
+    if !maps_users && !maps_groups {
+        return;
+    }
+    let names = &reading.decoder.names;
+    let mut last = ((0, 0), None);
+    list.map_owners(|uid, gid| match last {
+        (key, Some(value)) if key == (uid, gid) => value,
+        _ => {
+            let value = (
+                if maps_users { reading.users.map(uid, &names.users) } else { uid },
+                if maps_groups { reading.groups.map(gid, &names.groups) } else { gid },
+            );
+            last = ((uid, gid), Some(value));
+            value
+        }
+    });
+}

@@ -1,0 +1,167 @@
+//! What generator and receiver share: the lists, what is in flight, and what has to be asked for again. In stock rsync this
+//! travels through a pipe between two processes (spec 1.7.7).
+
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+
+use super::ask::RootId;
+use super::context::Shared;
+use super::decide::Powers;
+use super::filters::Rules;
+use crate::flist::Lists;
+
+/// How far a list of the session is.
+#[derive(Default)]
+pub(crate) struct Progress {
+    /// Requests of this list that are neither done nor given up.
+    pub(crate) in_flight: u32,
+    /// The generator has looked at every entry.
+    pub(crate) passed: bool,
+}
+
+pub(crate) struct Receiving {
+    pub(crate) cx: Shared,
+    pub(crate) lists: RefCell<Lists>,
+    pub(crate) reading: RefCell<super::listing::Reading>,
+    /// One for each list that is not closed, oldest first.
+    pub(crate) progress: RefCell<VecDeque<Progress>>,
+    /// Number of lists closed so far.
+    pub(crate) closed: Cell<usize>,
+    /// Number of lists forgotten so far.
+    pub(crate) freed: Cell<usize>,
+    /// Entries received so far, whatever became of their lists.
+    pub(crate) entries: Cell<u64>,
+    /// No more lists will come.
+    pub(crate) eof: Cell<bool>,
+    /// Entries that failed verification once.
+    pub(crate) redo: RefCell<VecDeque<i32>>,
+    /// Entries that are in the redo queue or were asked for again: their second failure is final.
+    pub(crate) redone: RefCell<Vec<i32>>,
+    /// Phase marks of the sender that the receiver has reported (1.11.2).
+    pub(crate) phases_done: Cell<u32>,
+    /// Installed after all transfers (`--delay-updates`), in index order.
+    pub(crate) delayed: RefCell<BTreeSet<i32>>,
+    /// The destination, once it is entered.
+    pub(crate) dest: Cell<Option<RootId>>,
+    /// The path by which the destination was entered.
+    pub(crate) dest_path: RefCell<Vec<u8>>,
+    /// The only entry gets this name (a copy that renames).
+    pub(crate) local_name: RefCell<Option<Vec<u8>>>,
+    /// A dry run whose destination directory doesn't exist.
+    pub(crate) dest_missing: Cell<bool>,
+    pub(crate) filters: Rules,
+    pub(crate) powers: Powers,
+    pub(crate) temp_root: Cell<Option<RootId>>,
+    pub(crate) partial_root: Cell<Option<RootId>>,
+    pub(crate) backup_root: Cell<Option<RootId>>,
+    pub(crate) alternates: RefCell<Vec<Option<RootId>>>,
+    /// Outputs being finished beside the receiver.
+    pub(crate) finishing: Cell<u32>,
+    /// The file whose data is arriving.
+    pub(crate) arriving: RefCell<Option<super::receiver::Arriving>>,
+    /// Number of files transferred, for progress.
+    pub(crate) transferred: Cell<u32>,
+}
+
+impl Receiving {
+    /// A list was received: returns its number.
+    pub(crate) fn opened(&self) -> usize {
+        let mut progress = self.progress.borrow_mut();
+        progress.push_back(Progress::default());
+        self.closed.get() + progress.len() - 1
+    }
+
+    fn with_progress(&self, list: usize, change: impl FnOnce(&mut Progress)) {
+        if let Some(at) = list.checked_sub(self.closed.get())
+            && let Some(progress) = self.progress.borrow_mut().get_mut(at)
+        {
+            change(progress);
+        }
+        self.cx.moved.notify();
+    }
+
+    fn list_of(&self, ndx: i32) -> Option<usize> {
+        let at = self.lists.borrow().list_of(u32::try_from(ndx).ok()?)?;
+        Some(self.freed.get() + at)
+    }
+
+    /// First index and length of a list.
+    pub(crate) fn bounds(&self, list: usize) -> (i32, usize) {
+        let lists = self.lists.borrow();
+        let found = list.checked_sub(self.freed.get()).and_then(|at| lists.list(at));
+        found.map_or((0, 0), |list| (list.start() as i32, list.len()))
+    }
+
+    /// Whether a list has an entry of this name, of any type.
+    pub(crate) fn holds(&self, list: usize, path: &[u8]) -> bool {
+        let lists = self.lists.borrow();
+        let order = lists.numbering().order;
+        let found = list.checked_sub(self.freed.get()).and_then(|at| lists.list(at));
+        found.is_some_and(|list| crate::flist::order::find_either(list, order, path, false).is_some())
+    }
+
+    /// The receiver is done with the oldest list.
+    pub(crate) fn free_oldest(&self) {
+        if self.lists.borrow_mut().free_oldest().is_some() {
+            self.freed.set(self.freed.get() + 1);
+        }
+    }
+
+    /// The generator requested this entry's data.
+    pub(crate) fn requested(&self, ndx: i32) {
+        if let Some(list) = self.list_of(ndx) {
+            self.with_progress(list, |p| p.in_flight += 1);
+        }
+    }
+
+    /// A request was settled: stored, given up, or not sent.
+    pub(crate) fn settled(&self, ndx: i32) {
+        if let Some(list) = self.list_of(ndx) {
+            self.with_progress(list, |p| p.in_flight = p.in_flight.saturating_sub(1));
+        }
+    }
+
+    pub(crate) fn passed(&self, list: usize) {
+        self.with_progress(list, |p| p.passed = true);
+    }
+
+    /// Whether the oldest list that is not closed is finished: looked at, nothing in flight, nothing to redo.
+    pub(crate) fn oldest_is_finished(&self) -> bool {
+        let progress = self.progress.borrow();
+        let Some(oldest) = progress.front() else { return false };
+        if !oldest.passed || oldest.in_flight > 0 {
+            return false;
+        }
+        let number = self.closed.get();
+        !self.redo.borrow().iter().any(|&ndx| self.list_of(ndx) == Some(number))
+    }
+
+    pub(crate) fn close_oldest(&self) {
+        self.progress.borrow_mut().pop_front();
+        self.closed.set(self.closed.get() + 1);
+    }
+
+    /// Number of lists received so far.
+    pub(crate) fn received(&self) -> usize {
+        self.closed.get() + self.progress.borrow().len()
+    }
+
+    /// Asks for an entry again, or says that this was its second failure.
+    pub(crate) fn fail(&self, ndx: i32) -> bool {
+        let mut redone = self.redone.borrow_mut();
+        if redone.contains(&ndx) {
+            return false;
+        }
+        redone.push(ndx);
+        self.redo.borrow_mut().push_back(ndx);
+        true
+    }
+
+    pub(crate) fn dest(&self) -> RootId {
+        self.dest.get().expect("entries are looked at after the destination was entered")
+    }
+}
+
+pub(crate) type Rx = Rc<Receiving>;

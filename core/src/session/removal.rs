@@ -1,0 +1,357 @@
+//! Deletion: what the list doesn't hold is removed from the destination, and what stands in the way of a new entry
+//! (spec 2.16, 3.11.1, 4.20).
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::vec::Vec;
+use core::future::Future;
+use core::pin::Pin;
+
+use super::ask::{Ask, Dirent, Errno, Follow, Meta, Reply};
+use super::context::{Context, io_error};
+use super::decide::{DIRECTORY, Item, SYMLINK, TYPE};
+use super::generator::Generator;
+use super::receiving::Rx;
+use super::say::Class;
+use crate::Error;
+use crate::flist::order::{Key, Order, compare};
+use crate::options::{Delete, Info};
+
+/// What deletions have to remember.
+#[derive(Default)]
+pub(crate) struct Removal {
+    /// Deletions done, for `--max-delete`.
+    done: u64,
+    /// Deletions left undone because of `--max-delete`.
+    skipped: u64,
+    /// That an I/O error stopped deletions was said.
+    said_guard: bool,
+    /// Found during the transfer, removed after it (`--delete-delay`).
+    delayed: Vec<(Vec<u8>, Meta)>,
+}
+
+/// How removing something ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Removed,
+    /// It, or something in it, stays.
+    Stays,
+    /// `--max-delete` is reached.
+    Limit,
+}
+
+type Removing<'a> = Pin<Box<dyn Future<Output = Result<Outcome, Error>> + 'a>>;
+
+impl Removal {
+    /// Whether a daemon's own rules hide this name.
+    pub(crate) fn hidden_by_daemon(&self, rx: &Rx, path: &[u8], is_dir: bool) -> bool {
+        rx.cx.daemon_hides(path, is_dir)
+    }
+
+    /// Says at the end that `--max-delete` stopped deletions.
+    pub(crate) fn report_limit(&self, cx: &Context) {
+        if self.skipped > 0 {
+            let text = format!("Deletions stopped due to --max-delete limit ({} skipped)", self.skipped);
+            cx.say(Class::Warning, text);
+            cx.add_io_error(io_error::DEL_LIMIT);
+        }
+    }
+}
+
+impl Generator {
+    /// Whether a pass over the whole destination makes sense.
+    pub(crate) fn may_delete_everywhere(&self) -> bool {
+        let empty = self.rx.lists.borrow().is_empty();
+        !empty
+            && !self.rx.dest_missing.get()
+            && !self.cx.config.options.listing
+            && self.rx.local_name.borrow().is_none()
+    }
+
+    /// An error at the sender makes its list incomplete: then nothing may be deleted.
+    fn guarded(&mut self) -> bool {
+        let o = &self.cx.config.options;
+        let ignore = o.ignore_errors || self.cx.config.module.as_ref().is_some_and(|m| m.ignore_errors);
+        if self.cx.io_error.get() & io_error::GENERAL == 0 || ignore {
+            return false;
+        }
+        if !self.removal.said_guard {
+            self.removal.said_guard = true;
+            self.cx.say(Class::Info, "IO error encountered -- skipping file deletion");
+        }
+        true
+    }
+
+    /// The pass of `--delete-before` and `--delete-after`.
+    pub(crate) async fn delete_everywhere(&mut self) -> Result<(), Error> {
+        let (start, len) = self.rx.bounds(0);
+        for at in 0..len {
+            if let Some(item) = self.item(start + at as i32)
+                && item.is_dir()
+                && item.content_dir
+            {
+                self.delete_in(&item, 0).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes what one directory holds and the list doesn't.
+    pub(crate) async fn delete_in(&mut self, dir: &Item, list: usize) -> Result<(), Error> {
+        if self.rx.local_name.borrow().is_some() || self.is_missing_below(&dir.path) || self.guarded() {
+            return Ok(());
+        }
+        let later = self.delete_when() == Delete::Delay;
+        for (path, meta) in self.extraneous(dir, list).await {
+            if later {
+                self.removal.delayed.push((path, meta));
+            } else {
+                self.remove(&path, &meta, true).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was found by `--delete-delay`.
+    pub(crate) async fn delete_delayed(&mut self) -> Result<(), Error> {
+        if self.guarded() {
+            return Ok(());
+        }
+        for (path, meta) in core::mem::take(&mut self.removal.delayed) {
+            self.remove(&path, &meta, true).await?;
+        }
+        Ok(())
+    }
+
+    /// The entries of a directory at the destination that the list has not, in the order in which they go.
+    async fn extraneous(&mut self, dir: &Item, list: usize) -> Vec<(Vec<u8>, Meta)> {
+        let entries = match self.list_dir(&dir.path).await {
+            Ok(entries) => entries,
+            Err(errno) => {
+                if !errno.is_not_found() {
+                    let what = super::show::quoted(&self.cx, b"opendir ", &dir.path, b" failed");
+                    self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
+                    self.cx.add_io_error(io_error::GENERAL);
+                }
+                return Vec::new();
+            }
+        };
+        self.enter_filters(&dir.path).await;
+        let one_fs = self.cx.config.options.one_file_system > 0;
+        let dev = if one_fs { self.look(dir).await.ok().map(|m| m.dev) } else { None };
+        let mut found = Vec::new();
+        for entry in entries {
+            let Ok(meta) = entry.meta else { continue };
+            let path = join(&dir.path, &entry.name);
+            let is_dir = meta.mode & TYPE == DIRECTORY;
+            if self.rx.holds(list, &path) || self.protected(&path, is_dir, false) {
+                continue;
+            }
+            if is_dir && dev.is_some_and(|dev| dev != meta.dev) {
+                if self.cx.config.options.levels.info(Info::Mount) >= 1 {
+                    self.cx.say(Class::Info, [b"cannot delete mount point: ".as_slice(), &path].concat());
+                }
+                continue;
+            }
+            found.push((path, meta));
+        }
+        sort_for_removal(&mut found, self.cx.protocol());
+        found
+    }
+
+    async fn list_dir(&self, path: &[u8]) -> Result<Vec<Dirent>, Errno> {
+        let ask = Ask::List { at: self.at(path), follow: Follow::No, digest: None };
+        match self.cx.ask(ask).await {
+            Reply::Listing(listing) => listing,
+            _ => Err(super::context::wrong_kind()),
+        }
+    }
+
+    /// Whether the receiving side's rules keep this name.
+    fn protected(&self, path: &[u8], is_dir: bool, inside_doomed: bool) -> bool {
+        self.rx.filters.protects(path, is_dir, inside_doomed) || self.cx.daemon_hides(path, is_dir)
+    }
+
+    /// Removes an entry, a directory with all that it holds. `counted`: it counts for `--max-delete`.
+    fn remove<'a>(&'a mut self, path: &'a [u8], meta: &'a Meta, counted: bool) -> Removing<'a> {
+        Box::pin(async move {
+            if meta.mode & TYPE != DIRECTORY {
+                return self.remove_leaf(path, meta, counted).await;
+            }
+            match self.empty_directory(path, counted).await? {
+                Outcome::Removed => self.remove_leaf(path, meta, counted).await,
+                Outcome::Limit => Ok(Outcome::Limit),
+                Outcome::Stays => {
+                    self.cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
+                    Ok(Outcome::Stays)
+                }
+            }
+        })
+    }
+
+    /// Empties a directory that is to go.
+    async fn empty_directory(&mut self, path: &[u8], counted: bool) -> Result<Outcome, Error> {
+        let Ok(entries) = self.list_dir(path).await else { return Ok(Outcome::Removed) };
+        self.enter_filters(path).await;
+        let mut outcome = Outcome::Removed;
+        let mut inside: Vec<(Vec<u8>, Meta)> = Vec::new();
+        for entry in entries {
+            let Ok(meta) = entry.meta else { continue };
+            let path = join(path, &entry.name);
+            if self.protected(&path, meta.mode & TYPE == DIRECTORY, true) {
+                outcome = Outcome::Stays;
+            } else {
+                inside.push((path, meta));
+            }
+        }
+        sort_for_removal(&mut inside, self.cx.protocol());
+        for (path, meta) in inside {
+            match self.remove(&path, &meta, counted).await? {
+                Outcome::Removed => {}
+                other => {
+                    if outcome != Outcome::Limit {
+                        outcome = other;
+                    }
+                }
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn remove_leaf(&mut self, path: &[u8], meta: &Meta, counted: bool) -> Result<Outcome, Error> {
+        let cx = self.cx.clone();
+        let o = &cx.config.options;
+        if counted && o.max_delete.is_some_and(|max| self.removal.done >= max.max(0) as u64) {
+            self.removal.skipped += 1;
+            return Ok(Outcome::Limit);
+        }
+        let is_dir = meta.mode & TYPE == DIRECTORY;
+        if !o.dry_run {
+            let result = if is_dir {
+                cx.unit(Ask::Rmdir { at: self.at(path) }).await
+            } else if o.backup && !self.is_backup_name(path) {
+                self.backup(path, meta).await?;
+                match cx.unit(Ask::Unlink { at: self.at(path) }).await {
+                    Err(errno) if errno.is_not_found() => Ok(()),
+                    result => result,
+                }
+            } else {
+                cx.unit(Ask::Unlink { at: self.at(path) }).await
+            };
+            match result {
+                Ok(()) => {}
+                Err(errno) if is_dir && errno.code == Errno::ENOTEMPTY => {
+                    cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
+                    return Ok(Outcome::Stays);
+                }
+                Err(errno) if errno.is_not_found() => return Ok(Outcome::Removed),
+                Err(errno) => {
+                    let call = if is_dir { "rmdir" } else { "unlink" };
+                    let mut what = format!("delete_file: {call}(").into_bytes();
+                    what.extend_from_slice(path);
+                    what.extend_from_slice(b") failed");
+                    cx.say_errno(Class::Transfer, "generator", &what, &errno);
+                    return Ok(Outcome::Stays);
+                }
+            }
+        }
+        if counted {
+            self.removal.done += 1;
+        }
+        self.count(meta);
+        super::show::deleted(&cx, path, is_dir);
+        Ok(Outcome::Removed)
+    }
+
+    fn count(&self, meta: &Meta) {
+        let mut stats = self.cx.stats.borrow_mut();
+        match meta.mode & TYPE {
+            DIRECTORY => stats.deleted.dirs += 1,
+            SYMLINK => stats.deleted.links += 1,
+            0o020000 | 0o060000 => stats.deleted.devices += 1,
+            0o010000 | 0o140000 => stats.deleted.specials += 1,
+            _ => stats.deleted.files += 1,
+        }
+    }
+
+    /// Removes what stands in the way of a new entry: a directory with contents only when deleting is allowed.
+    pub(crate) async fn remove_obstacle(&mut self, path: &[u8], there: &Meta) -> Result<bool, Error> {
+        let cx = self.cx.clone();
+        let o = &cx.config.options;
+        if there.mode & TYPE == DIRECTORY && !o.force && o.delete == Delete::Off {
+            if o.dry_run {
+                return Ok(true);
+            }
+            return match cx.unit(Ask::Rmdir { at: self.at(path) }).await {
+                Ok(()) => Ok(true),
+                Err(errno) if errno.code == Errno::ENOTEMPTY => {
+                    cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
+                    Ok(false)
+                }
+                Err(errno) => {
+                    let what = [b"delete_file: rmdir(".as_slice(), path, b") failed"].concat();
+                    cx.say_errno(Class::Transfer, "generator", &what, &errno);
+                    Ok(false)
+                }
+            };
+        }
+        if there.mode & TYPE == DIRECTORY {
+            return Ok(self.remove(path, there, false).await? == Outcome::Removed);
+        }
+        if o.dry_run {
+            return Ok(true);
+        }
+        self.backup(path, there).await?;
+        match cx.unit(Ask::Unlink { at: self.at(path) }).await {
+            Err(errno) if !errno.is_not_found() => {
+                let what = [b"delete_file: unlink(".as_slice(), path, b") failed"].concat();
+                cx.say_errno(Class::Transfer, "generator", &what, &errno);
+                Ok(false)
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// `--delete-missing-args`.
+    pub(crate) async fn remove_named(&mut self, path: &[u8], there: &Meta) -> Result<(), Error> {
+        let is_dir = there.mode & TYPE == DIRECTORY;
+        if self.protected(path, is_dir, false) {
+            return Ok(());
+        }
+        let o = &self.cx.config.options;
+        if is_dir && !o.force && o.delete == Delete::Off {
+            self.remove_leaf(path, there, true).await?;
+        } else {
+            self.remove(path, there, true).await?;
+        }
+        Ok(())
+    }
+
+    fn is_backup_name(&self, path: &[u8]) -> bool {
+        let o = &self.cx.config.options;
+        o.backup_dir.is_none() && path.ends_with(super::backup::suffix(o))
+    }
+
+    /// Loads the per-directory rules of a directory of the destination.
+    async fn enter_filters(&mut self, path: &[u8]) {
+        self.rx.filters.enter(&self.cx, self.rx.dest(), path).await;
+    }
+}
+
+/// Reverse sorted order: directories first, each after what comes behind it.
+fn sort_for_removal(entries: &mut [(Vec<u8>, Meta)], protocol: u32) {
+    let order = Order::of(protocol);
+    let is_dir = |meta: &Meta| meta.mode & TYPE == DIRECTORY;
+    entries.sort_by(|a, b| compare(order, &Key::new(&b.0, is_dir(&b.1)), &Key::new(&a.0, is_dir(&a.1))));
+}
+
+pub(crate) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    if dir == b"." || dir.is_empty() {
+        return name.to_vec();
+    }
+    let mut path = Vec::with_capacity(dir.len() + 1 + name.len());
+    path.extend_from_slice(dir);
+    path.push(b'/');
+    path.extend_from_slice(name);
+    path
+}

@@ -1,0 +1,119 @@
+//! Where a text goes: the terminal, the log, or the peer (spec 1.7.4, 4.9).
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::ask::Errno;
+use super::context::Context;
+use super::step::Notice;
+use crate::options::StderrMode;
+use crate::wire::Tag;
+
+/// What kind of text it is; decides the stream, the message tag and the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Names, summaries, notices.
+    Info,
+    /// Does not change the exit code.
+    Warning,
+    /// A message only.
+    Error,
+    /// Makes the exit code 23 if nothing worse happens.
+    Transfer,
+}
+
+impl Context {
+    /// Says one line; the newline is added here.
+    pub(crate) fn say(&self, class: Class, text: impl Into<Vec<u8>>) {
+        let mut text = text.into();
+        text.push(b'\n');
+        self.say_raw(class, text);
+    }
+
+    /// Says a text as it is.
+    pub(crate) fn say_raw(&self, class: Class, text: Vec<u8>) {
+        if class == Class::Transfer {
+            self.transfer_error.set(true);
+        }
+        self.log(class, &text);
+        let mode = self.config.options.stderr;
+        if self.is_server() && !self.goes_to_stderr(class, mode) && self.frames_out() {
+            self.outbox.borrow_mut().message(self.tag(class), &text);
+            return;
+        }
+        let out = class == Class::Info && mode != StderrMode::All;
+        if out && self.config.options.quiet {
+            return;
+        }
+        let notice = if out { Notice::Out(text) } else { Notice::Err(text) };
+        self.notices.borrow_mut().push_back(notice);
+    }
+
+    /// Shows what the peer said.
+    pub(crate) fn relay(&self, class: Class, text: Vec<u8>) {
+        self.say_raw(class, text);
+    }
+
+    fn goes_to_stderr(&self, class: Class, mode: StderrMode) -> bool {
+        if self.config.errors_to_client {
+            return false;
+        }
+        match mode {
+            StderrMode::All => true,
+            StderrMode::Client => false,
+            StderrMode::Errors => class != Class::Info,
+        }
+    }
+
+    fn frames_out(&self) -> bool {
+        self.agreed.get().is_some()
+    }
+
+    fn tag(&self, class: Class) -> Tag {
+        let old = self.agreed.get().is_some_and(|a| a.protocol < 30);
+        match class {
+            Class::Info => Tag::Info,
+            Class::Warning if old => Tag::Info,
+            Class::Warning => Tag::Warning,
+            Class::Error if !old => Tag::Error,
+            Class::Error | Class::Transfer => Tag::ErrorXfer,
+        }
+    }
+
+    /// Daemons and `--log-file` keep what was said about trouble.
+    fn log(&self, class: Class, text: &[u8]) {
+        if class == Class::Info || !self.logs() {
+            return;
+        }
+        for line in text.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
+            self.log_line(line);
+        }
+    }
+
+    /// Whether anybody keeps a log.
+    pub(crate) fn logs(&self) -> bool {
+        self.config.module.is_some() || self.config.options.log_file.is_some()
+    }
+
+    /// Writes one line to the log.
+    pub(crate) fn log_line(&self, line: &[u8]) {
+        self.notices.borrow_mut().push_back(Notice::Log(line.to_vec()));
+    }
+
+    /// `rsync: [ROLE] WHAT failed: REASON (N)` and its kin: a failed system call.
+    pub(crate) fn say_errno(&self, class: Class, role: &str, what: &[u8], errno: &Errno) {
+        let mut text = format!("rsync: [{role}] ").into_bytes();
+        text.extend_from_slice(what);
+        text.extend_from_slice(format!(": {} ({})", errno.text, errno.code).as_bytes());
+        self.say(class, text);
+    }
+
+    /// What messages call this process.
+    pub(crate) fn role_name(&self) -> &'static str {
+        match (self.is_sender(), self.agreed.get().is_some()) {
+            (true, _) => "sender",
+            (false, true) => "generator",
+            (false, false) => "Receiver",
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! What the session tells about items: name lines, itemised lines, deletions, listings, errors with paths (spec 3.11). The
+//! texts themselves are made in [`crate::report`]; here is who says what, and when.
+
+use alloc::format;
+use alloc::vec::Vec;
+use core::cell::Cell;
+
+use super::ask::{OutputError, SetErrors};
+use super::context::Context;
+use super::decide::Item;
+use super::files::basis;
+use super::say::Class;
+use super::step::{Notice, Transport};
+use crate::Error;
+use crate::checksum::{Algorithm, DigestValue};
+use crate::limits::PATH_BYTES_MAX;
+use crate::options::{Append, Info, Recursion, RemoveSource};
+use crate::report::{self, DaemonInfo, ItemFlags, ItemInfo, Numbers, Operation};
+use crate::wire::Tag;
+use crate::wire::item::{put_u16, put_vstring};
+
+/// What a munged symlink begins with (3.12.4).
+pub(crate) const MUNGED: &[u8] = b"/rsyncd-munged/";
+
+/// The head of an item, as it travels both ways (3.3.1).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ItemRecord {
+    pub(crate) ndx: i32,
+    pub(crate) flags: ItemFlags,
+    pub(crate) basis: u8,
+    pub(crate) xname: Option<Vec<u8>>,
+}
+
+impl ItemRecord {
+    /// Writes it as it was read.
+    pub(crate) fn put(&self, cx: &Context) {
+        cx.put_ndx(self.ndx);
+        if cx.protocol() < 29 {
+            return;
+        }
+        cx.put(|out| {
+            put_u16(out, self.flags.0);
+            if self.flags.0 & ItemFlags::BASIS_TYPE_FOLLOWS.0 != 0 {
+                out.push(self.basis);
+            }
+            if let Some(xname) = &self.xname {
+                let _ = put_vstring(out, xname);
+            }
+        });
+    }
+}
+
+/// Reads the rest of an item whose index was read.
+pub(crate) async fn read_item(cx: &Context, ndx: i32) -> Result<ItemRecord, Error> {
+    if cx.protocol() < 29 {
+        return Ok(ItemRecord { ndx, flags: ItemFlags::TRANSFER, basis: basis::FNAME, xname: None });
+    }
+    cx.item(|r| {
+        let flags = ItemFlags(r.u16()?);
+        let basis = if flags.0 & ItemFlags::BASIS_TYPE_FOLLOWS.0 != 0 { r.u8()? } else { basis::FNAME };
+        let xname = match flags.0 & ItemFlags::XNAME_FOLLOWS.0 {
+            0 => None,
+            _ => Some(r.vstring(PATH_BYTES_MAX)?.to_vec()),
+        };
+        Ok(ItemRecord { ndx, flags, basis, xname })
+    })
+    .await
+}
+
+/// Whether the output format shows item flags.
+pub(crate) fn itemizes(cx: &Context) -> bool {
+    format_of(cx).is_some_and(|f| report::has_escape(f, b'i'))
+}
+
+/// Whether entries without any difference are shown too (`-ii`; a server is told by its format).
+pub(crate) fn itemizes_all(cx: &Context) -> bool {
+    let o = &cx.config.options;
+    o.itemize > 1 || (cx.is_server() && o.out_format.as_deref() == Some(b"%i%I"))
+}
+
+/// The format of item lines, if they are shown.
+fn format_of(cx: &Context) -> Option<&[u8]> {
+    cx.config.options.item_format.as_deref()
+}
+
+/// Whole files are sent, no sums (3.2.7): by choice, or because both ends are on one machine.
+pub(crate) fn sends_whole(cx: &Context) -> bool {
+    let o = &cx.config.options;
+    if cx.agreed().transfer_sum == Algorithm::None {
+        return true;
+    }
+    o.append == Append::Off && o.whole_file.unwrap_or(cx.config.transport == Transport::Local)
+}
+
+/// Whether a local session copies files without passing their bytes through the sessions. Both halves must see it alike.
+pub(crate) fn copies_directly(cx: &Context) -> bool {
+    let o = &cx.config.options;
+    sends_whole(cx) && o.levels.info(Info::Progress) == 0 && !o.sparse && o.append == Append::Off && o.bwlimit == 0
+}
+
+fn info<'a>(cx: &'a Context, item: &'a Item, record: &'a ItemRecord, digest: Option<&'a DigestValue>) -> ItemInfo<'a> {
+    let o = &cx.config.options;
+    let sum = if o.checksum { cx.agreed().file_sum } else { cx.agreed().transfer_sum };
+    let (sent, received) = cx.item_bytes();
+    let is_transfer = record.flags.contains(ItemFlags::TRANSFER);
+    let view = report::ItemView {
+        flags: (cx.protocol() >= 29).then_some(record.flags),
+        transfer: is_transfer,
+        mode: item.mode,
+        sends_away: cx.is_sender() && !cx.is_local(),
+        mtimes_kept: o.times,
+        symlink_times: cx.agreed().symlink_times,
+    };
+    let (data_bytes, other_bytes) = if cx.is_sender() { (sent, received) } else { (received, sent) };
+    ItemInfo {
+        operation: if cx.is_sender() { Operation::Send } else { Operation::Receive },
+        view,
+        name: &item.name,
+        source_prefix: &item.prefix,
+        size: item.size,
+        mtime: item.mtime,
+        uid: if o.owner { item.uid } else { 0 },
+        gid: o.group.then_some(item.gid),
+        target: item.target.as_deref().filter(|_| o.links),
+        xname: record.xname.as_deref(),
+        digest: match (o.checksum, &item.digest) {
+            (true, Some(listed)) => Some(listed.as_bytes()),
+            _ => digest.map(DigestValue::as_bytes).filter(|_| sum != Algorithm::Md4Old),
+        },
+        digest_bytes: sum.digest_bytes(),
+        digest_reversed: sum.is_little_endian(),
+        data_bytes: if is_transfer { data_bytes } else { 0 },
+        other_bytes: if is_transfer { other_bytes } else { 0 },
+        daemon: cx.config.module.as_ref().map(|module| DaemonInfo {
+            address: &module.address,
+            host: &module.host,
+            module: &module.name,
+            path: &module.path,
+            user: &module.user,
+        }),
+        pid: cx.config.pid,
+        now: cx.unix_now(),
+        numbers: numbers(cx),
+        local_time: cx.config.local_time,
+    }
+}
+
+/// How numbers are written.
+pub(crate) fn numbers(cx: &Context) -> Numbers {
+    Numbers { level: report::Level::from_count(cx.config.options.human_readable), ..Numbers::default() }
+}
+
+fn show(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
+    if let Some(format) = format_of(cx).filter(|_| !cx.is_server()) {
+        let mut line = report::expand(format, &info(cx, item, record, digest));
+        line.push(b'\n');
+        cx.say_raw(Class::Info, line);
+    }
+}
+
+fn transfer_log(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
+    if let Some(format) = cx.log_format() {
+        let line = report::expand(format, &info(cx, item, record, digest));
+        cx.log_line(&line);
+    }
+}
+
+/// An item that needed no data.
+pub(crate) fn item(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
+    let Some(format) = format_of(cx) else { return };
+    let rule = report::ShowRule {
+        itemized: report::has_escape(format, b'i'),
+        every: itemizes_all(cx),
+        name_level: cx.config.options.levels.info(Info::Name).into(),
+    };
+    if report::is_shown(record.flags, item.is_dir(), record.xname.as_deref(), &rule) {
+        show(cx, item, record, digest);
+        if cx.log_format().is_some_and(|f| report::has_escape(f, b'i')) && !cx.config.options.dry_run {
+            transfer_log(cx, item, record, digest);
+        }
+    }
+}
+
+/// A regular file whose data is about to move.
+pub(crate) fn before_transfer(cx: &Context, item: &Item, record: &ItemRecord) {
+    let Some(format) = format_of(cx) else { return };
+    if !report::shown_after(format) {
+        show(cx, item, record, None);
+    } else if cx.config.options.levels.info(Info::Progress) == 1
+        && cx.config.options.levels.info(Info::Name) >= 1
+        && !cx.is_server()
+    {
+        cx.say(Class::Info, item.name.clone());
+    }
+}
+
+/// A regular file whose data has moved.
+pub(crate) fn after_transfer(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<DigestValue>) {
+    if format_of(cx).is_some_and(report::shown_after) {
+        show(cx, item, record, digest.as_ref());
+    }
+    if !cx.config.options.dry_run {
+        transfer_log(cx, item, record, digest.as_ref());
+    }
+}
+
+/// Something was deleted here.
+pub(crate) fn deleted(cx: &Context, path: &[u8], is_dir: bool) {
+    if cx.is_server() {
+        let mut name = path.to_vec();
+        if is_dir {
+            name.push(0);
+        }
+        cx.outbox.borrow_mut().message(Tag::Deleted, &name);
+    } else {
+        show_deletion(cx, path, is_dir);
+    }
+    if let Some(format) = cx.log_format().filter(|_| !cx.config.options.dry_run) {
+        let line = deletion_line(cx, Some(format), path, is_dir);
+        cx.log_line(&line);
+    }
+}
+
+/// The peer deleted something.
+pub(crate) fn peer_deleted(cx: &Context, payload: &[u8]) {
+    let (path, is_dir) = match payload {
+        [path @ .., 0] => (path, true),
+        path => (path, false),
+    };
+    if !cx.is_server() {
+        show_deletion(cx, path, is_dir);
+    }
+}
+
+fn show_deletion(cx: &Context, path: &[u8], is_dir: bool) {
+    if cx.config.options.levels.info(Info::Del) < 1 && format_of(cx).is_none() {
+        return;
+    }
+    let line = deletion_line(cx, format_of(cx), path, is_dir);
+    cx.say(Class::Info, line);
+}
+
+fn deletion_line(cx: &Context, format: Option<&[u8]>, path: &[u8], is_dir: bool) -> Vec<u8> {
+    let mode = if is_dir { super::decide::DIRECTORY } else { super::decide::REGULAR };
+    let gone = Item { path: path.to_vec(), name: path.to_vec(), mode, ..Item::default() };
+    let record = ItemRecord::default();
+    let mut info = info(cx, &gone, &record, None);
+    info.operation = Operation::Delete;
+    report::expand_deletion(format, &info)
+}
+
+/// One line of a listing.
+pub(crate) fn listing(cx: &Context, item: &Item) {
+    let o = &cx.config.options;
+    if cx.is_server() {
+        return;
+    }
+    let line = report::listing_line(&report::Listed {
+        mode: item.mode,
+        size: item.size,
+        mtime: item.mtime,
+        atime: (o.atimes > 0).then_some((!item.is_dir()).then_some(item.atime)),
+        name: &item.name,
+        target: item.target.as_deref().filter(|_| o.links),
+        crtime: None,
+        numbers: numbers(cx),
+        local_time: cx.config.local_time,
+    });
+    cx.say(Class::Info, line);
+}
+
+/// Progress of the file that moves.
+pub(crate) fn progress(cx: &Context, transferred: &Cell<u32>, item: &Item, at: u64, last: bool) {
+    if last {
+        transferred.set(transferred.get() + 1);
+    }
+    if cx.config.options.levels.info(Info::Progress) == 0 || cx.is_server() {
+        return;
+    }
+    let update = {
+        let stats = cx.stats.borrow();
+        report::ProgressUpdate {
+            now_ms: cx.now_ms.get(),
+            at,
+            size: item.size,
+            last,
+            transferred: transferred.get(),
+            done_before: stats.transferred_size.saturating_sub(item.size),
+            total_size: stats.total_size,
+            left: cx.entries_left(item.ndx),
+            total: stats.files.total(),
+            list_complete: cx.list_complete.get(),
+        }
+    };
+    if let Some(line) = cx.progress.borrow_mut().update(&update) {
+        cx.notices.borrow_mut().push_back(Notice::Out(line));
+    }
+}
+
+/// Tells the sender that a file is safely stored.
+pub(crate) fn success(cx: &Context, ndx: i32) {
+    let mut payload = ndx.to_le_bytes().to_vec();
+    if cx.is_local() {
+        payload.resize(20, 0);
+    }
+    cx.outbox.borrow_mut().message(Tag::Success, &payload);
+}
+
+pub(crate) fn success_if_wanted(cx: &Context, ndx: i32) {
+    if cx.config.options.remove_source != RemoveSource::Keep {
+        success(cx, ndx);
+    }
+}
+
+/// What the user sees at the end.
+pub(crate) fn summary(cx: &Context) {
+    if let Some(line) = cx.progress.borrow_mut().finish() {
+        cx.notices.borrow_mut().push_back(Notice::Out(line));
+    }
+    cx.settle_totals();
+    let o = &cx.config.options;
+    let stats = cx.stats.borrow();
+    if !cx.is_server() {
+        let style = report::SummaryStyle {
+            level: o.levels.info(Info::Stats).into(),
+            numbers: numbers(cx),
+            elapsed_ms: cx.elapsed_ms(),
+            ending: if o.dry_run { report::Ending::DryRun } else { report::Ending::Done },
+            counts_created: cx.protocol() >= 29,
+            counts_deleted: cx.protocol() >= 31,
+        };
+        let text = stats.summary(&style);
+        if !text.is_empty() {
+            cx.say_raw(Class::Info, text);
+        }
+    }
+    if cx.logs() {
+        cx.log_line(&stats.log_summary());
+    }
+}
+
+/// A path as the user would write it in full: absolute, or in a daemon relative to the module.
+pub(crate) fn full_path(cx: &Context, path: &[u8]) -> Vec<u8> {
+    report::full_path(&cx.config.cwd, path)
+}
+
+/// `WHAT "FULL PATH" (in MODULE)TAIL`, for a path beneath the destination.
+pub(crate) fn quoted(cx: &Context, what: &[u8], path: &[u8], tail: &[u8]) -> Vec<u8> {
+    let dest = cx.receiving.borrow().as_ref().map(|rx| rx.dest_path.borrow().clone()).unwrap_or_default();
+    let full = full_path(cx, &super::removal::join(&dest, path));
+    [what, b"\"", &full, b"\"", &cx.in_module(), tail].concat()
+}
+
+/// Says which attributes could not be set.
+pub(crate) fn set_errors(cx: &Context, role: &str, path: &[u8], wants: (bool, bool), errors: SetErrors) {
+    if let Some(errno) = &errors.owner {
+        let call: &[u8] = if wants.0 { b"chown " } else { b"chgrp " };
+        cx.say_errno(Class::Transfer, role, &quoted(cx, call, path, b" failed"), errno);
+    }
+    if let Some(errno) = &errors.times {
+        cx.say_errno(Class::Transfer, role, &quoted(cx, b"failed to set times on ", path, b""), errno);
+    }
+    if let Some(errno) = &errors.mode {
+        cx.say_errno(Class::Transfer, role, &quoted(cx, b"failed to set permissions on ", path, b""), errno);
+    }
+}
+
+/// Says why an output could not be made or finished. True if the session can't go on.
+pub(crate) fn output_error(cx: &Context, role: &str, path: &[u8], error: &OutputError) -> bool {
+    let (class, role, what, errno, fatal) = match error {
+        OutputError::Temp(temp, errno) => {
+            (Class::Transfer, role, quoted(cx, b"mkstemp ", temp, b" failed"), errno, false)
+        }
+        OutputError::Open(errno) => (Class::Transfer, role, quoted(cx, b"open ", path, b" failed"), errno, false),
+        OutputError::Source(errno) if errno.is_not_found() => {
+            let text = [b"file has vanished: ".as_slice(), &quoted(cx, b"", path, b"")].concat();
+            cx.say(Class::Warning, text);
+            cx.add_io_error(super::context::io_error::VANISHED);
+            return false;
+        }
+        OutputError::Source(errno) => {
+            let what = quoted(cx, b"send_files failed to open ", path, b"");
+            (Class::Transfer, "sender", what, errno, false)
+        }
+        OutputError::Read(errno) => {
+            (Class::Transfer, "sender", quoted(cx, b"read errors mapping ", path, b""), errno, false)
+        }
+        OutputError::Write(errno) => (Class::Error, role, quoted(cx, b"write failed on ", path, b""), errno, true),
+        OutputError::Sync(errno) => (Class::Error, role, quoted(cx, b"fsync failed on ", path, b""), errno, true),
+        OutputError::Backup(errno) => (Class::Error, role, quoted(cx, b"make_backup ", path, b" failed"), errno, true),
+        OutputError::Rename(temp, errno) => {
+            let mut what = quoted(cx, b"rename ", temp, b" -> \"");
+            what.extend_from_slice(path);
+            what.push(b'"');
+            (Class::Transfer, role, what, errno, false)
+        }
+    };
+    cx.say_errno(class, role, &what, errno);
+    fatal
+}
+
+/// What a name line of the file list says at its start and end (4.10.1).
+pub(crate) fn list_begins(cx: &Context) {
+    let o = &cx.config.options;
+    let verb = if cx.is_sender() { ("sending", "building") } else { ("receiving", "receiving") };
+    if cx.config.module.is_some() {
+        cx.log_line(format!("{} file list", verb.1).as_bytes());
+    }
+    if cx.is_server() || o.levels.info(Info::Flist) < 1 {
+        return;
+    }
+    if cx.agreed().inc {
+        cx.say(Class::Info, format!("{} incremental file list", verb.0));
+    } else if (o.recursion != Recursion::Off) || o.dirs {
+        cx.say_raw(Class::Info, format!("{} file list ... ", verb.1).into_bytes());
+        if o.levels.info(Info::Flist) > 1 {
+            cx.say_raw(Class::Info, b"\n".to_vec());
+        }
+    }
+}
+
+pub(crate) fn list_ends(cx: &Context, count: usize) {
+    let o = &cx.config.options;
+    if cx.is_server() || o.levels.info(Info::Flist) < 1 || cx.agreed().inc || !(o.recursion != Recursion::Off || o.dirs)
+    {
+        return;
+    }
+    if o.levels.info(Info::Flist) > 1 {
+        let noun = if count == 1 { "file" } else { "files" };
+        cx.say(Class::Info, format!("{count} {noun} to consider"));
+    } else {
+        cx.say(Class::Info, "done");
+    }
+}
