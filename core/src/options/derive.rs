@@ -1,11 +1,12 @@
 //! What follows from the options together: implied ones, conflicts, defaults (spec 4.5 and 4.6, in that order).
 
-use super::algorithms;
 use super::data::*;
 use super::env::{Env, leading_number};
 use super::hostspec;
 use super::levels::{self, Info};
 use super::number::{SizeRule, size};
+use crate::checksum::Algorithm;
+use crate::wire::compress::Compressor;
 use crate::{Error, Exit};
 use alloc::format;
 use alloc::vec::Vec;
@@ -74,15 +75,10 @@ fn argument_protection(o: &mut Options, env: &Env) -> Result<(), Error> {
     if o.server {
         return Ok(());
     }
-    if o.old_args.is_none() {
-        if let Some(text) = env.old_args.as_ref().filter(|text| !text.is_empty()) {
-            // A negative count is a count: stock tests for zero.
-            o.old_args = Some(leading_number(text).unsigned_abs().min(2).try_into().unwrap_or(2));
-            if leading_number(text) < 0 {
-                o.old_args = Some(1);
-            }
-            o.secluded_args.get_or_insert(false);
-        }
+    if let (None, Some(text)) = (o.old_args, env.old_args.as_ref().filter(|text| !text.is_empty())) {
+        // A negative count is a count: stock only tests for zero.
+        o.old_args = Some(leading_number(text).unsigned_abs().min(if text.starts_with(b"-") { 1 } else { 2 }) as u32);
+        o.secluded_args.get_or_insert(false);
     }
     if o.secluded_args.is_none() && o.old_args.unwrap_or(0) == 0 {
         let set = env.protect_args.as_ref().is_some_and(|text| leading_number(text) != 0);
@@ -97,14 +93,14 @@ fn checksum_choice(o: &mut Options) -> Result<(), Error> {
     let transfer = names.next().unwrap_or_default();
     let file = names.next().unwrap_or(transfer);
     for name in [transfer, file] {
-        if !algorithms::is_auto(name) && algorithms::checksum(name).is_none() {
+        if !is_auto(name) && Algorithm::from_name(name).is_none() {
             return Err(unknown(b"unknown checksum name: ", name));
         }
     }
     if transfer.eq_ignore_ascii_case(b"none") {
         o.whole_file = Some(true);
     }
-    if algorithms::is_auto(transfer) && algorithms::is_auto(file) {
+    if is_auto(transfer) && is_auto(file) {
         o.checksum_choice = None;
     }
     Ok(())
@@ -112,9 +108,9 @@ fn checksum_choice(o: &mut Options) -> Result<(), Error> {
 
 fn compress_choice(o: &mut Options) -> Result<(), Error> {
     if let Some(choice) = &o.compress_choice {
-        if algorithms::is_auto(choice) {
+        if is_auto(choice) {
             o.compress_choice = None;
-        } else if algorithms::compressor(choice).is_none() {
+        } else if Compressor::from_name(choice).is_none() {
             return Err(unknown(b"unknown compress name: ", choice));
         }
     }
@@ -122,6 +118,11 @@ fn compress_choice(o: &mut Options) -> Result<(), Error> {
         o.compress_choice = Some(b"zlibx".to_vec());
     }
     Ok(())
+}
+
+/// Leaves the choice to the negotiation.
+fn is_auto(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"auto")
 }
 
 fn unknown(message: &[u8], name: &[u8]) -> Error {

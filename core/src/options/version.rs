@@ -1,7 +1,8 @@
 //! The texts of `--version` and `-VV`, in the layout that scripts know (spec 4.15).
 
-use super::algorithms::{AUTH_DIGESTS, CHECKSUMS, COMPRESSORS};
 use super::{COMPAT_VERSION, PROTOCOL};
+use crate::checksum::{ALGORITHMS, AuthDigest};
+use crate::wire::compress::Compressor;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -81,10 +82,13 @@ pub(super) fn text(not_built: &[&str]) -> Vec<u8> {
     };
     text += &format!("Capabilities:\n{}", wrapped(&words(&mut capabilities())));
     text += &format!("Optimizations:\n{}", wrapped(&words(&mut OPTIMIZATIONS.into_iter())));
-    let checksums: Vec<_> = CHECKSUMS.iter().map(|&n| if n == "xxh64" { "xxh64 (xxhash)" } else { n }).collect();
-    text += &format!("Checksum list:\n    {}\n", checksums.join(" "));
-    text += &format!("Compress list:\n    {}\n", COMPRESSORS.join(" "));
-    text += &format!("Daemon auth list:\n    {}\n", AUTH_DIGESTS.join(" "));
+    let checksums = ALGORITHMS.iter().map(|row| match row.alias {
+        Some(alias) => format!("{} ({alias})", row.name),
+        None => String::from(row.name),
+    });
+    text += &format!("Checksum list:\n    {}\n", checksums.collect::<Vec<_>>().join(" "));
+    text += &format!("Compress list:\n    {}\n", Compressor::ALL.map(Compressor::name).join(" "));
+    text += &format!("Daemon auth list:\n    {}\n", AuthDigest::ALL.map(AuthDigest::name).join(" "));
     text += &format!("\nLicence: {LICENCE}. {CAVEAT}.\n");
     text.into_bytes()
 }
@@ -124,9 +128,9 @@ pub(super) fn json(not_built: &[&str]) -> Vec<u8> {
     text += &format!("  \"protocol\": \"{PROTOCOL}.0\",\n  \"copyright\": \"{COPYRIGHT}.\",\n  \"url\": \"\",\n");
     text += &object("capabilities", &mut capabilities());
     text += &object("optimizations", &mut OPTIMIZATIONS.into_iter());
-    text += &list("checksum_list", &CHECKSUMS);
-    text += &list("compress_list", &COMPRESSORS);
-    text += &list("daemon_auth_list", &AUTH_DIGESTS);
+    text += &list("checksum_list", &ALGORITHMS.iter().map(|row| row.name).collect::<Vec<_>>());
+    text += &list("compress_list", &Compressor::ALL.map(Compressor::name));
+    text += &list("daemon_auth_list", &AuthDigest::ALL.map(AuthDigest::name));
     text += &format!("  \"license\": \"{LICENCE}\",\n  \"caveat\": \"{CAVEAT}\"\n}}\n");
     text.into_bytes()
 }
