@@ -1,6 +1,6 @@
 //! One run of the client: options become a plan, the plan a connection, the connection a session.
 
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use syncline_core::options::{
@@ -12,7 +12,7 @@ use syncline_core::session::{Config, PROTOCOL, Role, Session, Side, Transport};
 use syncline_core::wire::Codecs;
 use syncline_core::{Error, Exit};
 
-use crate::daemon::client::{Answered, Call, Words, call};
+use crate::daemon::client::{Answered, Call, Words};
 use crate::drive::{self, Wire, socket_pair};
 use crate::fs::Fs;
 use crate::net::{shell, tcp};
@@ -86,7 +86,7 @@ fn base_config(options: &Options, umask: u32) -> Config {
         checksum_list: env("RSYNC_CHECKSUM_LIST"),
         compress_list: env("RSYNC_COMPRESS_LIST"),
         codecs: CODECS,
-        scan: simd::scan(),
+        scan: Some(simd::best_scan()),
         module: None,
         module_chmod: None,
         refused: None,
@@ -145,14 +145,15 @@ fn local(options: &Options, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, umask:
     let listing = options.listing;
     let receiver = std::thread::spawn(move || {
         let mut console = Console::new(&receiving.options);
-        let exit = drive::run(&mut Session::new(receiving), far, &mut Fs::new(), &mut console);
+        let mut fs = Fs::new().with_umask(umask);
+        let exit = drive::run(&mut Session::new(receiving), far, &mut fs, &mut console);
         console.flush();
         exit
     });
     let mut session = Session::new(sending);
     let mut wire = near;
     wire.bytes_per_second = bytes_per_second(options);
-    let exit = drive::run(&mut session, wire, &mut Fs::new(), console);
+    let exit = drive::run(&mut session, wire, &mut Fs::new().with_umask(umask), console);
     drop(session);
     let other = receiver.join().unwrap_or(Exit::CRASHED);
     let _ = listing;
@@ -206,7 +207,8 @@ fn modules(options: &Options, remote: &Remote, console: &mut Console) -> Outcome
 fn finish(options: &Options, config: Config, mut reached: Reached, console: &mut Console, role: &'static str) -> Outcome {
     reached.wire.bytes_per_second = bytes_per_second(options);
     let config = Config { protocol: reached.protocol, transport: reached.transport, ..config };
-    let exit = drive::run(&mut Session::new(config), reached.wire, &mut Fs::new(), console);
+    let mut fs = Fs::new().with_umask(config.umask);
+    let exit = drive::run(&mut Session::new(config), reached.wire, &mut fs, console);
     let Some(shell) = reached.shell else { return Ok((exit, role)) };
     let other = shell.wait();
     // A shell that failed says more than the stream that broke off because of it.
@@ -240,7 +242,7 @@ fn reach(options: &Options, remote: &Remote, push: bool, console: &mut Console) 
         (Some(shell), input, output)
     };
     let early_input = match &options.early_input {
-        Some(path) => std::fs::read(crate::fs::os(path)).map_err(|error| io_error("failed to read early input", &error))?,
+        Some(path) => std::fs::read(std::ffi::OsStr::from_bytes(path)).map_err(|error| io_error("failed to read early input", &error))?,
         None => Vec::new(),
     };
     let user = remote.user.clone().or_else(|| env("USER")).or_else(|| env("LOGNAME")).unwrap_or_default();
@@ -298,7 +300,7 @@ pub fn serve(server: Server, pending: Vec<u8>, umask: u32) -> i32 {
         (Err(error), _) | (_, Err(error)) => return console.fail(&io_error("dup failed", &error), "server"),
     };
     let wire = Wire { input, output, pending, bytes_per_second: bytes_per_second(&options) };
-    let exit = drive::run(&mut Session::new(config), wire, &mut Fs::new(), &mut console);
+    let exit = drive::run(&mut Session::new(config), wire, &mut Fs::new().with_umask(umask), &mut console);
     console.exit_line(exit, if sender { "sender" } else { "generator" });
     console.flush();
     exit.0

@@ -114,7 +114,11 @@ fn serve(served: Served) -> i32 {
         (own, theirs) => own.min(theirs),
     };
     let wire = Wire { input, output, pending, bytes_per_second: limit * 1024 };
-    let exit = drive::run(&mut Session::new(config), wire, &mut Fs::new(), &mut console);
+    let mut fs = Fs::new().with_umask(config.umask);
+    if config.module.as_ref().is_some_and(|module| module.sanitize) {
+        fs = fs.confined();
+    }
+    let exit = drive::run(&mut Session::new(config), wire, &mut fs, &mut console);
     if exit != Exit::OK {
         console.log_exit(exit, role);
     }

@@ -1,24 +1,54 @@
-//! The search's hot loop, compiled once more for processors with wider vectors and chosen at run time.
+//! Hot loops compiled for what this processor has, chosen once at run time.
+//!
+//! The engine's scan is plain code that compilers vectorise. Built for the oldest processors of its kind it gets their short
+//! vectors; built here once more with a feature enabled, the same source gets longer ones.
 
-use syncline_core::checksum::rolling::Rolling;
-use syncline_core::delta::{Filter, ScanFn, scan as portable};
+use syncline_core::delta::{ScanFn, Table, scan};
 
-/// The best compilation for this processor; `None` for the portable one.
-pub fn scan() -> Option<ScanFn> {
+/// The fastest scan that this processor runs.
+pub fn best_scan() -> ScanFn {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("bmi2") {
-        return Some(with_avx2);
+        return x86::scan_avx2;
     }
-    None
+    portable_scan
+}
+
+/// The scan as compiled for every processor of this kind.
+pub fn portable_scan(
+    data: &[u8],
+    window: usize,
+    table: &Table,
+    at: &mut usize,
+    sum: &mut u32,
+) -> bool {
+    scan(data, window, table, at, sum)
 }
 
 #[cfg(target_arch = "x86_64")]
-fn with_avx2(data: &[u8], len: usize, end: usize, sum: &mut Rolling, filter: &Filter) -> usize {
-    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-    fn inner(data: &[u8], len: usize, end: usize, sum: &mut Rolling, filter: &Filter) -> usize {
-        portable(data, len, end, sum, filter)
+mod x86 {
+    use super::{Table, scan};
+
+    /// Only handed out by [`super::best_scan`], after it asked the processor.
+    pub(super) fn scan_avx2(
+        data: &[u8],
+        window: usize,
+        table: &Table,
+        at: &mut usize,
+        sum: &mut u32,
+    ) -> bool {
+        // SAFETY: `best_scan` returns this function only where avx2 and bmi2 are there.
+        unsafe { compiled_for_avx2(data, window, table, at, sum) }
     }
-    // SAFETY: only [`scan`] hands this function out, after it saw that the processor has these features; every processor
-    // with AVX2 has BMI1 and POPCNT.
-    unsafe { inner(data, len, end, sum, filter) }
+
+    #[target_feature(enable = "avx2,bmi2")]
+    fn compiled_for_avx2(
+        data: &[u8],
+        window: usize,
+        table: &Table,
+        at: &mut usize,
+        sum: &mut u32,
+    ) -> bool {
+        scan(data, window, table, at, sum)
+    }
 }

@@ -68,16 +68,11 @@ fn every_letter_in_a_daemon() {
 #[test]
 fn widths_and_levels() {
     let item = ItemInfo { size: 1_234_567, ..file() };
-    let format =
-        "%12l|%-12l|%'l|%''l|%'''l|%''''l|%'12l|%12'l|%-'12l|%'-12'l|%012l|%5%|%-l|%--5l|%5-l|%''''''''2l|%5o|%1o";
+    let format = "%12l|%-12l|%'l|%''l|%'''l|%''''l|%'12l|%12'l|%-'12l|%'-12'l|%012l|%5%|%-l|%--5l|%5-l|%''''''''2l|%5o|%1o";
     let expect = "     1234567|1234567     |1,234,567|1.23M|1.18M|1.18M|   1,234,567|   1,234,567|%-'12l|1.23M       |     \
                   1234567|    %|1234567|%--5l|%5-l|1.18M| send|send";
     check(format, &item, expect);
-    check(
-        "%20n|%-4n|%1n|%15i|%-15i|%12B|%5z|%'z",
-        &item,
-        "                  hl|hl  |hl|    >f+++++++++|>f+++++++++    |   rwSr--r--|%5z|%'z",
-    );
+    check("%20n|%-4n|%1n|%15i|%-15i|%12B|%5z|%'z", &item, "                  hl|hl  |hl|    >f+++++++++|>f+++++++++    |   rwSr--r--|%5z|%'z");
     assert_eq!(expand(b"%18446744073709551621n", &item).len(), PATH_BYTES_MAX);
 }
 
@@ -85,8 +80,7 @@ fn widths_and_levels() {
 fn links() {
     let symlink = ItemInfo { target: Some(b"target"), ..info(b"l", 0o120777, ItemFlags::LOCAL_CHANGE) };
     check("%L|%10L|%-10L|", &symlink, " -> target| ->     target| -> target    |");
-    let hard =
-        ItemInfo { xname: Some(b"hl"), ..info(b"a", 0o100644, ItemFlags::LOCAL_CHANGE | ItemFlags::XNAME_FOLLOWS) };
+    let hard = ItemInfo { xname: Some(b"hl"), ..info(b"a", 0o100644, ItemFlags::LOCAL_CHANGE | ItemFlags::XNAME_FOLLOWS) };
     check("%L|%10L|%-10L|", &hard, " => hl| =>         hl| => hl        |");
     check("%L|%10L|", &file(), "|              |");
     let linked_symlink = ItemInfo { target: Some(b"tgt"), ..hard };
@@ -122,8 +116,7 @@ fn deletions() {
     let gone = |mode| ItemInfo { operation: Operation::Delete, ..info(b"y", mode, ItemFlags::NONE) };
     let format = "%i|%o|%n|%f|%l|%B|%M|%U|%G|%L|%5L|%b|%C|";
     let item = ItemInfo { source_prefix: b"", data_bytes: 0, ..gone(0o040755) };
-    let expect =
-        "*deleting  |del.|y/|y|0|---------|1970/01/01-00:00:00|0|0||         |0|                                |";
+    let expect = "*deleting  |del.|y/|y|0|---------|1970/01/01-00:00:00|0|0||         |0|                                |";
     check(format, &item, expect);
     assert_eq!(expand_deletion(Some(b"%i %n%L"), &item), b"*deleting   y/");
     assert_eq!(expand_deletion(Some(b"%n"), &gone(0o100644)), b"deleting y");

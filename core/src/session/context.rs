@@ -223,7 +223,9 @@ impl Context {
         self.put(|out| self.ndx_out.borrow_mut().encode(ndx, out));
     }
 
+    /// Reads a file index. Messages that stand before it are handled first, so that texts keep their order.
     pub(crate) async fn read_ndx(&self) -> Result<i32, Error> {
+        super::messages::dispatch(self, false)?;
         self.item(|r| self.ndx_in.borrow_mut().decode(r)).await
     }
 

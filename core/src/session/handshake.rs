@@ -6,7 +6,7 @@ use super::agreed::{Agreed, compat};
 use super::context::Context;
 use super::step::Transport;
 use crate::checksum::{ALGORITHMS, Algorithm};
-use crate::options::{Delete, Options, Recursion, RemoveSource};
+use crate::options::{Capabilities, Delete, Options, Recursion, RemoveSource};
 use crate::wire::negotiate::{Name, Offer};
 use crate::wire::{Compressor, NdxCoder, item, negotiate};
 use crate::{Error, Exit, Fault};
@@ -102,7 +102,13 @@ impl Context {
 
     fn server_compat_flags(&self) -> i32 {
         let o = &self.config.options;
-        let caps = o.capabilities.as_deref().unwrap_or_default();
+        let full = Capabilities::of_client(o, !self.is_sender()).encode();
+        let caps = match &o.capabilities {
+            // The halves of a local copy have no words between them.
+            _ if self.is_local() => &full,
+            Some(capabilities) => capabilities,
+            None => &full[..0],
+        };
         let has = |letter: u8| caps.contains(&letter);
         let mut flags = compat::SYMLINK_TIMES | compat::SYMLINK_ICONV;
         let mut set = |on: bool, bit: i32| {
@@ -140,9 +146,7 @@ impl Context {
                 let sum = Algorithm::from_name(name.as_bytes()).unwrap_or(implied);
                 (sum, sum, true)
             }
-            (None, Some((transfer, file))) => {
-                (transfer.unwrap_or(implied), file.unwrap_or(implied), transfer.is_some())
-            }
+            (None, Some((transfer, file))) => (transfer.unwrap_or(implied), file.unwrap_or(implied), transfer.is_some()),
             (None, None) => (implied, implied, false),
         };
         let compressor = match &compressors {
@@ -165,7 +169,7 @@ impl Context {
     }
 
     fn checksum_offer(&self) -> Offer {
-        let names: Vec<Name> = ALGORITHMS.iter().map(|row| Name { name: row.name, alias: row.alias }).collect();
+        let names: Vec<Name> = ALGORITHMS.iter().map(|row| Name { name: row.name, alias: row.aliases.first().copied() }).collect();
         Offer::new(&names, self.config.checksum_list.as_deref(), self.negotiator())
     }
 

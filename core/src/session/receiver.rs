@@ -4,9 +4,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::ask::{
-    Ask, At, Commit, CopyLocal, CopySource, Create, FileId, KeepMode, Meta, Output, OutputError, Reply, SetErrors,
-};
+use super::ask::{Ask, At, Commit, CopyLocal, CopySource, Create, FileId, KeepMode, Meta, Output, OutputError, Reply, SetErrors};
 use super::context::Context;
 use super::dataplane::Source;
 use super::decide::{self, Item};
@@ -17,9 +15,9 @@ use super::show::{self, ItemRecord};
 use crate::checksum::{Algorithm, DigestValue};
 use crate::delta::SumHead;
 use crate::limits::PATH_BYTES_MAX;
-use crate::options::{Append, Info};
 use crate::report::{self, ItemFlags};
 use crate::wire::index::{NDX_DEL_STATS, NDX_DONE, NDX_FLIST_EOF, NDX_FLIST_OFFSET};
+use crate::options::{Append, Info};
 use crate::wire::token::TokenFormat;
 use crate::wire::{Token, TokenDecoder};
 use crate::{Error, Exit};
@@ -134,10 +132,7 @@ impl Receiver {
             return Ok(());
         }
         if self.phase >= 2 {
-            return Err(Error::peer(
-                Exit::PROTOCOL,
-                format!("got transfer request in phase {} [receiver]", self.phase),
-            ));
+            return Err(Error::peer(Exit::PROTOCOL, format!("got transfer request in phase {} [receiver]", self.phase)));
         }
         if !item.is_regular() {
             return Err(bad_index(ndx, record.flags, "receiver", &self.rx));
@@ -159,7 +154,7 @@ impl Receiver {
         let cx = self.rx.cx.clone();
         let digest_bytes = cx.agreed().transfer_sum.digest_bytes();
         let block_max = cx.agreed().block_bytes_max();
-        let head = cx.item(|r| SumHead::decode(r, block_max, digest_bytes)).await?;
+        let head = cx.item(|r| Ok(SumHead::decode(&r.array()?, block_max, digest_bytes, "receiver")?)).await?;
         if cx.is_local() && show::copies_directly(&cx) {
             return self.copy_directly(item, record).await;
         }
@@ -205,13 +200,7 @@ impl Receiver {
     }
 
     /// Reads tokens until the end of the file. Without an output they are read and thrown away.
-    async fn rebuild(
-        &mut self,
-        file: Option<FileId>,
-        head: SumHead,
-        has_basis: bool,
-        item: &Item,
-    ) -> Result<(), Error> {
+    async fn rebuild(&mut self, file: Option<FileId>, head: SumHead, has_basis: bool, item: &Item) -> Result<(), Error> {
         let cx = self.rx.cx.clone();
         let mut written = 0u64;
         loop {
@@ -230,7 +219,7 @@ impl Receiver {
                     cx.stats.borrow_mut().literal += len as u64;
                     self.note_literal();
                     if let Some(file) = file {
-                        cx.write(file, Source::Scratch).await;
+                        cx.write(file, Source::Scratch(len)).await;
                     }
                 }
                 Piece::Blocks { first, count } => {
@@ -253,14 +242,7 @@ impl Receiver {
         }
     }
 
-    async fn block(
-        &mut self,
-        file: Option<FileId>,
-        head: SumHead,
-        has_basis: bool,
-        index: u32,
-        item: &Item,
-    ) -> Result<u32, Error> {
+    async fn block(&mut self, file: Option<FileId>, head: SumHead, has_basis: bool, index: u32, item: &Item) -> Result<u32, Error> {
         let cx = self.rx.cx.clone();
         if index >= head.count {
             let text = format!("Invalid block index {index} (count={}) [receiver]", head.count);
@@ -393,10 +375,7 @@ enum Piece {
     Inbox(usize),
     /// Literal bytes in the inbox's scratch buffer.
     Scratch(usize),
-    Blocks {
-        first: u32,
-        count: u32,
-    },
+    Blocks { first: u32, count: u32 },
     End,
 }
 
@@ -454,8 +433,7 @@ impl Finishing {
                 self.rx.settled(self.item.ndx);
                 return Ok(());
             }
-            if !to_partial
-                && self.record.basis == basis::PARTIAL_DIR
+            if !to_partial && self.record.basis == basis::PARTIAL_DIR
                 && let Some(partial) = partial_path(&self.rx, &self.item.path)
             {
                 remove_partial(&cx, &self.rx, partial).await;
@@ -550,15 +528,7 @@ pub(crate) fn bad_index(ndx: i32, flags: ItemFlags, role: &str, _rx: &Receiving)
     Error::peer(Exit::PROTOCOL, text)
 }
 
-fn create_plan(
-    cx: &Context,
-    rx: &Receiving,
-    item: &Item,
-    record: &ItemRecord,
-    basis_at: Option<At>,
-    head: SumHead,
-    redo: bool,
-) -> Create {
+fn create_plan(cx: &Context, rx: &Receiving, item: &Item, record: &ItemRecord, basis_at: Option<At>, head: SumHead, redo: bool) -> Create {
     let o = &cx.config.options;
     let append = o.append != Append::Off && !redo;
     let partial_in_place = record.basis == basis::PARTIAL_DIR && cx.agreed().inplace_partial && basis_at.is_some();
@@ -584,8 +554,7 @@ fn create_plan(
 fn create_mode(cx: &Context, rx: &Receiving, item: &Item) -> u32 {
     let o = &cx.config.options;
     let (uid, gid) = cx.config.ids;
-    let chown = (o.owner && rx.powers.root && item.uid != uid)
-        || (o.group && rx.powers.may_set_group(item.gid) && item.gid != gid);
+    let chown = (o.owner && rx.powers.root && item.uid != uid) || (o.group && rx.powers.may_set_group(item.gid) && item.gid != gid);
     if o.perms && !chown && item.mode & 0o7000 == 0 && item.mode & 0o200 != 0 {
         item.mode & 0o777
     } else {
@@ -594,13 +563,7 @@ fn create_mode(cx: &Context, rx: &Receiving, item: &Item) -> u32 {
 }
 
 /// A whole-file copy on this machine.
-pub(crate) fn copy_plan(
-    cx: &Context,
-    rx: &Receiving,
-    item: &Item,
-    record: Option<&ItemRecord>,
-    from: CopySource,
-) -> CopyLocal {
+pub(crate) fn copy_plan(cx: &Context, rx: &Receiving, item: &Item, record: Option<&ItemRecord>, from: CopySource) -> CopyLocal {
     let o = &cx.config.options;
     let (uid, gid) = cx.config.ids;
     let mode = create_mode(cx, rx, item);

@@ -66,7 +66,7 @@ pub fn session_config(
         checksum_list: crate::client::env("RSYNC_CHECKSUM_LIST"),
         compress_list: crate::client::env("RSYNC_COMPRESS_LIST"),
         codecs: crate::client::CODECS,
-        scan: None,
+        scan: Some(crate::simd::best_scan()),
         module: Some(session_module(worker, chosen, prepared)?),
         module_chmod: None,
         refused: None,
