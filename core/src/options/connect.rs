@@ -7,8 +7,6 @@ use super::stop::Stop;
 use crate::Error;
 
 const BASE: Flag = Flag { group: Group::Connect, ..Flag::BASE };
-/// `-M` words that one command line may carry: the argument vector of a server holds a thousand.
-const REMOTE_OPTIONS_MAX: usize = 995;
 
 /// The rows.
 pub static FLAGS: &[Flag] = &[
@@ -46,9 +44,6 @@ pub static FLAGS: &[Flag] = &[
         kind: Kind::Text(|o, text| {
             if text.first() != Some(&b'-') {
                 return Err(Error::usage([b"rsync: Remote option must start with a dash: ", text].concat()));
-            }
-            if o.remote_options.len() >= REMOTE_OPTIONS_MAX {
-                return Err(Error::usage("rsync: too many remote options specified."));
             }
             o.remote_options.push(text.to_vec());
             Ok(())

@@ -279,7 +279,7 @@ pub struct Options {
     pub hard_links: u32,
     pub perms: bool,
     pub executability: bool,
-    /// The values of `--chmod`, joined by commas.
+    /// The values of all `--chmod` together.
     pub chmod: Option<super::chmod::Chmod>,
     pub acls: bool,
     pub xattrs: u32,

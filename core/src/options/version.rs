@@ -82,9 +82,9 @@ pub(super) fn text(not_built: &[&str]) -> Vec<u8> {
     };
     text += &format!("Capabilities:\n{}", wrapped(&words(&mut capabilities())));
     text += &format!("Optimizations:\n{}", wrapped(&words(&mut OPTIMIZATIONS.into_iter())));
-    let checksums = ALGORITHMS.iter().map(|row| match row.alias {
-        Some(alias) => format!("{} ({alias})", row.name),
-        None => String::from(row.name),
+    let checksums = ALGORITHMS.iter().map(|row| match row.aliases {
+        [] => String::from(row.name),
+        aliases => format!("{} ({})", row.name, aliases.join(" ")),
     });
     text += &format!("Checksum list:\n    {}\n", checksums.collect::<Vec<_>>().join(" "));
     text += &format!("Compress list:\n    {}\n", Compressor::ALL.map(Compressor::name).join(" "));
