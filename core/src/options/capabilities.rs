@@ -3,7 +3,7 @@
 use super::data::{Delete, Options, Recursion};
 use alloc::vec::Vec;
 
-/// What the client is capable of; the letter of each is in [`LETTERS`].
+/// What the client is capable of; the letter of each is in `LETTERS`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// `i`: incremental recursion is acceptable.

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | [`flag`] | a row, and finding one |
 //! | [`report`], [`select`], [`preserve`], [`transfer`], [`delete`], [`connect`] | the rows |
-//! | [`data`], [`env`] | what a command line means, and what else has a say |
+//! | [`data`], [`mod@env`] | what a command line means, and what else has a say |
 //! | [`mod@parse`], `derive` | words to options, and what follows from them |
 //! | [`number`], [`stop`], [`levels`], [`chmod`] | the grammars of values |
 //! | [`hostspec`], [`mod@plan`], [`shell`] | who talks to whom, and how the remote side is started |

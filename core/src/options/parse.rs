@@ -35,7 +35,7 @@ impl Default for Setup<'_> {
 pub enum Command {
     /// Print this on stdout and exit with success.
     Print(Vec<u8>),
-    /// A client; [`super::plan`] tells what it is to do.
+    /// A client; [`super::plan()`] tells what it is to do.
     Client {
         /// Settled options.
         options: Box<Options>,
