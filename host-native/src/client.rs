@@ -127,7 +127,13 @@ fn io_error(what: &str, error: &std::io::Error) -> Error {
 }
 
 /// Both ends are here: two sessions, each on a thread of its own, with a pair of sockets between them.
-fn local(options: &Options, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, umask: u32, console: &mut Console) -> Outcome {
+fn local(
+    options: &Options,
+    sources: Vec<Vec<u8>>,
+    dest: Option<Vec<u8>>,
+    umask: u32,
+    console: &mut Console,
+) -> Outcome {
     let (near, far) = socket_pair().map_err(|error| io_error("failed to make a socket pair", &error))?;
     let clone = |fd: &std::os::fd::OwnedFd| fd.try_clone().map_err(|error| io_error("dup failed", &error));
     let base = base_config(options, umask);
@@ -204,7 +210,13 @@ fn modules(options: &Options, remote: &Remote, console: &mut Console) -> Outcome
     Ok((Exit::OK, "Receiver"))
 }
 
-fn finish(options: &Options, config: Config, mut reached: Reached, console: &mut Console, role: &'static str) -> Outcome {
+fn finish(
+    options: &Options,
+    config: Config,
+    mut reached: Reached,
+    console: &mut Console,
+    role: &'static str,
+) -> Outcome {
     reached.wire.bytes_per_second = bytes_per_second(options);
     let config = Config { protocol: reached.protocol, transport: reached.transport, ..config };
     let mut fs = Fs::new().with_umask(config.umask);
@@ -242,7 +254,8 @@ fn reach(options: &Options, remote: &Remote, push: bool, console: &mut Console) 
         (Some(shell), input, output)
     };
     let early_input = match &options.early_input {
-        Some(path) => std::fs::read(std::ffi::OsStr::from_bytes(path)).map_err(|error| io_error("failed to read early input", &error))?,
+        Some(path) => std::fs::read(std::ffi::OsStr::from_bytes(path))
+            .map_err(|error| io_error("failed to read early input", &error))?,
         None => Vec::new(),
     };
     let user = remote.user.clone().or_else(|| env("USER")).or_else(|| env("LOGNAME")).unwrap_or_default();
@@ -313,7 +326,15 @@ pub fn serve_secluded(secluded: Secluded, umask: u32) -> i32 {
     let mut buffer = [0u8; 4096];
     let (words, rest) = loop {
         let n = match rustix::io::read(rustix::stdio::stdin(), &mut buffer) {
-            Ok(0) => return console.fail(&Error::peer(Exit::STREAM, "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]"), "Receiver"),
+            Ok(0) => {
+                return console.fail(
+                    &Error::peer(
+                        Exit::STREAM,
+                        "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]",
+                    ),
+                    "Receiver",
+                );
+            }
             Ok(n) => n,
             Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return console.fail(&io_error("read error", &error.into()), "Receiver"),

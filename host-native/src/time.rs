@@ -39,7 +39,8 @@ pub fn umask_and_clear() -> u32 {
 
 /// The groups this process is in, the effective one among them.
 pub fn groups() -> Vec<u32> {
-    let mut groups: Vec<u32> = rustix::process::getgroups().unwrap_or_default().iter().map(|group| group.as_raw()).collect();
+    let mut groups: Vec<u32> =
+        rustix::process::getgroups().unwrap_or_default().iter().map(|group| group.as_raw()).collect();
     let effective = rustix::process::getegid().as_raw();
     if !groups.contains(&effective) {
         groups.push(effective);

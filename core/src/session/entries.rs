@@ -10,9 +10,9 @@ use super::generator::{Generator, Pass, TouchUp, is_below};
 use super::receiving::Receiving;
 use super::say::Class;
 use crate::Error;
-use crate::options::{Delete, Info, RemoveSource};
 use crate::checksum::DigestValue;
 use crate::flist::{Flags, Found, View};
+use crate::options::{Delete, Info, RemoveSource};
 use crate::report::{self, ItemFlags};
 
 /// The entry with this index, unless it was dropped as a duplicate or is the directory of a list.
@@ -319,7 +319,10 @@ impl Generator {
         let o = &self.cx.config.options;
         let wanted = o.times && !self.rx.powers.omit_dir_times && !o.dry_run && !o.existing;
         let missing = meta.as_ref().err().is_some_and(Errno::is_not_found);
-        if !wanted || !missing || (item.implied && !o.implied_dirs) || self.removal.hidden_by_daemon(&self.rx, &item.path, true)
+        if !wanted
+            || !missing
+            || (item.implied && !o.implied_dirs)
+            || self.removal.hidden_by_daemon(&self.rx, &item.path, true)
         {
             return;
         }

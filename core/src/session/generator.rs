@@ -140,11 +140,15 @@ impl Generator {
         }
         self.cx.put_ndx(NDX_DEL_STATS);
         let counts = self.cx.stats.borrow().deleted.wire_order();
-        self.cx.put(|out| counts.iter().for_each(|&n| put_varint(out, n.min(crate::limits::DELETED_MAX as u64) as i32)));
+        self.cx
+            .put(|out| counts.iter().for_each(|&n| put_varint(out, n.min(crate::limits::DELETED_MAX as u64) as i32)));
     }
 
     /// Waits for a condition; asks again for what failed, and closes lists, meanwhile.
-    pub(crate) async fn until(&mut self, condition: impl Fn(&super::receiving::Receiving) -> bool) -> Result<(), Error> {
+    pub(crate) async fn until(
+        &mut self,
+        condition: impl Fn(&super::receiving::Receiving) -> bool,
+    ) -> Result<(), Error> {
         loop {
             self.redo().await?;
             if self.cx.agreed().inc {
@@ -155,9 +159,8 @@ impl Generator {
             }
             let rx = self.rx.clone();
             let inc = self.cx.agreed().inc;
-            let ready = || {
-                (condition(&rx) || !rx.redo.borrow().is_empty() || (inc && rx.oldest_is_finished())).then_some(())
-            };
+            let ready =
+                || (condition(&rx) || !rx.redo.borrow().is_empty() || (inc && rx.oldest_is_finished())).then_some(());
             self.cx.moved.until(ready).await;
         }
     }
@@ -297,7 +300,8 @@ impl Generator {
         if self.delete_when() == Delete::Delay {
             return;
         }
-        let (now, later): (Vec<_>, Vec<_>) = core::mem::take(&mut self.touch_ups).into_iter().partition(|t| t.0 == list);
+        let (now, later): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut self.touch_ups).into_iter().partition(|t| t.0 == list);
         self.touch_ups = later;
         for (_, touch_up) in now {
             self.touch_up(touch_up).await;

@@ -62,7 +62,10 @@ impl Generator {
     /// Whether a pass over the whole destination makes sense.
     pub(crate) fn may_delete_everywhere(&self) -> bool {
         let empty = self.rx.lists.borrow().is_empty();
-        !empty && !self.rx.dest_missing.get() && !self.cx.config.options.listing && self.rx.local_name.borrow().is_none()
+        !empty
+            && !self.rx.dest_missing.get()
+            && !self.cx.config.options.listing
+            && self.rx.local_name.borrow().is_none()
     }
 
     /// An error at the sender makes its list incomplete: then nothing may be deleted.
@@ -352,4 +355,3 @@ pub(crate) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     path.extend_from_slice(name);
     path
 }
-

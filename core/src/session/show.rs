@@ -13,8 +13,8 @@ use super::say::Class;
 use super::step::{Notice, Transport};
 use crate::Error;
 use crate::checksum::{Algorithm, DigestValue};
-use crate::options::{Append, Info, Recursion, RemoveSource};
 use crate::limits::PATH_BYTES_MAX;
+use crate::options::{Append, Info, Recursion, RemoveSource};
 use crate::report::{self, DaemonInfo, ItemFlags, ItemInfo, Numbers, Operation};
 use crate::wire::Tag;
 use crate::wire::item::{put_u16, put_vstring};
@@ -186,7 +186,10 @@ pub(crate) fn before_transfer(cx: &Context, item: &Item, record: &ItemRecord) {
     let Some(format) = format_of(cx) else { return };
     if !report::shown_after(format) {
         show(cx, item, record, None);
-    } else if cx.config.options.levels.info(Info::Progress) == 1 && cx.config.options.levels.info(Info::Name) >= 1 && !cx.is_server() {
+    } else if cx.config.options.levels.info(Info::Progress) == 1
+        && cx.config.options.levels.info(Info::Name) >= 1
+        && !cx.is_server()
+    {
         cx.say(Class::Info, item.name.clone());
     }
 }
@@ -365,7 +368,9 @@ pub(crate) fn set_errors(cx: &Context, role: &str, path: &[u8], wants: (bool, bo
 /// Says why an output could not be made or finished. True if the session can't go on.
 pub(crate) fn output_error(cx: &Context, role: &str, path: &[u8], error: &OutputError) -> bool {
     let (class, role, what, errno, fatal) = match error {
-        OutputError::Temp(temp, errno) => (Class::Transfer, role, quoted(cx, b"mkstemp ", temp, b" failed"), errno, false),
+        OutputError::Temp(temp, errno) => {
+            (Class::Transfer, role, quoted(cx, b"mkstemp ", temp, b" failed"), errno, false)
+        }
         OutputError::Open(errno) => (Class::Transfer, role, quoted(cx, b"open ", path, b" failed"), errno, false),
         OutputError::Source(errno) if errno.is_not_found() => {
             let text = [b"file has vanished: ".as_slice(), &quoted(cx, b"", path, b"")].concat();
@@ -416,7 +421,8 @@ pub(crate) fn list_begins(cx: &Context) {
 
 pub(crate) fn list_ends(cx: &Context, count: usize) {
     let o = &cx.config.options;
-    if cx.is_server() || o.levels.info(Info::Flist) < 1 || cx.agreed().inc || !(o.recursion != Recursion::Off || o.dirs) {
+    if cx.is_server() || o.levels.info(Info::Flist) < 1 || cx.agreed().inc || !(o.recursion != Recursion::Off || o.dirs)
+    {
         return;
     }
     if o.levels.info(Info::Flist) > 1 {

@@ -206,7 +206,9 @@ fn operator_paths() {
     let new = path(&here, "new");
     here.unit(Ask::MkdirPath { path: new.clone() }).unwrap();
     assert_eq!(code(here.unit(Ask::MkdirPath { path: new })), Errno::EEXIST);
-    assert!(matches!(here.fs.execute(Ask::Root { path: path(&here, "none") }), Reply::Root(Err(error)) if error.is_not_found()));
+    assert!(
+        matches!(here.fs.execute(Ask::Root { path: path(&here, "none") }), Reply::Root(Err(error)) if error.is_not_found())
+    );
     let Reply::Root(Ok(sub)) = here.fs.execute(Ask::SubRoot { at: here.at("real") }) else { panic!() };
     let reply = here.fs.execute(Ask::Stat { at: At { root: sub, path: b"f".to_vec() }, follow: Follow::No });
     assert!(matches!(reply, Reply::Stat(Ok(ref meta)) if meta.size == 1), "{reply:?}");
