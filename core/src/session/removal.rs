@@ -89,11 +89,18 @@ impl Generator {
             if let Some(item) = self.item(start + at as i32)
                 && item.is_dir()
                 && item.content_dir
+                && self.is_directory_there(&item).await
             {
                 self.delete_in(&item, 0).await?;
             }
         }
         Ok(())
+    }
+
+    /// Before the transfer, something else may still stand where the list has a directory: it is no error, and goes when
+    /// the directory is made.
+    async fn is_directory_there(&self, item: &Item) -> bool {
+        self.look(item).await.is_ok_and(|meta| meta.mode & TYPE == DIRECTORY)
     }
 
     /// Deletes what one directory holds and the list doesn't.
