@@ -86,11 +86,17 @@ impl Generator {
             if let Some(item) = self.item(start + at as i32)
                 && item.is_dir()
                 && item.content_dir
+                && self.is_directory_here(&item).await
             {
                 self.delete_in(&item, 0).await?;
             }
         }
         Ok(())
+    }
+
+    /// Whether the destination has a directory there. Before the transfer it may have nothing, or something else.
+    async fn is_directory_here(&self, item: &Item) -> bool {
+        !self.is_missing_below(&item.path) && self.look(item).await.is_ok_and(|meta| meta.mode & TYPE == DIRECTORY)
     }
 
     /// Deletes what one directory holds and the list doesn't.

@@ -46,7 +46,7 @@ pub fn entries(max: usize) -> impl Strategy<Value = Vec<Planned>> {
         1 => Just(Fate::OtherType),
         1 => Just(Fate::Extra),
     ];
-    let size = prop_oneof![Just(0u32), 1..100u32, 100..10_000u32, 10_000..300_000u32];
+    let size = prop_oneof![Just(0u32), 1..100u32, 100..10_000u32, 10_000..120_000u32];
     let one = (any::<u8>(), any::<u8>(), 0..10u8, size, 0..1000u64, any::<u8>(), fate);
     let planned = |(dir, name, kind, size, seed, mode, fate)| Planned { dir, name, kind, size, seed, mode, fate };
     prop::collection::vec(one.prop_map(planned), 0..max)
