@@ -100,7 +100,7 @@ impl Generator {
         if inc && item.is_dir() {
             // Its own list, which comes later, is where it is handled. The first list's `.` was handled before its entries.
             if item.path != b"." {
-                self.make_early(item, &meta).await;
+                self.make_early(item, &meta).await?;
             }
             return Ok(());
         }
@@ -315,20 +315,24 @@ impl Generator {
     }
 
     /// Makes a directory that is listed in its parent's list, so that the parent's time can be set before its own list comes.
-    async fn make_early(&mut self, item: &Item, meta: &HostResult<Meta>) {
+    async fn make_early(&mut self, item: &Item, meta: &HostResult<Meta>) -> Result<(), Error> {
         let o = &self.cx.config.options;
         let wanted = o.times && !self.rx.powers.omit_dir_times && !o.dry_run && !o.existing;
+        let obstacle = meta.as_ref().ok().filter(|m| m.mode & decide::TYPE != decide::DIRECTORY && !o.ignore_existing);
         let missing = meta.as_ref().err().is_some_and(Errno::is_not_found);
         if !wanted
-            || !missing
+            || !(missing || obstacle.is_some())
             || (item.implied && !o.implied_dirs)
             || self.removal.hidden_by_daemon(&self.rx, &item.path, true)
         {
-            return;
+            return Ok(());
         }
-        if self.cx.unit(Ask::Mkdir { at: self.at(&item.path), mode: item.mode & 0o700 }).await.is_ok() {
+        if self.make_way(item, obstacle, "directory").await?
+            && self.cx.unit(Ask::Mkdir { at: self.at(&item.path), mode: item.mode & 0o700 }).await.is_ok()
+        {
             self.made_early.insert(item.path.clone());
         }
+        Ok(())
     }
 
     /// A symlink.

@@ -89,7 +89,7 @@ impl Generator {
             if let Some(item) = self.item(start + at as i32)
                 && item.is_dir()
                 && item.content_dir
-                && self.is_directory_there(&item).await
+                && self.is_directory_here(&item).await
             {
                 self.delete_in(&item, 0).await?;
             }
@@ -97,10 +97,9 @@ impl Generator {
         Ok(())
     }
 
-    /// Before the transfer, something else may still stand where the list has a directory: it is no error, and goes when
-    /// the directory is made.
-    async fn is_directory_there(&self, item: &Item) -> bool {
-        self.look(item).await.is_ok_and(|meta| meta.mode & TYPE == DIRECTORY)
+    /// Whether the destination has a directory there. Before the transfer it may have nothing, or something else.
+    async fn is_directory_here(&self, item: &Item) -> bool {
+        !self.is_missing_below(&item.path) && self.look(item).await.is_ok_and(|meta| meta.mode & TYPE == DIRECTORY)
     }
 
     /// Deletes what one directory holds and the list doesn't.
