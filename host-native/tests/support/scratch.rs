@@ -1,0 +1,59 @@
+//! Scratch directories that can be removed whatever modes a test left in them.
+
+use std::env;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// A directory of its own, removed at the end. `SYNCLINE_TEST_DIR` says where (the system's temporary directory if unset),
+/// `SYNCLINE_KEEP` keeps it.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// Makes an empty directory whose name begins with `label`.
+    pub fn new(label: &str) -> Self {
+        let parent = env::var_os("SYNCLINE_TEST_DIR").map_or_else(env::temp_dir, PathBuf::from);
+        let dir = tempfile::Builder::new()
+            .prefix(&format!("syncline-{}-", label.replace(' ', "-")))
+            .tempdir_in(parent)
+            .expect("a scratch directory");
+        // Other users must be able to reach it: some tests drop privileges.
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).expect("chmod of the scratch directory");
+        Self(dir.keep())
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if env::var_os("SYNCLINE_KEEP").is_some() {
+            eprintln!("kept {}", self.0.display());
+        } else if let Err(error) = remove(&self.0) {
+            eprintln!("{}: not removed: {error}", self.0.display());
+        }
+    }
+}
+
+/// Removes a tree, read-only and unsearchable directories included. That it does not exist is fine.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+        Ok(meta) if !meta.is_dir() => return fs::remove_file(path),
+        Ok(meta) => {
+            if meta.permissions().mode() & 0o700 != 0o700 {
+                fs::set_permissions(path, Permissions::from_mode(0o700))?;
+            }
+        }
+    }
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() { remove(&entry.path())? } else { fs::remove_file(entry.path())? }
+    }
+    fs::remove_dir(path)
+}
