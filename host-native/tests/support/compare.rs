@@ -54,6 +54,7 @@ impl fmt::Display for Entry {
 }
 
 /// A tree at one moment, by path below its root; the root itself is the empty path.
+#[derive(Clone)]
 pub struct Snapshot {
     root: PathBuf,
     pub entries: BTreeMap<PathBuf, Entry>,
