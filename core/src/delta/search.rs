@@ -94,7 +94,7 @@ pub struct Search {
 impl Search {
     /// A search with the portable scan.
     pub fn new(signature: Signature, strong: Strong, options: SearchOptions) -> Search {
-        Search::with_scan(signature, strong, options, |data, window, table, at, sum| scan(data, window, table, at, sum))
+        Search::with_scan(signature, strong, options, scan)
     }
 
     /// A search with a scan that the host chose.
@@ -153,6 +153,7 @@ impl Search {
     }
 
     /// What comes next in the file.
+    #[expect(clippy::should_implement_trait, reason = "what it gives borrows from the search")]
     pub fn next(&mut self) -> Found<'_> {
         self.digest_skipped();
         loop {
@@ -347,7 +348,7 @@ impl Search {
     fn block_at(&self, offset: u64) -> Option<u32> {
         let block_bytes = u64::from(self.signature.head.block_bytes);
         let block = u32::try_from(offset.checked_div(block_bytes)?).ok()?;
-        (offset % block_bytes == 0 && block < self.signature.head.full_blocks()).then_some(block)
+        (offset.is_multiple_of(block_bytes) && block < self.signature.head.full_blocks()).then_some(block)
     }
 
     /// Whether `block` is still what it was when output has been written up to `offset`.

@@ -60,7 +60,6 @@ pub(crate) fn of_entry(ndx: i32, view: &View<'_>) -> Item {
         digest: view.digest().map(|digest| DigestValue::from_bytes(digest.as_bytes())),
         content_dir: flags.has(Flags::CONTENT_DIR),
         implied: flags.has(Flags::IMPLIED),
-        hlink: view.group(),
         prefix: Vec::new(),
         name,
     }
@@ -86,7 +85,7 @@ impl Generator {
         let o = &cx.config.options;
         let inc = cx.agreed().inc;
         if o.listing {
-            if !(inc && item.is_dir() && item.path != b".") && !(item.implied && !o.implied_dirs) {
+            if (!inc || !item.is_dir() || item.path == b".") && (!item.implied || o.implied_dirs) {
                 super::show::listing(&cx, item);
             }
             return Ok(());
@@ -185,7 +184,7 @@ impl Generator {
         let cx = self.cx.clone();
         let o = &cx.config.options;
         if o.listing {
-            if own_list && item.path != b"." && !(item.implied && !o.implied_dirs) {
+            if own_list && item.path != b"." && (!item.implied || o.implied_dirs) {
                 super::show::listing(&cx, item);
             }
             return Ok(());

@@ -11,10 +11,10 @@ use super::ask::{Ask, Errno, HostResult, Meta, Reply};
 use super::context::{Context, Shared, wrong_kind};
 use super::decide::Item;
 use super::receiving::Rx;
+use crate::Error;
 use crate::options::Delete;
 use crate::wire::index::{NDX_DEL_STATS, NDX_DONE};
 use crate::wire::item::put_varint;
-use crate::{Error, Exit};
 
 /// Entries looked at per question to the host.
 const BATCH: usize = 256;
@@ -252,7 +252,7 @@ impl Generator {
         }
         let follow = cx.config.options.keep_dirlinks;
         let known: Vec<bool> = batch.iter().map(|item| self.is_missing_below(&item.path)).collect();
-        let wanted = batch.iter().zip(&known).filter(|(item, known)| !**known && !(follow && item.is_dir()));
+        let wanted = batch.iter().zip(&known).filter(|(item, known)| !**known && (!follow || !item.is_dir()));
         let paths: Vec<Vec<u8>> = wanted.map(|(item, _)| item.path.clone()).collect();
         let mut found = Vec::new().into_iter();
         if !paths.is_empty()
@@ -331,11 +331,4 @@ pub(crate) fn not_found() -> Errno {
 /// Whether `path` lies below the directory `dir`.
 pub(crate) fn is_below(path: &[u8], dir: &[u8]) -> bool {
     dir == b"." || (path.len() > dir.len() && path.starts_with(dir) && path[dir.len()] == b'/')
-}
-
-/// The fatal error of a list whose entry has no parent.
-pub(crate) fn invalid_path(name: &[u8]) -> Error {
-    let mut text = b"ABORTING due to invalid path from sender: ".to_vec();
-    text.extend_from_slice(name);
-    Error::peer(Exit::PROTOCOL, text)
 }

@@ -55,7 +55,6 @@ use alloc::rc::Rc;
 
 use crate::{Error, Exit};
 use context::{Context, Shared, io_error};
-use receiving::Rx;
 use say::Class;
 use task::Executor;
 

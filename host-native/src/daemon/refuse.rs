@@ -76,16 +76,6 @@ fn touched(item: &[u8], rows: &[Row<'_>]) -> Vec<bool> {
     rows.iter().map(|row| Some(row.alias) == alias).collect()
 }
 
-/// What a client is told.
-pub fn text(row: &Row<'_>) -> Vec<u8> {
-    let mut text = b"rsync: The server is configured to refuse --".to_vec();
-    text.extend_from_slice(if row.long.is_empty() { b"(null)" } else { row.long });
-    if let Some(short) = row.short {
-        text.extend_from_slice(&[b' ', b'(', b'-', short, b')']);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,16 +149,5 @@ mod tests {
         assert!(flag("", false, "write-devices"));
         assert!(!flag("!write-devices", false, "write-devices"));
         assert!(flag("!*", false, "write-devices"), "no wildcard touches it");
-    }
-
-    #[test]
-    fn texts() {
-        let shown = |name: &str| {
-            let at = ROWS.iter().position(|row| row.0 == name).unwrap();
-            String::from_utf8(text(&rows()[at])).unwrap()
-        };
-        assert_eq!(shown("checksum"), "rsync: The server is configured to refuse --checksum (-c)");
-        assert_eq!(shown("delete"), "rsync: The server is configured to refuse --delete");
-        assert_eq!(shown(""), "rsync: The server is configured to refuse --(null) (-D)");
     }
 }
