@@ -32,7 +32,7 @@ fn raw_then_framed() {
 }
 
 #[test]
-fn messages_never_split_a_data_frame() {
+fn messages_overtake_an_open_data_frame() {
     let mut outbox = framed();
     outbox.message(Tag::Info, b"early");
     assert_eq!(drain(&mut outbox), b"\x05\0\0\x09early");
@@ -43,7 +43,7 @@ fn messages_never_split_a_data_frame() {
     outbox.flush();
     assert_eq!(
         drain(&mut outbox),
-        b"\x04\0\0\x07abcd\x04\0\0\x6d\x01\0\0\0"
+        b"\x04\0\0\x6d\x01\0\0\0\x04\0\0\x07abcd"
     );
 }
 
