@@ -148,11 +148,12 @@ fn local(
     let sending = Config { transport: Transport::Local, paths: sources, ..base };
     let far = Wire::new(clone(&far)?, far);
     let near = Wire::new(clone(&near)?, near);
-    let listing = options.listing;
     let receiver = std::thread::spawn(move || {
         let mut console = Console::new(&receiving.options);
         let mut fs = Fs::new().with_umask(umask);
-        let exit = drive::run(&mut Session::new(receiving), far, &mut fs, &mut console);
+        let mut session = Session::new(receiving);
+        let exit = drive::run(&mut session, far, &mut fs, &mut console);
+        console.exit_line(exit, session.last_words_role().unwrap_or_default());
         console.flush();
         exit
     });
@@ -160,10 +161,17 @@ fn local(
     let mut wire = near;
     wire.bytes_per_second = bytes_per_second(options);
     let exit = drive::run(&mut session, wire, &mut Fs::new().with_umask(umask), console);
+    // A receiving half that went down without a word is told of here.
+    let role = session.last_words_role().unwrap_or_default();
     drop(session);
     let other = receiver.join().unwrap_or(Exit::CRASHED);
-    let _ = listing;
-    Ok((exit.max(other), "sender"))
+    let role = if other == Exit::CRASHED || (exit == Exit::OK && is_counted(other)) { "sender" } else { role };
+    Ok((exit.max(other), role))
+}
+
+/// Errors that a session survives; its client tells of them at the end.
+fn is_counted(exit: Exit) -> bool {
+    [Exit::PARTIAL, Exit::VANISHED, Exit::DEL_LIMIT].contains(&exit)
 }
 
 /// The options of the receiving half of a local copy: those of a server, which prints nothing itself.
@@ -220,7 +228,9 @@ fn finish(
     reached.wire.bytes_per_second = bytes_per_second(options);
     let config = Config { protocol: reached.protocol, transport: reached.transport, ..config };
     let mut fs = Fs::new().with_umask(config.umask);
-    let exit = drive::run(&mut Session::new(config), reached.wire, &mut fs, console);
+    let mut session = Session::new(config);
+    let exit = drive::run(&mut session, reached.wire, &mut fs, console);
+    let role = if exit == Exit::OK { role } else { session.last_words_role().unwrap_or_default() };
     let Some(shell) = reached.shell else { return Ok((exit, role)) };
     let other = shell.wait();
     // A shell that failed says more than the stream that broke off because of it.
@@ -313,8 +323,9 @@ pub fn serve(server: Server, pending: Vec<u8>, umask: u32) -> i32 {
         (Err(error), _) | (_, Err(error)) => return console.fail(&io_error("dup failed", &error), "server"),
     };
     let wire = Wire { input, output, pending, bytes_per_second: bytes_per_second(&options) };
-    let exit = drive::run(&mut Session::new(config), wire, &mut Fs::new().with_umask(umask), &mut console);
-    console.exit_line(exit, if sender { "sender" } else { "generator" });
+    let mut session = Session::new(config);
+    let exit = drive::run(&mut session, wire, &mut Fs::new().with_umask(umask), &mut console);
+    console.exit_line(exit, session.last_words_role().unwrap_or_default());
     console.flush();
     exit.0
 }

@@ -200,7 +200,8 @@ impl Generator {
         if item.implied && o.relative && !o.implied_dirs {
             return Ok(());
         }
-        let early = self.made_early.remove(&item.path);
+        let entered = item.path == b"." && self.rx.dest_new.get();
+        let early = self.made_early.remove(&item.path) || entered;
         let mut existing = if early { None } else { meta.ok() };
         if self.ruled_out(item, &existing.clone().ok_or_else(super::generator::not_found)) {
             self.skipping = Some(item.path.clone());
@@ -273,7 +274,7 @@ impl Generator {
         if widened {
             let bits = (mode | 0o700) & 0o7777;
             set.mode = (current.mode & 0o7777 != bits).then_some(bits);
-        } else if self.cx.agreed().inc && existing.is_none() {
+        } else if (self.cx.agreed().inc || item.path == b".") && existing.is_none() {
             // It may have been made early with fewer bits.
             set.mode = Some(mode & 0o7777);
         }

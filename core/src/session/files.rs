@@ -386,7 +386,7 @@ impl Generator {
                 true
             }
             Reply::Committed(Err(error)) => {
-                super::show::output_error(&self.cx, "generator", &item.path, &error);
+                super::show::output_error(&self.cx, "generator", &item.path, None, &error);
                 false
             }
             _ => false,

@@ -11,8 +11,9 @@ use super::ask::{Ask, Errno, HostResult, Meta, Reply};
 use super::context::{Context, Shared, wrong_kind};
 use super::decide::Item;
 use super::receiving::Rx;
+use super::say::Class;
 use crate::Error;
-use crate::options::Delete;
+use crate::options::{Debug, Delete};
 use crate::wire::index::{NDX_DEL_STATS, NDX_DONE};
 use crate::wire::item::put_varint;
 
@@ -68,6 +69,9 @@ impl Generator {
     async fn all(&mut self) -> Result<(), Error> {
         let cx = self.cx.clone();
         let inc = cx.agreed().inc;
+        if cx.config.options.levels.debug(Debug::Deltasum) >= 1 && !cx.config.options.listing {
+            cx.say(Class::Info, crate::report::text::delta_transmission(!super::show::sends_whole(&cx)));
+        }
         let when = self.delete_when();
         if when == Delete::Before && self.may_delete_everywhere() {
             self.delete_everywhere().await?;

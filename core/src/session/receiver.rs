@@ -88,6 +88,7 @@ impl Receiver {
 
     fn no_more_lists(&self) {
         self.rx.eof.set(true);
+        self.rx.cx.list_complete.set(true);
         self.rx.cx.moved.notify();
     }
 
@@ -174,7 +175,7 @@ impl Receiver {
         let (file, meta) = match created {
             Ok((file, meta)) => (Some(file), meta),
             Err(error) => {
-                show::output_error(&cx, "receiver", &item.path, &error);
+                show::output_error(&cx, "receiver", &item.path, None, &error);
                 (None, None)
             }
         };
@@ -214,6 +215,7 @@ impl Receiver {
     ) -> Result<(), Error> {
         let cx = self.rx.cx.clone();
         let mut written = 0u64;
+        show::progress(&cx, &self.rx.transferred, item, 0, false);
         loop {
             match self.next_token(&cx).await? {
                 Piece::Inbox(len) => {
@@ -338,16 +340,24 @@ impl Receiver {
         let rx = self.rx.clone();
         cx.moved.until(|| (rx.finishing.get() < FINISHING_MAX).then_some(())).await;
         rx.finishing.set(rx.finishing.get() + 1);
-        let plan = copy_plan(&cx, &rx, &item, Some(&record), CopySource::Named { root, path });
+        let source = super::removal::join(&root, &path);
+        let mut plan = copy_plan(&cx, &rx, &item, Some(&record), CopySource::Named { root, path });
         cx.spawn(async move {
+            if rx.cx.config.options.backup && !rx.cx.config.options.inplace {
+                plan.backup = super::backup::prepare(&rx, &item.path).await;
+            }
+            let backup = plan.backup.clone();
             let reply = rx.cx.ask(Ask::CopyLocal(Box::new(plan))).await;
             match reply {
                 Reply::Committed(Ok((errors, bytes))) => {
                     rx.cx.stats.borrow_mut().literal += bytes;
+                    if let Some(to) = &backup {
+                        super::backup::say_backed_up(&rx, &item.path, to);
+                    }
                     stored(&rx, &item, errors).await;
                 }
                 Reply::Committed(Err(error)) => {
-                    let fatal = show::output_error(&rx.cx, "receiver", &item.path, &error);
+                    let fatal = show::output_error(&rx.cx, "receiver", &item.path, Some(&source), &error);
                     rx.settled(item.ndx);
                     if fatal {
                         return Err(Error::host(Exit::FILE_IO, Vec::new()));
@@ -428,7 +438,7 @@ impl Finishing {
         let digest = match cx.ask(Ask::Finish { file: self.file }).await {
             Reply::Finished(Ok(digest)) => digest,
             Reply::Finished(Err(error)) => {
-                show::output_error(&cx, "receiver", &self.item.path, &error);
+                show::output_error(&cx, "receiver", &self.item.path, None, &error);
                 return Err(Error::host(Exit::FILE_IO, Vec::new()));
             }
             _ => return Err(Error::host(Exit::FILE_IO, super::context::wrong_kind().text.into_bytes())),
@@ -493,9 +503,13 @@ impl Finishing {
             None
         };
         let installs = partial.is_none();
+        let backed_up = backup.clone();
         let commit = Commit { file: self.file, to: partial.unwrap_or(final_path), meta, backup, sync: o.fsync };
         match cx.ask(Ask::Commit(Box::new(commit))).await {
             Reply::Committed(Ok((errors, _))) => {
+                if let Some(to) = &backed_up {
+                    super::backup::say_backed_up(rx, &item.path, to);
+                }
                 if ok && installs {
                     stored(rx, item, errors).await;
                 } else {
@@ -504,7 +518,7 @@ impl Finishing {
                 Ok(true)
             }
             Reply::Committed(Err(error)) => {
-                if show::output_error(cx, "receiver", &item.path, &error) {
+                if show::output_error(cx, "receiver", &item.path, None, &error) {
                     return Err(Error::host(Exit::FILE_IO, Vec::new()));
                 }
                 Ok(false)

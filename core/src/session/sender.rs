@@ -15,7 +15,7 @@ use super::show::{self, ItemRecord};
 use crate::checksum::{Digest, DigestValue};
 use crate::delta::{Found, Search, SearchOptions, Signature, SumHead};
 use crate::limits::LITERAL_BYTES;
-use crate::options::{Append, Info};
+use crate::options::{Append, Debug, Info};
 use crate::report::ItemFlags;
 use crate::wire::index::{NDX_DEL_STATS, NDX_DONE};
 use crate::wire::item::put_vstring;
@@ -60,6 +60,8 @@ impl Sender {
             self.remove_sources();
             match self.cx.read_ndx().await? {
                 NDX_DONE => {
+                    // What was confirmed before the mark is in lists that it may close.
+                    self.remove_sources();
                     if phase == 0 && cx.agreed().inc {
                         self.lister.close_oldest();
                         if self.lister.has_open_lists() {
@@ -80,6 +82,10 @@ impl Sender {
                 ndx => self.item(ndx, phase).await?,
             }
         }
+        if cx.config.options.levels.debug(Debug::Deltasum) >= 1 {
+            let text = cx.stats.borrow().search_summary();
+            cx.say(Class::Info, text);
+        }
         if cx.io_error.get() != errors_before && cx.protocol() >= 30 {
             cx.outbox.borrow_mut().message(Tag::IoError, &cx.io_error.get().to_le_bytes());
         }
@@ -99,6 +105,10 @@ impl Sender {
             return Err(self.bad_index(ndx, transfer));
         };
         self.lister.reached(ndx);
+        cx.item_begins();
+        if record.flags.0 & ItemFlags::IS_NEW.0 != 0 {
+            cx.stats.borrow_mut().created.add(item.mode);
+        }
         if !transfer {
             self.echo(&record).await;
             show::item(&cx, &item, &record, None);
@@ -191,6 +201,16 @@ impl Sender {
     /// Local copies: the receiver is told where the file is.
     async fn name_source(&mut self, item: &Item, record: &ItemRecord, head: SumHead) -> Result<(), Error> {
         let cx = self.cx.clone();
+        // Root can open everything; others learn here, before the item is shown, what they may not read.
+        if !cx.config.root {
+            match self.open(item).await {
+                Ok((file, _)) => drop(cx.unit(Ask::Close { file }).await),
+                Err(()) => {
+                    self.no_send(item.ndx);
+                    return Ok(());
+                }
+            }
+        }
         self.count(item);
         show::before_transfer(&cx, item, record);
         self.echo(record).await;

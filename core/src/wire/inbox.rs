@@ -149,6 +149,11 @@ impl Inbox {
         &self.scratch
     }
 
+    /// Bytes of the data stream that were used so far, without headers and messages.
+    pub fn consumed_total(&self) -> u64 {
+        self.consumed
+    }
+
     /// The first `n` bytes of the data have been used.
     pub fn consume(&mut self, n: usize) {
         let n = n.min(self.end - self.start);
