@@ -60,8 +60,8 @@ impl Console {
     /// Shows a notice.
     pub fn show(&mut self, notice: &Notice) {
         match notice {
-            Notice::Out(text) => self.print(text),
-            Notice::Err(text) => self.error(text),
+            Notice::Out(text) => self.print_one(text),
+            Notice::Err(text) => self.error_one(text),
             Notice::Log(line) => {
                 if let Some(log) = &mut self.log {
                     log(line);
@@ -70,11 +70,14 @@ impl Console {
         }
     }
 
-    /// Prints to standard output.
+    /// Prints lines to standard output.
     pub fn print(&mut self, text: &[u8]) {
-        for line in text.split_inclusive(|&b| b == b'\n') {
-            escape::console(line, self.charset, &mut self.out);
-        }
+        text.split_inclusive(|&b| b == b'\n').for_each(|line| self.print_one(line));
+    }
+
+    /// Prints one message: a newline in the middle is part of a name, and escaped.
+    fn print_one(&mut self, text: &[u8]) {
+        escape::console(text, self.charset, &mut self.out);
         if self.eager || self.out.len() >= BUFFER_BYTES {
             self.flush();
         }
@@ -82,11 +85,14 @@ impl Console {
 
     /// Prints to standard error, behind everything printed before.
     pub fn error(&mut self, text: &[u8]) {
+        text.split_inclusive(|&b| b == b'\n').for_each(|line| self.error_one(line));
+    }
+
+    fn error_one(&mut self, text: &[u8]) {
         self.flush();
         let mut shown = Vec::with_capacity(text.len());
-        for line in text.split_inclusive(|&b| b == b'\n') {
-            escape::console(line, self.charset, &mut shown);
-        }
+        escape::console(text, self.charset, &mut shown);
+        // Nobody is left to tell when standard error is closed.
         let _ = io::stderr().write_all(&shown);
     }
 

@@ -229,16 +229,31 @@ async fn enter_backup_dir(rx: &Rx, dir: &[u8]) -> Result<(), Error> {
         let new = if is_new { "(new) " } else { "" };
         cx.say(Class::Info, [new.as_bytes(), b"backup_dir is ", dir].concat());
     }
-    // A relative one lies in the destination and needs no root of its own; its directories are made when they are needed.
-    if dir.starts_with(b"/") && !o.dry_run {
-        if is_new {
-            for at in (1..dir.len()).filter(|&at| dir[at] == b'/').chain([dir.len()]) {
-                let _ = cx.unit(Ask::MkdirPath { path: dir[..at].to_vec() }).await;
-            }
-        }
-        rx.backup_root.set(cx.root(Ask::Root { path }).await.ok());
+    if !is_new {
+        open_backup_root(rx).await;
     }
     Ok(())
+}
+
+/// Opens the backup directory, which is made when the first backup goes there. One that lies in the destination needs no root of
+/// its own.
+pub(crate) async fn open_backup_root(rx: &Rx) {
+    let cx = &rx.cx;
+    let o = &cx.config.options;
+    let Some(dir) = o.backup_dir.as_deref().filter(|dir| dir.starts_with(b"/") || dir.split(|&b| b == b'/').any(|part| part == b".."))
+    else {
+        return;
+    };
+    if rx.backup_root.get().is_some() || o.dry_run {
+        return;
+    }
+    let path = beside(rx, dir);
+    if cx.stat(Ask::StatPath { path: path.clone() }).await.is_err() {
+        for at in (1..path.len()).filter(|&at| path[at] == b'/').chain([path.len()]) {
+            let _ = cx.unit(Ask::MkdirPath { path: path[..at].to_vec() }).await;
+        }
+    }
+    rx.backup_root.set(cx.root(Ask::Root { path }).await.ok());
 }
 
 async fn alternates(rx: &Rx) {

@@ -320,13 +320,27 @@ impl Receiver {
         let rx = self.rx.clone();
         cx.moved.until(|| (rx.finishing.get() < FINISHING_MAX).then_some(())).await;
         rx.finishing.set(rx.finishing.get() + 1);
-        let plan = copy_plan(&cx, &rx, &item, Some(&record), CopySource::Named { root, path });
+        let source = super::removal::join(&root, &path);
+        let mut plan = copy_plan(&cx, &rx, &item, Some(&record), CopySource::Named { root, path });
         cx.spawn(async move {
+            if plan.create.output != Output::InPlace {
+                plan.backup = super::backup::prepare(&rx, &item.path).await;
+            }
+            let backup = plan.backup.clone();
             let reply = rx.cx.ask(Ask::CopyLocal(Box::new(plan))).await;
             match reply {
                 Reply::Committed(Ok((errors, bytes))) => {
+                    if let Some(to) = &backup {
+                        super::backup::say_backed_up(&rx, &item.path, to);
+                    }
                     rx.cx.stats.borrow_mut().literal += bytes;
                     stored(&rx, &item, errors).await;
+                }
+                Reply::Committed(Err(OutputError::Source(errno))) if !errno.is_not_found() => {
+                    let full = show::full_path(&rx.cx, &source);
+                    let what = [b"send_files failed to open \"".as_slice(), &full, b"\""].concat();
+                    rx.cx.say_errno(Class::Transfer, "sender", &what, &errno);
+                    rx.settled(item.ndx);
                 }
                 Reply::Committed(Err(error)) => {
                     let fatal = show::output_error(&rx.cx, "receiver", &item.path, &error);
@@ -471,9 +485,13 @@ impl Finishing {
             None
         };
         let installs = partial.is_none();
+        let backed_up = backup.clone();
         let commit = Commit { file: self.file, to: partial.unwrap_or(final_path), meta, backup, sync: o.fsync };
         match cx.ask(Ask::Commit(Box::new(commit))).await {
             Reply::Committed(Ok((errors, _))) => {
+                if let Some(to) = &backed_up {
+                    super::backup::say_backed_up(rx, &item.path, to);
+                }
                 if ok && installs {
                     stored(rx, item, errors).await;
                 } else {
@@ -573,7 +591,8 @@ pub(crate) fn copy_plan(cx: &Context, rx: &Receiving, item: &Item, record: Optio
     let replaces = record.is_none_or(|r| r.flags.0 & ItemFlags::IS_NEW.0 == 0);
     // Without -p an existing file keeps its mode, which only the host knows by now.
     let keep_mode = replaces && !o.perms;
-    if mode == wanted & 0o7777 && !keep_mode {
+    // What is overwritten in place has a mode of its own, or the 0600 of a new file.
+    if mode == wanted & 0o7777 && !keep_mode && !o.inplace {
         meta.mode = None;
     }
     CopyLocal {

@@ -95,7 +95,10 @@ pub(crate) fn sends_whole(cx: &Context) -> bool {
 /// Whether a local session copies files without passing their bytes through the sessions. Both halves must see it alike.
 pub(crate) fn copies_directly(cx: &Context) -> bool {
     let o = &cx.config.options;
-    sends_whole(cx) && o.levels.info(Info::Progress) == 0 && !o.sparse && o.append == Append::Off && o.bwlimit == 0
+    let follows = o.copy_links || o.copy_dirlinks || o.copy_unsafe_links;
+    let aside = o.delay_updates || o.partial_dir.is_some();
+    let plain = !o.sparse && !follows && !aside && o.append == Append::Off;
+    sends_whole(cx) && plain && o.levels.info(Info::Progress) == 0 && o.bwlimit == 0
 }
 
 fn info<'a>(cx: &'a Context, item: &'a Item, record: &'a ItemRecord, digest: Option<&'a DigestValue>) -> ItemInfo<'a> {
@@ -152,9 +155,7 @@ pub(crate) fn numbers(cx: &Context) -> Numbers {
 
 fn show(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
     if let Some(format) = format_of(cx).filter(|_| !cx.is_server()) {
-        let mut line = report::expand(format, &info(cx, item, record, digest));
-        line.push(b'\n');
-        cx.say_raw(Class::Info, line);
+        cx.say(Class::Info, report::expand(format, &info(cx, item, record, digest)));
     }
 }
 
@@ -327,9 +328,8 @@ pub(crate) fn summary(cx: &Context) {
             counts_deleted: cx.protocol() >= 31,
         };
         let text = stats.summary(&style);
-        if !text.is_empty() {
-            cx.say_raw(Class::Info, text);
-        }
+        // One notice a line: within one, a newline is part of a name.
+        text.split_inclusive(|&b| b == b'\n').for_each(|line| cx.say_raw(Class::Info, line.to_vec()));
     }
     if cx.logs() {
         cx.log_line(&stats.log_summary());
