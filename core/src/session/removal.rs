@@ -176,25 +176,25 @@ impl Generator {
         self.rx.filters.protects(path, is_dir, inside_doomed) || self.cx.daemon_hides(path, is_dir)
     }
 
-    /// Removes an entry, a directory with all that it holds. `counted`: it counts for `--max-delete`.
+    /// Removes an entry, a directory with all that it holds. `counted`: it counts for `--max-delete`, and is shown; what makes
+    /// room for a new entry isn't, but what it holds is.
     fn remove<'a>(&'a mut self, path: &'a [u8], meta: &'a Meta, counted: bool) -> Removing<'a> {
         Box::pin(async move {
             if meta.mode & TYPE != DIRECTORY {
                 return self.remove_leaf(path, meta, counted).await;
             }
-            match self.empty_directory(path, counted).await? {
+            match self.empty_directory(path).await? {
                 Outcome::Removed => self.remove_leaf(path, meta, counted).await,
-                Outcome::Limit => Ok(Outcome::Limit),
-                Outcome::Stays => {
+                stays => {
                     self.cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
-                    Ok(Outcome::Stays)
+                    Ok(stays)
                 }
             }
         })
     }
 
     /// Empties a directory that is to go.
-    async fn empty_directory(&mut self, path: &[u8], counted: bool) -> Result<Outcome, Error> {
+    async fn empty_directory(&mut self, path: &[u8]) -> Result<Outcome, Error> {
         let Ok(entries) = self.list_dir(path).await else { return Ok(Outcome::Removed) };
         self.enter_filters(path).await;
         let mut outcome = Outcome::Removed;
@@ -210,7 +210,7 @@ impl Generator {
         }
         sort_for_removal(&mut inside, self.cx.protocol());
         for (path, meta) in inside {
-            match self.remove(&path, &meta, counted).await? {
+            match self.remove(&path, &meta, true).await? {
                 Outcome::Removed => {}
                 other => {
                     if outcome != Outcome::Limit {
@@ -261,9 +261,9 @@ impl Generator {
         }
         if counted {
             self.removal.done += 1;
+            self.count(meta);
+            super::show::deleted(&cx, path, is_dir);
         }
-        self.count(meta);
-        super::show::deleted(&cx, path, is_dir);
         Ok(Outcome::Removed)
     }
 
@@ -355,7 +355,9 @@ pub(crate) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     }
     let mut path = Vec::with_capacity(dir.len() + 1 + name.len());
     path.extend_from_slice(dir);
-    path.push(b'/');
+    if !dir.ends_with(b"/") {
+        path.push(b'/');
+    }
     path.extend_from_slice(name);
     path
 }

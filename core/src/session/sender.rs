@@ -99,6 +99,9 @@ impl Sender {
             return Err(self.bad_index(ndx, transfer));
         };
         self.lister.reached(ndx);
+        if phase == 0 && record.flags.contains(ItemFlags::IS_NEW) {
+            cx.stats.borrow_mut().created.add(item.mode);
+        }
         if !transfer {
             self.echo(&record).await;
             show::item(&cx, &item, &record, None);
