@@ -596,10 +596,10 @@ impl Lister {
         let device = matches!(kind, 0o020000 | 0o060000);
         let special = matches!(kind, 0o010000 | 0o140000);
         let mut mode = meta.mode;
-        if kind != SYMLINK && !cx.is_server()
-            && let Some(chmod) = &o.chmod
+        if kind != SYMLINK
+            && let Some(chmod) = cx.chmod()
         {
-            mode = chmod.apply(mode, kind == DIRECTORY, cx.config.umask);
+            mode = kind | chmod.apply(mode, kind == DIRECTORY, cx.config.umask);
         }
         let mut target = meta.target.as_deref();
         if kind == SYMLINK && o.links && target.is_none_or(<[u8]>::is_empty) {
