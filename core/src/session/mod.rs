@@ -21,6 +21,7 @@
 //! no thread; a role that waits costs nothing.
 
 mod agreed;
+mod alternates;
 mod ask;
 mod backup;
 mod context;
