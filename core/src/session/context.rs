@@ -364,11 +364,6 @@ impl Context {
         stats.received = received;
     }
 
-    /// The file whose data is arriving.
-    pub(crate) fn arriving(&self) -> Option<super::receiver::Arriving> {
-        self.receiving.borrow().as_ref()?.arriving.borrow().clone()
-    }
-
     /// Forgets what the roles had asked for.
     pub(crate) fn drop_work(&self) {
         self.asks.borrow_mut().queue.clear();

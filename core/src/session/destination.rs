@@ -116,6 +116,7 @@ async fn make_directory(rx: &Rx, dest: &[u8]) -> Result<(), Error> {
         rx.dest.set(root.ok());
         return Ok(());
     }
+    rx.dest_made.set(true);
     enter_directory(rx, dest, "change_dir#2").await
 }
 
@@ -200,10 +201,11 @@ async fn side_directories(rx: &Rx) -> Result<(), Error> {
         rx.temp_root.set(cx.root(Ask::Root { path: beside(rx, dir) }).await.ok());
     }
     if let Some(dir) = o.partial_dir.as_ref().filter(|dir| dir.starts_with(b"/")) {
+        let path = beside(rx, dir);
         if !o.dry_run {
-            let _ = cx.unit(Ask::MkdirPath { path: dir.clone() }).await;
+            let _ = cx.unit(Ask::MkdirPath { path: path.clone() }).await;
         }
-        rx.partial_root.set(cx.root(Ask::Root { path: dir.clone() }).await.ok());
+        rx.partial_root.set(cx.root(Ask::Root { path }).await.ok());
     }
     if let Some(dir) = &o.backup_dir {
         enter_backup_dir(rx, dir).await?;
@@ -286,12 +288,44 @@ async fn alternates(rx: &Rx) {
 
 /// A path that is relative to the destination directory, as the host understands paths.
 fn beside(rx: &Rx, dir: &[u8]) -> Vec<u8> {
-    if dir.starts_with(b"/") {
-        return dir.to_vec();
+    let absolute = dir.starts_with(b"/");
+    let path = if absolute { dir.to_vec() } else { super::removal::join(&rx.dest_path.borrow(), dir) };
+    if rx.cx.config.module.as_ref().is_some_and(|module| module.sanitize) { within_module(&path) } else { path }
+}
+
+/// A client's path in a module without chroot: the module's directory, where the program runs, is its root (2.8.5).
+fn within_module(path: &[u8]) -> Vec<u8> {
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in path.split(|&b| b == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
     }
-    super::removal::join(&rx.dest_path.borrow(), dir)
+    if parts.is_empty() { b".".to_vec() } else { parts.join(&b'/') }
 }
 
 fn usage(text: &[u8], dir: &[u8]) -> Error {
     Error::usage([text, dir].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::within_module;
+
+    #[test]
+    fn paths_stay_within_the_module() {
+        let cases: [(&[u8], &[u8]); 6] = [
+            (b"/sub/x", b"sub/x"),
+            (b"a/../b", b"b"),
+            (b"./../../etc/passwd", b"etc/passwd"),
+            (b"a//./b/", b"a/b"),
+            (b"/..", b"."),
+            (b".", b"."),
+        ];
+        for (path, expect) in cases {
+            assert_eq!(within_module(path), expect);
+        }
+    }
 }

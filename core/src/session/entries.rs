@@ -16,6 +16,9 @@ use crate::checksum::DigestValue;
 use crate::flist::{Flags, Found, View};
 use crate::report::{self, ItemFlags};
 
+/// How a directory is reported that was not there.
+const NEW_DIRECTORY: ItemFlags = ItemFlags(ItemFlags::LOCAL_CHANGE.0 | ItemFlags::IS_NEW.0);
+
 /// The entry with this index, unless it was dropped as a duplicate or is the directory of a list.
 pub(crate) fn item(rx: &Receiving, ndx: i32) -> Option<Item> {
     let lists = rx.lists.borrow();
@@ -216,9 +219,12 @@ impl Generator {
             existing = None;
         }
         let mode = decide::wanted_mode(o, &self.rx.powers, item, existing.as_ref());
-        let alternate = if existing.is_none() { self.directory_in_alternate(item).await } else { None };
+        // The destination itself was made before the first entry came, and is new all the same.
+        let made = item.path == b"." && self.rx.dest_made.take();
+        let alternate = if made || existing.is_none() { self.directory_in_alternate(item).await } else { None };
         let flags = match &existing {
-            None => alternate.unwrap_or(ItemFlags(ItemFlags::LOCAL_CHANGE.0 | ItemFlags::IS_NEW.0)),
+            _ if made => alternate.unwrap_or(NEW_DIRECTORY),
+            None => alternate.unwrap_or(NEW_DIRECTORY),
             Some(meta) => decide::differences(o, &self.rx.powers, item, meta, false),
         };
         if existing.is_none() && !o.dry_run && !early && !self.make_directory(item, mode, flags).await {
@@ -230,6 +236,9 @@ impl Generator {
         }
         if !o.dry_run {
             self.directory_attributes(item, existing.as_ref(), mode, list).await;
+        }
+        if made {
+            cx.stats.borrow_mut().created.dirs += 1;
         }
         if existing.is_none() {
             cx.stats.borrow_mut().created.dirs += 1;

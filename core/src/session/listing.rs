@@ -84,6 +84,7 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
         dest_path: RefCell::default(),
         local_name: RefCell::default(),
         dest_missing: Cell::default(),
+        dest_made: Cell::default(),
         filters,
         powers: Powers {
             root,

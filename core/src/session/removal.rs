@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::future::Future;
 use core::pin::Pin;
 
-use super::ask::{Ask, Dirent, Errno, Follow, Meta, Reply};
+use super::ask::{Ask, Dirent, Errno, Follow, Meta, Reply, SetMeta};
 use super::context::{Context, io_error};
 use super::decide::{DIRECTORY, Item, SYMLINK, TYPE};
 use super::generator::Generator;
@@ -182,6 +182,10 @@ impl Generator {
         Box::pin(async move {
             if meta.mode & TYPE != DIRECTORY {
                 return self.remove_leaf(path, meta, counted).await;
+            }
+            if !self.rx.powers.root && meta.mode & 0o700 != 0o700 && !self.cx.config.options.dry_run {
+                // A directory of one's own that is write-protected can be emptied all the same.
+                self.set_meta(path, SetMeta { mode: Some(meta.mode & 0o7777 | 0o700), ..SetMeta::default() }).await;
             }
             match self.empty_directory(path).await? {
                 Outcome::Removed => self.remove_leaf(path, meta, counted).await,

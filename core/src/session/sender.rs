@@ -57,8 +57,10 @@ impl Sender {
         let mut phase = 0;
         loop {
             while self.lister.ahead() < AHEAD_MIN && self.lister.next_list().await? {}
+            let ndx = self.cx.read_ndx().await?;
+            // What was confirmed before a list's end has to be looked up before the list is gone.
             self.remove_sources();
-            match self.cx.read_ndx().await? {
+            match ndx {
                 NDX_DONE => {
                     if phase == 0 && cx.agreed().inc {
                         self.lister.close_oldest();
