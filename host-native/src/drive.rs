@@ -18,6 +18,8 @@ use crate::{signals, time};
 
 /// Output that is sent while the session is still busy.
 const BUSY_OUTPUT_BYTES: usize = 60 * 1024;
+/// Longest wait: a signal that comes just before it would else be noticed only with the peer's next bytes.
+const WAIT_MS_MAX: u64 = 500;
 /// Steps between two looks at the clock while the session is busy.
 const STEPS_PER_TICK: u32 = 64;
 
@@ -147,8 +149,9 @@ impl Driver<'_> {
         if let Some(pool) = busy {
             fds.push(PollFd::from_borrowed_fd(pool.event(), PollFlags::IN));
         }
-        let limit = timeout.map(|ms| Timespec { tv_sec: (ms / 1000) as i64, tv_nsec: (ms % 1000 * 1_000_000) as i64 });
-        let events = match poll(&mut fds, limit.as_ref()) {
+        let ms = timeout.map_or(WAIT_MS_MAX, |ms| ms.min(WAIT_MS_MAX));
+        let limit = Timespec { tv_sec: (ms / 1000) as i64, tv_nsec: (ms % 1000 * 1_000_000) as i64 };
+        let events = match poll(&mut fds, Some(&limit)) {
             Ok(_) => fds.iter().map(PollFd::revents).collect::<Vec<_>>(),
             Err(_) => Vec::new(),
         };

@@ -4,6 +4,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use super::alternates::{Other, Reported};
 use super::ask::{Ask, At, Errno, HostResult, Meta, Reply, SetMeta};
 use super::decide::{self, Item};
 use super::generator::{Generator, Pass, TouchUp, is_below};
@@ -14,6 +15,9 @@ use crate::checksum::DigestValue;
 use crate::flist::{Flags, Found, View};
 use crate::options::{Delete, Info, RemoveSource};
 use crate::report::{self, ItemFlags};
+
+/// How a directory is reported that was not there.
+const NEW_DIRECTORY: ItemFlags = ItemFlags(ItemFlags::LOCAL_CHANGE.0 | ItemFlags::IS_NEW.0);
 
 /// The entry with this index, unless it was dropped as a duplicate or is the directory of a list.
 pub(crate) fn item(rx: &Receiving, ndx: i32) -> Option<Item> {
@@ -200,6 +204,7 @@ impl Generator {
         if item.implied && o.relative && !o.implied_dirs {
             return Ok(());
         }
+        // The destination itself was made before the first entry came, and is new all the same.
         let entered = item.path == b"." && self.rx.dest_new.get();
         let early = self.made_early.remove(&item.path) || entered;
         let mut existing = if early { None } else { meta.ok() };
@@ -215,8 +220,9 @@ impl Generator {
             existing = None;
         }
         let mode = decide::wanted_mode(o, &self.rx.powers, item, existing.as_ref());
+        let alternate = if existing.is_none() { self.directory_in_alternate(item).await } else { None };
         let flags = match &existing {
-            None => ItemFlags(ItemFlags::LOCAL_CHANGE.0 | ItemFlags::IS_NEW.0),
+            None => alternate.unwrap_or(NEW_DIRECTORY),
             Some(meta) => decide::differences(o, &self.rx.powers, item, meta, false),
         };
         if existing.is_none() && !o.dry_run && !early && !self.make_directory(item, mode, flags).await {
@@ -362,7 +368,14 @@ impl Generator {
             return self.unchanged(item, there, flags).await;
         }
         let kept = existing.as_ref().filter(|m| m.mode & decide::TYPE == decide::SYMLINK);
-        let flags = self.creation_flags(item, kept);
+        let mut reported = Reported { flags: self.creation_flags(item, kept), xname: None };
+        if existing.is_none() {
+            match self.other_in_alternate(item).await {
+                Other::None => {}
+                Other::Settled => return Ok(()),
+                Other::Make(report) => reported = report,
+            }
+        }
         if existing.is_some() && kept.is_none() && !self.make_way(item, existing.as_ref(), "symlink").await? {
             return Ok(());
         }
@@ -383,7 +396,7 @@ impl Generator {
         if kept.is_none() {
             cx.stats.borrow_mut().created.links += 1;
         }
-        self.item_record(item.ndx, flags, None).await;
+        self.item_record(item.ndx, reported.flags, reported.xname).await;
         self.report_success(item.ndx);
         Ok(())
     }
@@ -405,7 +418,14 @@ impl Generator {
             let flags = decide::differences(o, &self.rx.powers, item, there, false);
             return self.unchanged(item, there, flags).await;
         }
-        let flags = self.creation_flags(item, same_type);
+        let mut reported = Reported { flags: self.creation_flags(item, same_type), xname: None };
+        if existing.is_none() {
+            match self.other_in_alternate(item).await {
+                Other::None => {}
+                Other::Settled => return Ok(()),
+                Other::Make(report) => reported = report,
+            }
+        }
         let what = if item.is_device() { "device file" } else { "special file" };
         if existing.is_some() && same_type.is_none() && !self.make_way(item, existing.as_ref(), what).await? {
             return Ok(());
@@ -424,7 +444,7 @@ impl Generator {
             let mut stats = cx.stats.borrow_mut();
             if item.is_device() { stats.created.devices += 1 } else { stats.created.specials += 1 }
         }
-        self.item_record(item.ndx, flags, None).await;
+        self.item_record(item.ndx, reported.flags, reported.xname).await;
         self.report_success(item.ndx);
         Ok(())
     }

@@ -620,10 +620,9 @@ impl Lister {
         let special = matches!(kind, 0o010000 | 0o140000);
         let mut mode = meta.mode;
         if kind != SYMLINK
-            && !cx.is_server()
-            && let Some(chmod) = &o.chmod
+            && let Some(chmod) = cx.chmod()
         {
-            mode = chmod.apply(mode, kind == DIRECTORY, cx.config.umask);
+            mode = kind | chmod.apply(mode, kind == DIRECTORY, cx.config.umask);
         }
         let mut target = meta.target.as_deref();
         if kind == SYMLINK && o.links && target.is_none_or(<[u8]>::is_empty) {

@@ -343,18 +343,24 @@ impl Receiver {
         let source = super::removal::join(&root, &path);
         let mut plan = copy_plan(&cx, &rx, &item, Some(&record), CopySource::Named { root, path });
         cx.spawn(async move {
-            if rx.cx.config.options.backup && !rx.cx.config.options.inplace {
+            if plan.create.output != Output::InPlace {
                 plan.backup = super::backup::prepare(&rx, &item.path).await;
             }
             let backup = plan.backup.clone();
             let reply = rx.cx.ask(Ask::CopyLocal(Box::new(plan))).await;
             match reply {
                 Reply::Committed(Ok((errors, bytes))) => {
-                    rx.cx.stats.borrow_mut().literal += bytes;
                     if let Some(to) = &backup {
                         super::backup::say_backed_up(&rx, &item.path, to);
                     }
+                    rx.cx.stats.borrow_mut().literal += bytes;
                     stored(&rx, &item, errors).await;
+                }
+                Reply::Committed(Err(OutputError::Source(errno))) if !errno.is_not_found() => {
+                    let full = show::full_path(&rx.cx, &source);
+                    let what = [b"send_files failed to open \"".as_slice(), &full, b"\""].concat();
+                    rx.cx.say_errno(Class::Transfer, "sender", &what, &errno);
+                    rx.settled(item.ndx);
                 }
                 Reply::Committed(Err(error)) => {
                     let fatal = show::output_error(&rx.cx, "receiver", &item.path, Some(&source), &error);
@@ -624,7 +630,8 @@ pub(crate) fn copy_plan(
     let replaces = record.is_none_or(|r| r.flags.0 & ItemFlags::IS_NEW.0 == 0);
     // Without -p an existing file keeps its mode, which only the host knows by now.
     let keep_mode = replaces && !o.perms;
-    if mode == wanted & 0o7777 && !keep_mode {
+    // What is overwritten in place has a mode of its own, or the 0600 of a new file.
+    if mode == wanted & 0o7777 && !keep_mode && !o.inplace {
         meta.mode = None;
     }
     CopyLocal {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::future::Future;
 use core::pin::Pin;
 
-use super::ask::{Ask, Dirent, Errno, Follow, Meta, Reply};
+use super::ask::{Ask, Dirent, Errno, Follow, Meta, Reply, SetMeta};
 use super::context::{Context, io_error};
 use super::decide::{DIRECTORY, Item, SYMLINK, TYPE};
 use super::generator::Generator;
@@ -185,11 +185,15 @@ impl Generator {
             if meta.mode & TYPE != DIRECTORY {
                 return self.remove_leaf(path, meta, counted).await;
             }
+            if !self.rx.powers.root && meta.mode & 0o700 != 0o700 && !self.cx.config.options.dry_run {
+                // A directory of one's own that is write-protected can be emptied all the same.
+                self.set_meta(path, SetMeta { mode: Some(meta.mode & 0o7777 | 0o700), ..SetMeta::default() }).await;
+            }
             match self.empty_directory(path).await? {
                 Outcome::Removed => self.remove_leaf(path, meta, counted).await,
-                outcome => {
+                stays => {
                     self.cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
-                    Ok(outcome)
+                    Ok(stays)
                 }
             }
         })
@@ -357,7 +361,9 @@ pub(crate) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     }
     let mut path = Vec::with_capacity(dir.len() + 1 + name.len());
     path.extend_from_slice(dir);
-    path.push(b'/');
+    if !dir.ends_with(b"/") {
+        path.push(b'/');
+    }
     path.extend_from_slice(name);
     path
 }

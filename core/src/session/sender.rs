@@ -57,11 +57,11 @@ impl Sender {
         let mut phase = 0;
         loop {
             while self.lister.ahead() < AHEAD_MIN && self.lister.next_list().await? {}
+            let ndx = self.cx.read_ndx().await?;
+            // What was confirmed before a list's end has to be looked up before the list is gone.
             self.remove_sources();
-            match self.cx.read_ndx().await? {
+            match ndx {
                 NDX_DONE => {
-                    // What was confirmed before the mark is in lists that it may close.
-                    self.remove_sources();
                     if phase == 0 && cx.agreed().inc {
                         self.lister.close_oldest();
                         if self.lister.has_open_lists() {
@@ -106,7 +106,7 @@ impl Sender {
         };
         self.lister.reached(ndx);
         cx.item_begins();
-        if record.flags.0 & ItemFlags::IS_NEW.0 != 0 {
+        if phase == 0 && record.flags.contains(ItemFlags::IS_NEW) {
             cx.stats.borrow_mut().created.add(item.mode);
         }
         if !transfer {

@@ -99,7 +99,10 @@ pub(crate) fn copies_directly(cx: &Context) -> bool {
     // A digest of the content is only known if the content passes through here.
     let shows_digest = formats.into_iter().flatten().any(|format| report::has_escape(format, b'C'));
     let shown = o.levels.info(Info::Progress) > 0 || (shows_digest && !o.checksum);
-    sends_whole(cx) && !shown && !o.sparse && o.append == Append::Off && o.bwlimit == 0
+    let follows = o.copy_links || o.copy_dirlinks || o.copy_unsafe_links;
+    let aside = o.delay_updates || o.partial_dir.is_some();
+    let plain = !o.sparse && !follows && !aside && o.append == Append::Off;
+    sends_whole(cx) && plain && !shown && o.bwlimit == 0
 }
 
 fn info<'a>(cx: &'a Context, item: &'a Item, record: &'a ItemRecord, digest: Option<&'a DigestValue>) -> ItemInfo<'a> {
