@@ -94,9 +94,16 @@ impl Generator {
         Ok(())
     }
 
-    /// Whether the destination has a directory there. Before the transfer it may have nothing, or something else.
+    /// Whether the destination has a directory there. Before the transfer it may have nothing, or something else. What can't
+    /// be looked at counts as one: that it can't be read either will be said.
     async fn is_directory_here(&self, item: &Item) -> bool {
-        !self.is_missing_below(&item.path) && self.look(item).await.is_ok_and(|meta| meta.mode & TYPE == DIRECTORY)
+        if self.is_missing_below(&item.path) {
+            return false;
+        }
+        match self.look(item).await {
+            Ok(meta) => meta.mode & TYPE == DIRECTORY,
+            Err(errno) => !errno.is_not_found() && errno.code != Errno::ENOTDIR,
+        }
     }
 
     /// Deletes what one directory holds and the list doesn't.
@@ -131,11 +138,7 @@ impl Generator {
         let entries = match self.list_dir(&dir.path).await {
             Ok(entries) => entries,
             Err(errno) => {
-                if !errno.is_not_found() {
-                    let what = super::show::quoted(&self.cx, b"opendir ", &dir.path, b" failed");
-                    self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
-                    self.cx.add_io_error(io_error::GENERAL);
-                }
+                self.unreadable(&dir.path, &errno);
                 return Vec::new();
             }
         };
@@ -160,6 +163,15 @@ impl Generator {
         }
         sort_for_removal(&mut found, self.cx.protocol());
         found
+    }
+
+    /// Says that a directory can't be read. After that nothing more is deleted.
+    fn unreadable(&self, path: &[u8], errno: &Errno) {
+        if !errno.is_not_found() {
+            let what = super::show::quoted(&self.cx, b"opendir ", path, b" failed");
+            self.cx.say_errno(Class::Transfer, "generator", &what, errno);
+            self.cx.add_io_error(io_error::GENERAL);
+        }
     }
 
     async fn list_dir(&self, path: &[u8]) -> Result<Vec<Dirent>, Errno> {
@@ -194,7 +206,14 @@ impl Generator {
 
     /// Empties a directory that is to go.
     async fn empty_directory(&mut self, path: &[u8], counted: bool) -> Result<Outcome, Error> {
-        let Ok(entries) = self.list_dir(path).await else { return Ok(Outcome::Removed) };
+        let entries = match self.list_dir(path).await {
+            Ok(entries) => entries,
+            Err(errno) => {
+                // It may be empty, so removing it is tried all the same.
+                self.unreadable(path, &errno);
+                return Ok(Outcome::Removed);
+            }
+        };
         self.enter_filters(path).await;
         let mut outcome = Outcome::Removed;
         let mut inside: Vec<(Vec<u8>, Meta)> = Vec::new();
