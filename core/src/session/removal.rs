@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::future::Future;
 use core::pin::Pin;
 
-use super::ask::{Ask, Dirent, Errno, Follow, Meta, Reply};
+use super::ask::{Ask, Dirent, Errno, Follow, Meta, Reply, SetMeta};
 use super::context::{Context, io_error};
 use super::decide::{DIRECTORY, Item, SYMLINK, TYPE};
 use super::generator::Generator;
@@ -193,6 +193,7 @@ impl Generator {
             if meta.mode & TYPE != DIRECTORY {
                 return self.remove_leaf(path, meta, counted).await;
             }
+            self.make_writable(path, meta).await;
             match self.empty_directory(path, counted).await? {
                 Outcome::Removed => self.remove_leaf(path, meta, counted).await,
                 Outcome::Limit => Ok(Outcome::Limit),
@@ -202,6 +203,16 @@ impl Generator {
                 }
             }
         })
+    }
+
+    /// A directory without the owner's write bit could not be emptied by its owner. If that can't be helped, the deletions
+    /// in it will say so.
+    async fn make_writable(&self, path: &[u8], meta: &Meta) {
+        if self.rx.powers.root || meta.mode & 0o200 != 0 || self.cx.config.options.dry_run {
+            return;
+        }
+        let set = SetMeta { mode: Some((meta.mode | 0o200) & 0o7777), ..SetMeta::default() };
+        let _ = self.cx.ask(Ask::SetMeta { at: self.at(path), meta: set }).await;
     }
 
     /// Empties a directory that is to go.
