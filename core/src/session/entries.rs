@@ -298,7 +298,14 @@ impl Generator {
     pub(crate) async fn touch_up(&self, touch_up: TouchUp) {
         let o = &self.cx.config.options;
         let item = touch_up.item;
-        let Ok(meta) = self.look(&item).await else { return };
+        let meta = match self.look(&item).await {
+            Ok(meta) => meta,
+            Err(errno) if errno.is_not_found() => return,
+            Err(errno) => {
+                let what = super::show::quoted(&self.cx, b"failed to set times on ", &item.path, b"");
+                return self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
+            }
+        };
         let mut set = SetMeta::default();
         if decide::keeps_mtime(o, &self.rx.powers, &item)
             && !decide::same_time(decide::window(o), (item.mtime, item.mtime_nsec), (meta.mtime, meta.mtime_nsec))
