@@ -425,7 +425,7 @@ impl Finishing {
                 && !make_partial_dir(&cx, &self.rx, partial).await
             {
                 let _ = cx.unit(Ask::Discard { file: self.file }).await;
-                self.rx.settled(self.item.ndx);
+                self.no_partial_dir(ok);
                 return Ok(());
             }
             let to_partial = partial.is_some();
@@ -489,6 +489,14 @@ impl Finishing {
             }
             _ => Ok(false),
         }
+    }
+
+    /// Stock only says so; a file that is lost should show in the exit code too.
+    fn no_partial_dir(&self, ok: bool) {
+        let what: &[u8] = if ok { b"completed file." } else { b"partial file." };
+        let text = [b"Unable to create partial-dir for ".as_slice(), &self.item.path, b" -- discarding ", what].concat();
+        self.rx.cx.say(Class::Transfer, text);
+        self.rx.settled(self.item.ndx);
     }
 
     fn failed_verification(&self) {
