@@ -352,7 +352,9 @@ impl Receiver {
             let Some(from) = partial_path(&self.rx, &item.path) else { continue };
             let to = At { root: self.rx.dest(), path: item.path.clone() };
             let cx = &self.rx.cx;
-            if super::backup::before_replace(&self.rx, &item.path).await.is_err() {
+            if let Err(errno) = super::backup::before_replace(&self.rx, &item.path).await {
+                let what = show::quoted(cx, b"make_backup ", &item.path, b" failed");
+                cx.say_errno(Class::Transfer, "receiver", &what, &errno);
                 continue;
             }
             match cx.unit(Ask::Rename { from: from.clone(), to }).await {
@@ -466,7 +468,14 @@ impl Finishing {
         }
         let final_path = At { root: rx.dest(), path: item.path.clone() };
         let backup = if partial.is_none() && o.backup && !self.in_place {
-            super::backup::prepare(rx, &item.path).await
+            match super::backup::prepare(rx, &item.path).await {
+                Ok(backup) => backup,
+                Err(errno) => {
+                    let _ = cx.unit(Ask::Discard { file: self.file }).await;
+                    show::output_error(cx, "receiver", &item.path, &OutputError::Backup(errno));
+                    return Err(Error::host(Exit::FILE_IO, Vec::new()));
+                }
+            }
         } else {
             None
         };
