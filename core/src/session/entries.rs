@@ -368,16 +368,11 @@ impl Generator {
             let flags = decide::differences(o, &self.rx.powers, item, there, false);
             return self.unchanged(item, there, flags).await;
         }
-        let kept = existing.as_ref().filter(|m| m.mode & decide::TYPE == decide::SYMLINK);
-        let flags = self.creation_flags(item, kept);
-        if existing.is_some() && kept.is_none() && !self.make_way(item, existing.as_ref(), "symlink").await? {
-            return Ok(());
-        }
+        let same_type = existing.as_ref().filter(|m| m.mode & decide::TYPE == decide::SYMLINK);
+        let flags = self.creation_flags(item, same_type);
+        let Some(replaced) = self.make_replaceable(item, existing.as_ref(), "symlink").await? else { return Ok(()) };
         if !o.dry_run {
-            if let Some(there) = kept {
-                self.backup(&item.path, there).await?;
-            }
-            let ask = Ask::Symlink { at: self.at(&item.path), target: listed.to_vec(), replace: kept.is_some() };
+            let ask = Ask::Symlink { at: self.at(&item.path), target: listed.to_vec(), replace: replaced };
             if let Err(errno) = self.cx.unit(ask).await {
                 let mut what = super::show::quoted(&cx, b"symlink ", &item.path, b" -> \"");
                 what.extend_from_slice(listed);
@@ -387,7 +382,7 @@ impl Generator {
             }
             self.new_attributes(item).await;
         }
-        if kept.is_none() {
+        if same_type.is_none() {
             cx.stats.borrow_mut().created.links += 1;
         }
         self.item_record(item.ndx, flags, None).await;
@@ -414,12 +409,10 @@ impl Generator {
         }
         let flags = self.creation_flags(item, same_type);
         let what = if item.is_device() { "device file" } else { "special file" };
-        if existing.is_some() && same_type.is_none() && !self.make_way(item, existing.as_ref(), what).await? {
-            return Ok(());
-        }
+        let Some(replaced) = self.make_replaceable(item, existing.as_ref(), what).await? else { return Ok(()) };
         let mode = decide::wanted_mode(o, &self.rx.powers, item, same_type);
         if !o.dry_run {
-            let ask = Ask::Mknod { at: self.at(&item.path), mode, rdev: item.rdev, replace: same_type.is_some() };
+            let ask = Ask::Mknod { at: self.at(&item.path), mode, rdev: item.rdev, replace: replaced };
             if let Err(errno) = cx.unit(ask).await {
                 let what = super::show::quoted(&cx, b"mknod ", &item.path, b" failed");
                 cx.say_errno(Class::Transfer, "generator", &what, &errno);
@@ -434,6 +427,19 @@ impl Generator {
         self.item_record(item.ndx, flags, None).await;
         self.report_success(item.ndx);
         Ok(())
+    }
+
+    /// Prepares for making something that takes the name of what is there: a directory is removed, anything else gets its
+    /// backup and stays until it is replaced. Whether there is something to replace; `None`, and said, if that can't be done.
+    async fn make_replaceable(&mut self, item: &Item, there: Option<&Meta>, what: &str) -> Result<Option<bool>, Error> {
+        let Some(there) = there else { return Ok(Some(false)) };
+        if there.mode & decide::TYPE == decide::DIRECTORY {
+            return Ok(self.make_way(item, Some(there), what).await?.then_some(false));
+        }
+        if !self.cx.config.options.dry_run {
+            self.backup_before_rename(&item.path, there).await?;
+        }
+        Ok(Some(true))
     }
 
     /// Flags of something made here in place of `replaced`, or of nothing.
