@@ -5,7 +5,7 @@ mod memory;
 
 use memory::host::Host;
 use memory::setup::{Transfer, Way};
-use memory::tree::{REGULAR, Snapshot, Tree};
+use memory::tree::{DIRECTORY, Inode, REGULAR, Snapshot, Tree};
 use memory::wire::Pace;
 
 /// Errors that hosts give: access denied, disk full, and the one that many paths treat as harmless.
@@ -19,15 +19,20 @@ fn trees() -> (Tree, Tree) {
     source.add_file("src/new", b"brand new\n", 2_000);
     source.add_file("src/dir/inner", b"inside", 4_000);
     source.add_file("src/dir/deep/deeper", &rng.bytes(40_000), 5_000);
-    source.add("src/link", memory::tree::Inode { mode: 0o120777, data: b"new".to_vec(), ..Default::default() });
-    source.add("src/fifo", memory::tree::Inode { mode: 0o010644, ..Default::default() });
+    source.add("src/link", Inode { mode: 0o120777, data: b"new".to_vec(), ..Default::default() });
+    source.add("src/fifo", Inode { mode: 0o010644, ..Default::default() });
     dest.add_dir("dst");
     let old = [&big[..20_000], b"something else", &big[21_000..]].concat();
     dest.add_file("dst/big", &old, 100);
     dest.add_file("dst/dir/inner", b"inside", 4_500);
     dest.add_file("dst/dir/extra", b"not at the source", 9);
     dest.add_file("dst/gone/away", b"not at the source", 9);
-    dest.add("dst/link", memory::tree::Inode { mode: 0o120777, data: b"old".to_vec(), ..Default::default() });
+    // Other types: each is removed or replaced before the new one is complete.
+    source.add("src/was-file", Inode { mode: 0o120777, data: b"new".to_vec(), ..Default::default() });
+    source.add_dir("src/was-link");
+    dest.add_file("dst/was-file", b"a file", 9);
+    dest.add("dst/was-link", Inode { mode: 0o120777, data: b"old".to_vec(), ..Default::default() });
+    dest.add("dst/link", Inode { mode: 0o120777, data: b"old".to_vec(), ..Default::default() });
     (source, dest)
 }
 
@@ -48,15 +53,20 @@ fn mixed(dest: &Snapshot, old: &Snapshot, new: &Snapshot, backup: bool) -> Vec<S
     files.filter(|path| !fits(path)).map(|path| format!("{path} is neither old nor new")).collect()
 }
 
-/// Paths that differ.
-fn differences(dest: &Snapshot, wanted: &Snapshot) -> Vec<String> {
+/// Paths that differ. With backups the times of directories are left alone.
+fn differences(dest: &Snapshot, wanted: &Snapshot, backup: bool) -> Vec<String> {
     let paths: std::collections::BTreeSet<&String> = dest.keys().chain(wanted.keys()).collect();
-    paths.into_iter().filter(|path| dest.get(*path) != wanted.get(*path)).map(|path| format!("{path} differs")).collect()
+    let plain = |files: &Snapshot, path: &String| {
+        let file = files.get(path)?.clone();
+        Some(if backup && file.is(DIRECTORY) { Inode { mtime: (0, 0), ..file } } else { file })
+    };
+    paths.into_iter().filter(|path| plain(dest, path) != plain(wanted, path)).map(|path| format!("{path} differs")).collect()
 }
 
 /// What both sides had, and is gone.
 fn lost(dest: &Snapshot, old: &Snapshot, new: &Snapshot) -> Vec<String> {
-    let both = old.keys().filter(|path| new.contains_key(*path));
+    // A directory can't take a name atomically.
+    let both = old.keys().filter(|path| new.get(*path).is_some_and(|file| !file.is(DIRECTORY) || old[*path].is(DIRECTORY)));
     both.filter(|path| !dest.contains_key(*path)).map(|path| format!("{path} is gone")).collect()
 }
 
@@ -81,7 +91,7 @@ fn fail_everything(options: &str, in_place: bool) {
                     wrong.extend(lost(&dest, &old, &new));
                 }
                 if exits == (0, 0) && !is_harmless(&request, code) {
-                    wrong.extend(differences(&dest, &wanted));
+                    wrong.extend(differences(&dest, &wanted, backup));
                 }
                 if !wrong.is_empty() {
                     problems.push(format!("{way:?} {options}: error {code} of {request}\n{wrong:?}\n{shown}"));
