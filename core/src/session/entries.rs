@@ -304,7 +304,14 @@ impl Generator {
     pub(crate) async fn touch_up(&self, touch_up: TouchUp) {
         let o = &self.cx.config.options;
         let item = touch_up.item;
-        let Ok(meta) = self.look(&item).await else { return };
+        let meta = match self.look(&item).await {
+            Ok(meta) => meta,
+            Err(errno) if errno.is_not_found() => return,
+            Err(errno) => {
+                let what = super::show::quoted(&self.cx, b"failed to set times on ", &item.path, b"");
+                return self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
+            }
+        };
         let mut set = SetMeta::default();
         if decide::keeps_mtime(o, &self.rx.powers, &item)
             && !decide::same_time(decide::window(o), (item.mtime, item.mtime_nsec), (meta.mtime, meta.mtime_nsec))
@@ -367,8 +374,8 @@ impl Generator {
             let flags = decide::differences(o, &self.rx.powers, item, there, false);
             return self.unchanged(item, there, flags).await;
         }
-        let kept = existing.as_ref().filter(|m| m.mode & decide::TYPE == decide::SYMLINK);
-        let mut reported = Reported { flags: self.creation_flags(item, kept), xname: None };
+        let same_type = existing.as_ref().filter(|m| m.mode & decide::TYPE == decide::SYMLINK);
+        let mut reported = Reported { flags: self.creation_flags(item, same_type), xname: None };
         if existing.is_none() {
             match self.other_in_alternate(item).await {
                 Other::None => {}
@@ -376,14 +383,9 @@ impl Generator {
                 Other::Make(report) => reported = report,
             }
         }
-        if existing.is_some() && kept.is_none() && !self.make_way(item, existing.as_ref(), "symlink").await? {
-            return Ok(());
-        }
+        let Some(replaced) = self.make_replaceable(item, existing.as_ref(), "symlink").await? else { return Ok(()) };
         if !o.dry_run {
-            if let Some(there) = kept {
-                self.backup(&item.path, there).await?;
-            }
-            let ask = Ask::Symlink { at: self.at(&item.path), target: listed.to_vec(), replace: kept.is_some() };
+            let ask = Ask::Symlink { at: self.at(&item.path), target: listed.to_vec(), replace: replaced };
             if let Err(errno) = self.cx.unit(ask).await {
                 let mut what = super::show::quoted(&cx, b"symlink ", &item.path, b" -> \"");
                 what.extend_from_slice(listed);
@@ -393,7 +395,7 @@ impl Generator {
             }
             self.new_attributes(item).await;
         }
-        if kept.is_none() {
+        if same_type.is_none() {
             cx.stats.borrow_mut().created.links += 1;
         }
         self.item_record(item.ndx, reported.flags, reported.xname).await;
@@ -427,12 +429,10 @@ impl Generator {
             }
         }
         let what = if item.is_device() { "device file" } else { "special file" };
-        if existing.is_some() && same_type.is_none() && !self.make_way(item, existing.as_ref(), what).await? {
-            return Ok(());
-        }
+        let Some(replaced) = self.make_replaceable(item, existing.as_ref(), what).await? else { return Ok(()) };
         let mode = decide::wanted_mode(o, &self.rx.powers, item, same_type);
         if !o.dry_run {
-            let ask = Ask::Mknod { at: self.at(&item.path), mode, rdev: item.rdev, replace: same_type.is_some() };
+            let ask = Ask::Mknod { at: self.at(&item.path), mode, rdev: item.rdev, replace: replaced };
             if let Err(errno) = cx.unit(ask).await {
                 let what = super::show::quoted(&cx, b"mknod ", &item.path, b" failed");
                 cx.say_errno(Class::Transfer, "generator", &what, &errno);
@@ -447,6 +447,19 @@ impl Generator {
         self.item_record(item.ndx, reported.flags, reported.xname).await;
         self.report_success(item.ndx);
         Ok(())
+    }
+
+    /// Prepares for making something that takes the name of what is there: a directory is removed, anything else gets its
+    /// backup and stays until it is replaced. Whether there is something to replace; `None`, and said, if that can't be done.
+    async fn make_replaceable(&mut self, item: &Item, there: Option<&Meta>, what: &str) -> Result<Option<bool>, Error> {
+        let Some(there) = there else { return Ok(Some(false)) };
+        if there.mode & decide::TYPE == decide::DIRECTORY {
+            return Ok(self.make_way(item, Some(there), what).await?.then_some(false));
+        }
+        if !self.cx.config.options.dry_run {
+            self.backup_before_rename(&item.path, there).await?;
+        }
+        Ok(Some(true))
     }
 
     /// Flags of something made here in place of `replaced`, or of nothing.

@@ -344,7 +344,13 @@ impl Receiver {
         let mut plan = copy_plan(&cx, &rx, &item, Some(&record), CopySource::Named { root, path });
         cx.spawn(async move {
             if plan.create.output != Output::InPlace {
-                plan.backup = super::backup::prepare(&rx, &item.path).await;
+                plan.backup = match super::backup::prepare(&rx, &item.path).await {
+                    Ok(backup) => backup,
+                    Err(errno) => {
+                        show::output_error(&rx.cx, "receiver", &item.path, None, &OutputError::Backup(errno));
+                        return Err(Error::host(Exit::FILE_IO, Vec::new()));
+                    }
+                };
             }
             let backup = plan.backup.clone();
             let reply = rx.cx.ask(Ask::CopyLocal(Box::new(plan))).await;
@@ -386,7 +392,9 @@ impl Receiver {
             let Some(from) = partial_path(&self.rx, &item.path) else { continue };
             let to = At { root: self.rx.dest(), path: item.path.clone() };
             let cx = &self.rx.cx;
-            if super::backup::before_replace(&self.rx, &item.path).await.is_err() {
+            if let Err(errno) = super::backup::before_replace(&self.rx, &item.path).await {
+                let what = show::quoted(cx, b"make_backup ", &item.path, b" failed");
+                cx.say_errno(Class::Transfer, "receiver", &what, &errno);
                 continue;
             }
             match cx.unit(Ask::Rename { from: from.clone(), to }).await {
@@ -462,7 +470,7 @@ impl Finishing {
                 && !make_partial_dir(&cx, &self.rx, partial).await
             {
                 let _ = cx.unit(Ask::Discard { file: self.file }).await;
-                self.rx.settled(self.item.ndx);
+                self.no_partial_dir(ok);
                 return Ok(());
             }
             let to_partial = partial.is_some();
@@ -504,7 +512,14 @@ impl Finishing {
         }
         let final_path = At { root: rx.dest(), path: item.path.clone() };
         let backup = if partial.is_none() && o.backup && !self.in_place {
-            super::backup::prepare(rx, &item.path).await
+            match super::backup::prepare(rx, &item.path).await {
+                Ok(backup) => backup,
+                Err(errno) => {
+                    let _ = cx.unit(Ask::Discard { file: self.file }).await;
+                    show::output_error(cx, "receiver", &item.path, None, &OutputError::Backup(errno));
+                    return Err(Error::host(Exit::FILE_IO, Vec::new()));
+                }
+            }
         } else {
             None
         };
@@ -531,6 +546,15 @@ impl Finishing {
             }
             _ => Ok(false),
         }
+    }
+
+    /// Stock only says so; a file that is lost should show in the exit code too.
+    fn no_partial_dir(&self, ok: bool) {
+        let what: &[u8] = if ok { b"completed file." } else { b"partial file." };
+        let text =
+            [b"Unable to create partial-dir for ".as_slice(), &self.item.path, b" -- discarding ", what].concat();
+        self.rx.cx.say(Class::Transfer, text);
+        self.rx.settled(self.item.ndx);
     }
 
     fn failed_verification(&self) {
