@@ -1,162 +1,249 @@
-//! The hot loop: slides the weak sum over bytes that match nothing.
+//! The hot loop: the weak sum at every offset of the data, until a block has it.
 //!
-//! A bitmap in front of the table of sums lets nearly every position pass with one bit test. Sixteen positions are summed at
-//! once, from prefix sums in lanes of 16 bits, in a form that compilers turn into vector code:
+//! Rolling the sum byte by byte is one long chain of dependent additions. But with `d[k] = new[k] - old[k]` and
+//! `e[k] = a[k] - n * old[k]` the halves of consecutive sums are prefix sums,
 //!
 //! ```text
-//! d[j] = x[j+n] - x[j]          A[k] = a + Σ d[0..k]
-//! e[j] = A[j+1] - n·x[j]        B[k] = b + Σ e[0..k]
+//!   a[k] = a + d[0] + .. + d[k]                  b[k] = b + e[0] + .. + e[k]
 //! ```
+//!
+//! all modulo 2^16, and eight chains are as good as one: `a[k] = a[k-8] + (d[k-7] + .. + d[k])`, where the sum of eight
+//! neighbours takes three steps of adding an array to itself, shifted:
+//!
+//! ```text
+//!   d     [ d0  d1     d2         d3      ..      each step a loop without dependences
+//!   by 1  [ d0  d0+d1  d1+d2      d2+d3   ..
+//!   by 2  [ d0  d0+d1  d0+d1+d2   d0+..d3 ..
+//!   by 4  ..
+//! ```
+//!
+//! So a tile of offsets is computed stage by stage, in plain loops that compilers turn into vectors. Only the look into the
+//! filter stays scalar. A host may compile [`scan`] anew for what its processor has and hand it in as a [`ScanFn`].
 
-use alloc::vec;
-use alloc::vec::Vec;
+use super::table::{Table, filter_bit, filter_word};
+use crate::checksum::rolling::{pack, signed};
 
-use crate::checksum::rolling::Rolling;
+/// Offsets computed together. Long enough that a stage does not read what is still on its way to the cache.
+const TILE: usize = 512;
+/// Chains of sums: 16-bit lanes of the shortest vectors in use.
+const LANES: usize = 8;
+/// Offsets looked up in the filter between two branches.
+const GROUP: usize = 16;
 
-/// Positions summed at once.
-const LANES: usize = 16;
+/// Moves a window of `window` bytes over `data`, from offset `*at`, whose weak sum is `*sum`.
+///
+/// Offsets behind `*at` are examined one after the other. Returns true at the first whose sum some block of the table has;
+/// false at the last offset where the window fits. In both cases `*at` and `*sum` are then those of that offset. If the
+/// window does not fit at `*at` nothing happens.
+pub type ScanFn = fn(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool;
 
-/// Which weak sums there are, with few false yeses.
-#[derive(Clone, Debug)]
-pub struct Filter {
-    bits: Vec<u64>,
-    mask: u32,
-}
-
-impl Filter {
-    /// A filter for `sums`, of 2^20 bits or more.
-    pub fn new(sums: &[u32]) -> Filter {
-        let wanted = (sums.len() as u64 * 32).next_power_of_two().clamp(1 << 20, 1 << 26) as u32;
-        let mut filter = Filter { bits: vec![0; wanted as usize / 64], mask: wanted - 1 };
-        for &sum in sums {
-            let at = filter.at(sum);
-            filter.bits[at as usize / 64] |= 1 << (at % 64);
-        }
-        filter
-    }
-
-    /// All of b and the low bits of a: both are spread evenly.
-    #[inline(always)]
-    fn at(&self, sum: u32) -> u32 {
-        sum.rotate_left(16) & self.mask
-    }
-
-    /// Whether there may be such a sum.
-    #[inline(always)]
-    pub fn has(&self, sum: u32) -> bool {
-        let at = self.at(sum);
-        self.bits[at as usize / 64] >> (at % 64) & 1 != 0
-    }
-}
-
-/// A [`scan`], perhaps compiled for a better processor.
-pub type ScanFn = fn(data: &[u8], len: usize, end: usize, sum: &mut Rolling, filter: &Filter) -> usize;
-
-/// Slides a window of `len` bytes over `data` from its start until the filter says yes, at most to position `end`. `sum` is
-/// that of the window at position 0, and in the end that of the position returned. `data` holds `end + len` bytes.
+/// The portable [`ScanFn`].
 #[inline(always)]
-pub fn scan(data: &[u8], len: usize, end: usize, sum: &mut Rolling, filter: &Filter) -> usize {
-    let mut at = 0;
-    let n = len as u16;
-    let (mut a, mut b) = (sum.a as u16, sum.b as u16);
-    while at + LANES <= end {
-        let (Some(old), Some(new)) = (data[at..].first_chunk::<LANES>(), data[at + len..].first_chunk::<LANES>()) else { break };
-        let (sums_a, sums_b) = sums(a, b, n, old, new);
-        let hits = hits(a, b, &sums_a, &sums_b, filter);
-        if hits != 0 {
-            let k = hits.trailing_zeros() as usize;
-            if k > 0 {
-                (a, b) = (sums_a[k - 1], sums_b[k - 1]);
+pub fn scan(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
+    let Some(last) = data.len().checked_sub(window) else { return false };
+    // A few offsets one by one: should every offset be a hit, no tile is computed for nothing.
+    let first = last.min(at.saturating_add(GROUP));
+    scan_bytes(data, window, table, first, at, sum)
+        || scan_tiles(data, window, table, at, sum)
+        || scan_bytes(data, window, table, last, at, sum)
+}
+
+/// Scans up to and including offset `last`, byte by byte.
+#[inline(always)]
+fn scan_bytes(data: &[u8], window: usize, table: &Table, last: usize, at: &mut usize, sum: &mut u32) -> bool {
+    let Some(leaving) = data.get(*at..last) else { return false };
+    let Some(entering) = data.get(*at + window..last + window) else { return false };
+    let (mut a, mut b) = (*sum as u16, (*sum >> 16) as u16);
+    for (&old, &new) in leaving.iter().zip(entering) {
+        a = a.wrapping_add(signed(new)).wrapping_sub(signed(old));
+        b = b.wrapping_add(a).wrapping_sub((window as u16).wrapping_mul(signed(old)));
+        *at += 1;
+        if may_hit(table.filter(), filter_word(a, b), a) && table.contains(pack(a, b)) {
+            *sum = pack(a, b);
+            return true;
+        }
+    }
+    *sum = pack(a, b);
+    false
+}
+
+/// Scans all offsets but the last few that make no whole tile.
+#[inline(always)]
+fn scan_tiles(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
+    let Some(leaving) = data.get(*at..) else { return false };
+    let Some(entering) = leaving.get(window..) else { return false };
+    let (old_tiles, _) = leaving.as_chunks::<TILE>();
+    let (new_tiles, _) = entering.as_chunks::<TILE>();
+    if new_tiles.is_empty() {
+        return false;
+    }
+    let mut tile = Tile::new();
+    for (old, new) in old_tiles.iter().zip(new_tiles) {
+        tile.roll(old, new, window as u16, *sum);
+        if let Some(k) = tile.find(table) {
+            *at += k + 1;
+            *sum = pack(tile.a[k], tile.b[k]);
+            return true;
+        }
+        *at += TILE;
+        *sum = pack(tile.a[TILE - 1], tile.b[TILE - 1]);
+    }
+    false
+}
+
+/// Room in front of an array, always zero, so that it can be added to itself shifted.
+type Padded = [u16; LANES + TILE];
+
+/// The sums at [`TILE`] consecutive offsets, and what leads to them.
+struct Tile {
+    a: [u16; TILE],
+    b: [u16; TILE],
+    words: [u16; TILE],
+    left: [u16; TILE],
+    even: Padded,
+    odd: Padded,
+}
+
+impl Tile {
+    #[inline(always)]
+    fn new() -> Tile {
+        let (zeros, padded) = ([0; TILE], [0; LANES + TILE]);
+        Tile { a: zeros, b: zeros, words: zeros, left: zeros, even: padded, odd: padded }
+    }
+
+    /// Computes the sums at the offsets behind the one that has `sum`.
+    #[inline(always)]
+    fn roll(&mut self, old: &[u8; TILE], new: &[u8; TILE], window: u16, sum: u32) {
+        for k in 0..TILE {
+            let gone = signed(old[k]);
+            self.even[LANES + k] = signed(new[k]).wrapping_sub(gone);
+            self.left[k] = gone.wrapping_mul(window);
+        }
+        self.add_up_eight();
+        prefix_sums(&self.odd, sum as u16, &mut self.a);
+        for k in 0..TILE {
+            self.even[LANES + k] = self.a[k].wrapping_sub(self.left[k]);
+        }
+        self.add_up_eight();
+        prefix_sums(&self.odd, (sum >> 16) as u16, &mut self.b);
+        for k in 0..TILE {
+            self.words[k] = filter_word(self.a[k], self.b[k]);
+        }
+    }
+
+    /// From `even` to `odd`: each element becomes the sum of itself and the seven before it.
+    #[inline(always)]
+    fn add_up_eight(&mut self) {
+        add_shifted::<1>(&self.even, &mut self.odd);
+        add_shifted::<2>(&self.odd, &mut self.even);
+        add_shifted::<4>(&self.even, &mut self.odd);
+    }
+
+    /// The first offset of the tile whose sum some block has.
+    #[inline(always)]
+    fn find(&self, table: &Table) -> Option<usize> {
+        let filter = table.filter();
+        // Compilers drop the bounds check of `filter[i & mask]` once they know that there is a last word.
+        let mask = filter.len().checked_sub(1)?;
+        let (words, _) = self.words.as_chunks::<GROUP>();
+        let (sums, _) = self.a.as_chunks::<GROUP>();
+        for (group, (words, a)) in words.iter().zip(sums).enumerate() {
+            // Looking at the whole group costs less than a branch for each.
+            let mut any = 0;
+            for j in 0..GROUP {
+                any |= filter[usize::from(words[j]) & mask] >> filter_bit(a[j]);
             }
-            *sum = Rolling { a: a.into(), b: b.into() };
-            return at + k;
+            if any & 1 != 0 {
+                let mut hits = 0u64;
+                for j in 0..GROUP {
+                    hits |= (filter[usize::from(words[j]) & mask] >> filter_bit(a[j]) & 1) << j;
+                }
+                while hits != 0 {
+                    let k = group * GROUP + hits.trailing_zeros() as usize % GROUP;
+                    if table.contains(pack(self.a[k], self.b[k])) {
+                        return Some(k);
+                    }
+                    hits &= hits - 1;
+                }
+            }
         }
-        (a, b) = (sums_a[LANES - 1], sums_b[LANES - 1]);
-        at += LANES;
+        None
     }
-    *sum = Rolling { a: a.into(), b: b.into() };
-    while at < end && !filter.has(sum.value()) {
-        sum.roll(len as u32, data[at], data[at + len]);
-        at += 1;
-    }
-    at
 }
 
-/// The halves of the sums of the positions 1 to 16 beyond one whose halves are `a` and `b`.
+/// Adds to each element the one `BY` before it.
 #[inline(always)]
-fn sums(a: u16, b: u16, n: u16, old: &[u8; LANES], new: &[u8; LANES]) -> ([u16; LANES], [u16; LANES]) {
-    let mut sums_a = [0u16; LANES];
-    let mut scaled = [0u16; LANES];
-    for k in 0..LANES {
-        let x = old[k] as i8 as u16;
-        sums_a[k] = (new[k] as i8 as u16).wrapping_sub(x);
-        scaled[k] = x.wrapping_mul(n);
+fn add_shifted<const BY: usize>(from: &Padded, to: &mut Padded) {
+    for k in LANES..LANES + TILE {
+        to[k] = from[k].wrapping_add(from[k - BY]);
     }
-    prefix(&mut sums_a);
-    let mut sums_b = [0u16; LANES];
-    for k in 0..LANES {
-        sums_a[k] = sums_a[k].wrapping_add(a);
-        sums_b[k] = sums_a[k].wrapping_sub(scaled[k]);
-    }
-    prefix(&mut sums_b);
-    for sum in &mut sums_b {
-        *sum = sum.wrapping_add(b);
-    }
-    (sums_a, sums_b)
 }
 
-/// Inclusive prefix sums by doubling.
+/// Eight chains that start at `first`: each element of `to` is the one eight before it plus the one of `eights`.
 #[inline(always)]
-fn prefix(v: &mut [u16; LANES]) {
-    let mut step = 1;
-    while step < LANES {
-        let mut moved = [0u16; LANES];
-        moved[step..].copy_from_slice(&v[..LANES - step]);
-        for k in 0..LANES {
-            v[k] = v[k].wrapping_add(moved[k]);
+fn prefix_sums(eights: &Padded, first: u16, to: &mut [u16; TILE]) {
+    let mut chains = [first; LANES];
+    let (rows, _) = eights[LANES..].as_chunks::<LANES>();
+    let (to, _) = to.as_chunks_mut::<LANES>();
+    for (row, to) in rows.iter().zip(to) {
+        for j in 0..LANES {
+            chains[j] = chains[j].wrapping_add(row[j]);
+            to[j] = chains[j];
         }
-        step *= 2;
     }
 }
 
-/// A bit for each of the positions 0 to 15 whose sum the filter may know.
+/// Whether the filter lets a sum through.
 #[inline(always)]
-fn hits(a: u16, b: u16, sums_a: &[u16; LANES], sums_b: &[u16; LANES], filter: &Filter) -> u32 {
-    let mut at = [0u32; LANES];
-    at[0] = (u32::from(a) << 16 | u32::from(b)) & filter.mask;
-    for k in 1..LANES {
-        at[k] = (u32::from(sums_a[k - 1]) << 16 | u32::from(sums_b[k - 1])) & filter.mask;
-    }
-    let mut hits = 0u32;
-    for (k, at) in at.iter().enumerate() {
-        let word = filter.bits[*at as usize / 64];
-        hits |= ((word >> (at % 64)) as u32 & 1) << k;
-    }
-    hits
+fn may_hit(filter: &[u64], word: u16, a: u16) -> bool {
+    let mask = filter.len().wrapping_sub(1);
+    filter.get(usize::from(word) & mask).is_some_and(|word| word >> filter_bit(a) & 1 == 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checksum::weak;
+    use crate::delta::{Signature, SumHead};
+    use alloc::vec::Vec;
     use proptest::prelude::*;
+
+    fn table(weak: Vec<u32>, block_bytes: u32) -> Table {
+        let head = SumHead { count: weak.len() as u32, block_bytes, strong_bytes: 0, remainder: 0 };
+        let mut signature = Signature::without_sums(head);
+        signature.weak = weak;
+        Table::new(&signature)
+    }
 
     proptest! {
         #[test]
-        fn fast_equals_naive(
-            data in proptest::collection::vec(any::<u8>(), 40..600),
-            len in 1usize..40,
-            sums in proptest::collection::vec(any::<u32>(), 0..4),
-            pick in any::<usize>(),
+        fn stops_where_a_byte_by_byte_scan_stops(
+            data in proptest::collection::vec(any::<u8>(), 1..3000),
+            window in 1usize..70,
+            from in 0usize..1000,
+            blocks in proptest::collection::vec(0usize..3000, 0..4),
         ) {
-            let end = data.len() - len;
-            let pick = pick % (end + 1);
-            let known = crate::checksum::rolling::weak(&data[pick..pick + len]);
-            let filter = Filter::new(&[&sums[..], &[known]].concat());
-            let mut fast = Rolling::of(&data[..len]);
-            let found = scan(&data, len, end, &mut fast, &filter);
-            let naive = (0..end).find(|&at| filter.has(crate::checksum::rolling::weak(&data[at..at + len]))).unwrap_or(end);
-            prop_assert_eq!(found, naive);
-            prop_assert_eq!(fast.value(), crate::checksum::rolling::weak(&data[found..found + len]));
+            let window = window.min(data.len());
+            let sum_at = |at: usize| weak(&data[at..at + window]);
+            let last = data.len() - window;
+            let blocks: Vec<u32> = blocks.iter().map(|&at| sum_at(at.min(last))).collect();
+            let from = from.min(last);
+            let naive = (from + 1..=last).find(|&at| blocks.contains(&sum_at(at)));
+
+            let (mut at, mut sum) = (from, sum_at(from));
+            let found = scan(&data, window, &table(blocks, window as u32), &mut at, &mut sum);
+            prop_assert_eq!(found, naive.is_some());
+            prop_assert_eq!(at, naive.unwrap_or(last));
+            prop_assert_eq!(sum, sum_at(at));
         }
+    }
+
+    #[test]
+    fn a_window_that_does_not_fit_stays_where_it_is() {
+        let table = table(alloc::vec![1], 8);
+        let (mut at, mut sum) = (3, 1);
+        assert!(!scan(&[1, 2, 3, 4], 8, &table, &mut at, &mut sum));
+        assert!(!scan(&[1, 2], 8, &table, &mut at, &mut sum));
+        assert_eq!((at, sum), (3, 1));
     }
 }

@@ -19,6 +19,10 @@ use super::pattern::Pattern;
 use super::rule::{Action, Choice, DirMerge, Rule, Sides, Template};
 use crate::{Error, Exit, limits};
 
+mod source;
+
+use source::{Origin, Source};
+
 /// How deep files may name files.
 const DEPTH_MAX: usize = 32;
 /// How many per-directory files may be in use at once: each may name others, and they are matched recursively.
@@ -48,30 +52,6 @@ pub struct Missing {
     pub code: i32,
 }
 
-/// Where the rules of a source stand, for error texts.
-#[derive(Clone, Debug)]
-enum Origin {
-    /// On the command line.
-    Option,
-    /// In a file that was named on the command line, or in a directory of the transfer.
-    File(Vec<u8>),
-    /// In a file that a file named: only where that was is said.
-    Nested(Vec<u8>),
-}
-
-/// Rules that are being worked through.
-#[derive(Debug)]
-struct Source {
-    bytes: Vec<u8>,
-    at: usize,
-    line: usize,
-    template: Template,
-    /// How a bare pattern is meant, in old-style sources.
-    bare: Choice,
-    origin: Origin,
-    from_cvs: bool,
-}
-
 /// Something that was added, and the options as they were then.
 #[derive(Debug)]
 struct Input {
@@ -83,11 +63,7 @@ struct Input {
 #[derive(Debug)]
 enum What {
     Rule(Source),
-    File {
-        name: Vec<u8>,
-        template: Template,
-        bare: Choice,
-    },
+    File { name: Vec<u8>, template: Template, bare: Choice },
     Ready(Box<Rule>),
 }
 
@@ -124,6 +100,8 @@ pub struct Builder {
     pub role: &'static str,
     /// Things to tell the user that are no errors.
     pub warnings: Vec<Vec<u8>>,
+    /// Memory for rules that came from a client.
+    pub(super) received_bytes: usize,
     rules: Vec<Rule>,
     inputs: VecDeque<Input>,
     /// The options of the input that is worked through.
@@ -150,6 +128,7 @@ impl Default for Builder {
             cvsignore: Vec::new(),
             role: "client",
             warnings: Vec::new(),
+            received_bytes: 0,
             rules: Vec::new(),
             inputs: VecDeque::new(),
             current: (false, false),
@@ -179,15 +158,7 @@ impl Builder {
         from0: bool,
     ) -> Builder {
         let current = (delete_excluded, from0);
-        Builder {
-            dir: Some(dir.to_vec()),
-            slots,
-            known_merges,
-            delete_excluded,
-            from0,
-            current,
-            ..Builder::default()
-        }
+        Builder { dir: Some(dir.to_vec()), slots, known_merges, delete_excluded, from0, current, ..Builder::default() }
     }
 
     /// Adds the value of `--filter`. An empty one is ignored.
@@ -197,28 +168,13 @@ impl Builder {
 
     /// Adds the value of `--exclude` or `--include`. An empty one is ignored.
     pub fn pattern(&mut self, choice: Choice, value: &[u8]) {
-        self.option(
-            value,
-            Template {
-                old_style: true,
-                ..Template::default()
-            },
-            choice,
-        );
+        self.option(value, Template { old_style: true, ..Template::default() }, choice);
     }
 
     /// Adds the file of `--exclude-from` or `--include-from`.
     pub fn patterns_from(&mut self, choice: Choice, name: &[u8]) {
-        let template = Template {
-            old_style: true,
-            nul: self.from0,
-            ..Template::default()
-        };
-        self.add(What::File {
-            name: name.to_vec(),
-            template,
-            bare: choice,
-        });
+        let template = Template { old_style: true, nul: self.from0, ..Template::default() };
+        self.add(What::File { name: name.to_vec(), template, bare: choice });
     }
 
     /// Adds a rule that needs no parsing.
@@ -227,33 +183,23 @@ impl Builder {
     }
 
     fn add(&mut self, what: What) {
-        self.inputs.push_back(Input {
-            what,
-            delete_excluded: self.delete_excluded,
-            from0: self.from0,
-        });
+        self.inputs.push_back(Input { what, delete_excluded: self.delete_excluded, from0: self.from0 });
     }
 
     fn option(&mut self, value: &[u8], template: Template, bare: Choice) {
         if !value.is_empty() {
-            self.add(What::Rule(Source::new(
-                value.to_vec(),
-                template,
-                bare,
-                Origin::Option,
-            )));
+            self.add(What::Rule(Source::new(value.to_vec(), template, bare, Origin::Option)));
         }
     }
 
     /// Adds the contents of a per-directory file.
-    pub(super) fn dir_file(&mut self, path: &[u8], bytes: Vec<u8>, template: Template) {
-        let origin = Origin::File(path.to_vec());
-        self.stack.push(Frame::Rules(Source::new(
-            bytes,
-            template,
-            Choice::Exclude,
-            origin,
-        )));
+    pub(super) fn dir_file(&mut self, path: &[u8], bytes: Vec<u8>, merge: &DirMerge) {
+        let origin = match merge.is_nested {
+            true => Origin::Nested(b"a file read earlier".to_vec()),
+            false => Origin::File(path.to_vec()),
+        };
+        let source = Source::new(bytes, merge.template, Choice::Exclude, origin);
+        self.stack.push(Frame::Rules(source));
     }
 
     /// Works through what was added, up to the next file that is needed: read it and call [`Builder::supply`]. `None`: all
@@ -267,12 +213,7 @@ impl Builder {
                 Some(Frame::Rules(_)) => self.run_source()?,
                 Some(Frame::HomeCvsIgnore) => {
                     self.stack.pop();
-                    self.want_file(
-                        NeedFile::HomeCvsIgnore,
-                        Template::default(),
-                        Choice::Exclude,
-                        None,
-                    );
+                    self.want_file(NeedFile::HomeCvsIgnore, Template::default(), Choice::Exclude, None);
                 }
                 None => match self.inputs.pop_front() {
                     Some(input) => self.start(input),
@@ -287,29 +228,14 @@ impl Builder {
         match input.what {
             What::Ready(rule) => self.push(*rule),
             What::Rule(source) => self.stack.push(Frame::Rules(source)),
-            What::File {
-                name,
-                template,
-                bare,
-            } => {
+            What::File { name, template, bare } => {
                 self.want_file(NeedFile::Named { name, in_dir: None }, template, bare, None);
             }
         }
     }
 
-    fn want_file(
-        &mut self,
-        need: NeedFile,
-        template: Template,
-        bare: Choice,
-        named_at: Option<Vec<u8>>,
-    ) {
-        self.wanted = Some(Wanted {
-            need,
-            template,
-            bare,
-            named_at,
-        });
+    fn want_file(&mut self, need: NeedFile, template: Template, bare: Choice, named_at: Option<Vec<u8>>) {
+        self.wanted = Some(Wanted { need, template, bare, named_at });
     }
 
     /// Answers [`Builder::run`] with the contents of the file, or why there are none. Fails with exit 11 if it must be there.
@@ -327,18 +253,10 @@ impl Builder {
         };
         let bytes = contents.map_err(|missing| {
             let text = match &wanted.named_at {
-                Some(named_at) => [
-                    b"failed to open exclude file <rule from ",
-                    &named_at[..],
-                    b">",
-                ]
-                .concat(),
+                Some(named_at) => [b"failed to open exclude file <rule from ", &named_at[..], b">"].concat(),
                 None => {
-                    let kind = if wanted.template.old_style && wanted.bare == Choice::Include {
-                        "include"
-                    } else {
-                        "exclude"
-                    };
+                    let kind =
+                        if wanted.template.old_style && wanted.bare == Choice::Include { "include" } else { "exclude" };
                     let head = format!("rsync: [{}] failed to open {kind} file ", self.role);
                     let tail = format!(" ({})", missing.code);
                     [head.as_bytes(), name, b": ", &missing.text, tail.as_bytes()].concat()
@@ -350,12 +268,7 @@ impl Builder {
             Some(named_at) => Origin::Nested([b"a file named at ", &named_at[..]].concat()),
             None => Origin::File(name.clone()),
         };
-        self.stack.push(Frame::Rules(Source::new(
-            bytes,
-            wanted.template,
-            wanted.bare,
-            origin,
-        )));
+        self.stack.push(Frame::Rules(Source::new(bytes, wanted.template, wanted.bare, origin)));
         Ok(())
     }
 
@@ -379,61 +292,33 @@ impl Builder {
         };
         let (bare, from_cvs, template) = (source.bare, source.from_cvs, source.template);
         let origin = source.place();
-        let parsed = if template.old_style {
-            old_style(&token, bare, &template)
-        } else {
-            parse(&token, &template)
-        };
-        let quoted = origin
-            .as_ref()
-            .map(|place| [b"<rule from ", &place[..], b">"].concat());
+        let parsed = if template.old_style { old_style(&token, bare, &template) } else { parse(&token, &template) };
+        let quoted = origin.as_ref().map(|place| [b"<rule from ", &place[..], b">"].concat());
         let parsed = parsed.map_err(|mistake| mistake.error(&token, quoted.as_deref()))?;
         if parsed.text.len() > limits::PATH_BYTES_MAX {
-            let text = [
-                b"discarding over-long filter: ",
-                quoted.as_deref().unwrap_or(parsed.text),
-            ]
-            .concat();
+            let text = [b"discarding over-long filter: ", quoted.as_deref().unwrap_or(parsed.text)].concat();
             self.warnings.push(text);
             return Ok(());
         }
         self.take(&parsed, origin, from_cvs)
     }
 
-    fn take(
-        &mut self,
-        parsed: &Parsed<'_>,
-        origin: Option<Vec<u8>>,
-        from_cvs: bool,
-    ) -> Result<(), Error> {
+    fn take(&mut self, parsed: &Parsed<'_>, origin: Option<Vec<u8>>, from_cvs: bool) -> Result<(), Error> {
         let template = parsed.template;
         if parsed.exclude_self {
-            let base = parsed
-                .text
-                .rsplit(|&byte| byte == b'/')
-                .next()
-                .unwrap_or_default();
+            let base = parsed.text.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
             self.push(Rule::new(Choice::Exclude, base));
         }
         match parsed.kind {
             Kind::Choose(choice) => {
                 let rule = Rule::new(choice, parsed.text);
                 let sides = template.sides;
-                let (perishable, xattr, absolute) =
-                    (template.perishable, template.xattr, template.absolute);
-                self.push(Rule {
-                    negated: parsed.negated,
-                    absolute,
-                    perishable,
-                    xattr,
-                    sides,
-                    from_cvs,
-                    ..rule
-                });
+                let (perishable, xattr, absolute) = (template.perishable, template.xattr, template.absolute);
+                self.push(Rule { negated: parsed.negated, absolute, perishable, xattr, sides, from_cvs, ..rule });
             }
             Kind::Clear => self.clear(from_cvs),
             Kind::Cvs => self.begin_cvs(),
-            Kind::DirMerge => self.push_merge(parsed),
+            Kind::DirMerge => self.push_merge(parsed, origin.is_some()),
             Kind::Merge => return self.want(parsed, origin),
         }
         Ok(())
@@ -455,10 +340,7 @@ impl Builder {
     fn want(&mut self, parsed: &Parsed<'_>, origin: Option<Vec<u8>>) -> Result<(), Error> {
         if self.stack.len() > DEPTH_MAX {
             let place = [b"<rule from ", &origin.unwrap_or_default()[..], b">"].concat();
-            let head = format!(
-                "[{}] merge-file include depth limit ({DEPTH_MAX}) exceeded at ",
-                self.role
-            );
+            let head = format!("[{}] merge-file include depth limit ({DEPTH_MAX}) exceeded at ", self.role);
             let text = [head.as_bytes(), &place].concat();
             if self.dir.is_none() {
                 return Err(Error::host(Exit::FILE_IO, text));
@@ -466,73 +348,43 @@ impl Builder {
             self.warnings.push(text);
             return Ok(());
         }
-        let need = NeedFile::Named {
-            name: parsed.text.to_vec(),
-            in_dir: self.dir.clone(),
-        };
-        let template = Template {
-            old_style: false,
-            nul: self.current.1,
-            ..parsed.template
-        };
+        let need = NeedFile::Named { name: parsed.text.to_vec(), in_dir: self.dir.clone() };
+        let template = Template { old_style: false, nul: self.current.1, ..parsed.template };
         self.want_file(need, template, Choice::Exclude, origin);
         Ok(())
     }
 
-    fn push_merge(&mut self, parsed: &Parsed<'_>) {
+    fn push_merge(&mut self, parsed: &Parsed<'_>, is_nested: bool) {
         let merge = DirMerge {
             name: parsed.text.to_vec(),
-            template: Template {
-                old_style: false,
-                nul: self.current.1,
-                ..parsed.template
-            },
+            template: Template { old_style: false, nul: self.current.1, ..parsed.template },
             no_inherit: parsed.no_inherit,
+            is_nested,
             slot: self.slots,
         };
         if self.known_merges.iter().any(|known| known == merge.base()) {
             return;
         }
         if self.known_merges.len() >= MERGES_MAX {
-            self.warnings.push(
-                [
-                    b"too many per-directory filter files: ignoring ",
-                    merge.base(),
-                ]
-                .concat(),
-            );
+            self.warnings.push([b"too many per-directory filter files: ignoring ", merge.base()].concat());
             return;
         }
         self.known_merges.push(merge.base().to_vec());
         self.slots += 1;
         let template = merge.template;
-        let (perishable, xattr, absolute, sides) = (
-            template.perishable,
-            template.xattr,
-            template.absolute,
-            template.sides,
-        );
+        let (perishable, xattr, absolute, sides) =
+            (template.perishable, template.xattr, template.absolute, template.sides);
         let rule = Rule::from_action(Action::DirMerge(Box::new(merge)));
-        self.push(Rule {
-            perishable,
-            xattr,
-            absolute,
-            sides,
-            ..rule
-        });
+        self.push(Rule { perishable, xattr, absolute, sides, ..rule });
     }
 
     fn begin_cvs(&mut self) {
         self.push(Rule::from_action(Action::Cvs));
         self.cvs_start = self.rules.len();
         // The last one is worked through first.
-        self.stack
-            .push(Frame::Rules(Source::cvs(self.cvsignore.clone(), false)));
+        self.stack.push(Frame::Rules(Source::cvs(self.cvsignore.clone(), false)));
         self.stack.push(Frame::HomeCvsIgnore);
-        self.stack.push(Frame::Rules(Source::cvs(
-            cvs::BUILTIN.to_vec(),
-            self.cvs_perishable,
-        )));
+        self.stack.push(Frame::Rules(Source::cvs(cvs::BUILTIN.to_vec(), self.cvs_perishable)));
     }
 
     fn push(&mut self, mut rule: Rule) {
@@ -545,74 +397,6 @@ impl Builder {
             Pattern::make_absolute(pattern);
         }
         self.rules.push(rule);
-    }
-}
-
-impl Source {
-    fn new(bytes: Vec<u8>, template: Template, bare: Choice, origin: Origin) -> Source {
-        Source {
-            bytes,
-            at: 0,
-            line: 0,
-            template,
-            bare,
-            origin,
-            from_cvs: false,
-        }
-    }
-
-    /// Words of the CVS list.
-    fn cvs(words: Vec<u8>, perishable: bool) -> Source {
-        let only = Some(Choice::Exclude);
-        let template = Template {
-            word_split: true,
-            only,
-            cvs: true,
-            perishable,
-            ..Template::default()
-        };
-        let origin = Origin::File(b".cvsignore".to_vec());
-        Source {
-            from_cvs: true,
-            ..Source::new(words, template, Choice::Exclude, origin)
-        }
-    }
-
-    /// The next rule, without what ends it.
-    fn next_token(&mut self) -> Option<Vec<u8>> {
-        if matches!(self.origin, Origin::Option) {
-            // One rule, whatever bytes are in it.
-            let is_first = core::mem::replace(&mut self.at, usize::MAX) == 0;
-            return is_first.then(|| core::mem::take(&mut self.bytes));
-        }
-        loop {
-            let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
-            let ends = |byte: &u8| match () {
-                () if self.template.word_split => byte.is_ascii_whitespace() || *byte == 0x0b,
-                () if self.template.nul => *byte == 0,
-                () => matches!(byte, b'\n' | b'\r'),
-            };
-            let length = rest.iter().position(ends).unwrap_or(rest.len());
-            let token = rest[..length].to_vec();
-            let ends_in_crlf = !self.template.word_split && rest[length..].starts_with(b"\r\n");
-            self.at += length + if ends_in_crlf { 2 } else { 1 };
-            self.line += 1;
-            let is_comment =
-                !self.template.word_split && matches!(token.first(), Some(b'#' | b';'));
-            if !token.is_empty() && !is_comment {
-                return Some(token);
-            }
-        }
-    }
-
-    /// Where the rule stands that was read last, if it is in a file.
-    fn place(&self) -> Option<Vec<u8>> {
-        match &self.origin {
-            Origin::Option => None,
-            Origin::File(name) if self.template.word_split => Some(name.clone()),
-            Origin::File(name) => Some([name, format!(" line {}", self.line).as_bytes()].concat()),
-            Origin::Nested(place) => Some(place.clone()),
-        }
     }
 }
 

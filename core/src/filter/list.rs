@@ -42,22 +42,12 @@ pub struct Check {
 
 impl Check {
     /// A file name at the sender.
-    pub const SENDER: Check = Check {
-        side: Side::Sender,
-        in_deletion: false,
-        xattr: false,
-    };
+    pub const SENDER: Check = Check { side: Side::Sender, in_deletion: false, xattr: false };
     /// A file name at the receiver.
-    pub const RECEIVER: Check = Check {
-        side: Side::Receiver,
-        in_deletion: false,
-        xattr: false,
-    };
+    pub const RECEIVER: Check = Check { side: Side::Receiver, in_deletion: false, xattr: false };
 
     fn counts(&self, rule: &Rule) -> bool {
-        rule.xattr == self.xattr
-            && rule.sides.apply_at(self.side)
-            && !(self.in_deletion && rule.perishable)
+        rule.xattr == self.xattr && rule.sides.apply_at(self.side) && !(self.in_deletion && rule.perishable)
     }
 }
 
@@ -87,12 +77,7 @@ pub struct FilterList {
 impl FilterList {
     /// A list; with `delete_excluded`, rules that name no side are the sender's.
     pub fn new(rules: Vec<Rule>, delete_excluded: bool, slots: u32) -> FilterList {
-        let mut list = FilterList {
-            rules,
-            index: Index::default(),
-            delete_excluded,
-            slots,
-        };
+        let mut list = FilterList { rules, index: Index::default(), delete_excluded, slots };
         for rule in &mut list.rules {
             // What is transmitted shows sides that were named: so this is marked apart from them.
             if delete_excluded && rule.yields_to_delete_excluded() {
@@ -169,20 +154,14 @@ impl FilterList {
                     }
                 }
                 Action::Choose(choice, pattern) => {
-                    if check.counts(rule)
-                        && pattern.matches(subject) != rule.negated
-                        && !subject.name().is_empty()
-                    {
+                    if check.counts(rule) && pattern.matches(subject) != rule.negated && !subject.name().is_empty() {
                         return verdict(*choice);
                     }
                 }
                 Action::Cvs => {}
             }
         }
-        match found
-            .and_then(|found| self.rules.get(found as usize))
-            .map(|rule| &rule.action)
-        {
+        match found.and_then(|found| self.rules.get(found as usize)).map(|rule| &rule.action) {
             Some(Action::Choose(choice, _)) => verdict(*choice),
             _ => Verdict::Default,
         }
@@ -199,8 +178,7 @@ impl FilterList {
                 .get(*number as usize)
                 .is_some_and(|rule| check.counts(rule) && (subject.is_dir() || !is_dir_only(rule)))
         };
-        let first =
-            |rules: Option<&Vec<u32>>| rules.and_then(|rules| rules.iter().copied().find(applies));
+        let first = |rules: Option<&Vec<u32>>| rules.and_then(|rules| rules.iter().copied().find(applies));
         let index = &self.index;
         let mut best = first(index.bases.get(base));
         let mut consider = |number: Option<u32>| {
@@ -209,18 +187,10 @@ impl FilterList {
         if !index.names.is_empty() {
             consider(first(index.names.get(name)));
         }
-        for (length, rules) in index
-            .suffixes
-            .iter()
-            .filter(|(length, _)| *length <= base.len())
-        {
+        for (length, rules) in index.suffixes.iter().filter(|(length, _)| *length <= base.len()) {
             consider(first(rules.get(&base[base.len() - length..])));
         }
-        for (length, rules) in index
-            .prefixes
-            .iter()
-            .filter(|(length, _)| *length <= base.len())
-        {
+        for (length, rules) in index.prefixes.iter().filter(|(length, _)| *length <= base.len()) {
             consider(first(rules.get(&base[..*length])));
         }
         best
@@ -256,155 +226,12 @@ impl Index {
 }
 
 fn by_length(lengths: &mut Vec<(usize, ByText)>, text: Vec<u8>, number: u32) {
-    let at = lengths
-        .iter()
-        .position(|(length, _)| *length == text.len())
-        .unwrap_or_else(|| {
-            lengths.push((text.len(), ByText::new()));
-            lengths.len() - 1
-        });
+    let at = lengths.iter().position(|(length, _)| *length == text.len()).unwrap_or_else(|| {
+        lengths.push((text.len(), ByText::new()));
+        lengths.len() - 1
+    });
     lengths[at].1.entry(text).or_default().push(number);
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::format;
-    use proptest::prelude::*;
-
-    /// The first rule that applies, one by one.
-    fn naive(rules: &[Rule], subject: &Subject<'_>, check: Check) -> Verdict {
-        for rule in rules {
-            if let Action::Choose(choice, pattern) = &rule.action
-                && check.counts(rule)
-                && pattern.matches(subject) != rule.negated
-            {
-                return verdict(*choice);
-            }
-        }
-        Verdict::Default
-    }
-
-    fn rule() -> impl Strategy<Value = Rule> {
-        let pattern = "/?([ab]{1,2}|\\*[ab]{1,2}|[ab]{1,2}\\*|\\*|a/b|\\*\\*b|\\?|a/\\*)/?";
-        (pattern, any::<bool>(), 0..12u32, 0..6u32).prop_map(
-            |(pattern, include, negated, sides)| {
-                let choice = if include {
-                    Choice::Include
-                } else {
-                    Choice::Exclude
-                };
-                let sides = [Sides::SENDER, Sides::RECEIVER]
-                    .get(sides as usize)
-                    .copied()
-                    .unwrap_or_default();
-                Rule {
-                    negated: negated == 0,
-                    perishable: negated == 1,
-                    sides,
-                    ..Rule::new(choice, pattern.as_bytes())
-                }
-            },
-        )
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-        #[test]
-        fn looking_up_agrees_with_trying(
-            rules in proptest::collection::vec(rule(), 0..12), name in "[ab]{1,3}(/[ab]{1,2}){0,2}", is_dir: bool, receiver: bool, in_deletion: bool,
-        ) {
-            let check = Check { in_deletion, ..if receiver { Check::RECEIVER } else { Check::SENDER } };
-            let subject = Subject::new(name.as_bytes(), is_dir);
-            let expect = naive(&rules, &subject, check);
-            let list = FilterList::new(rules, false, 0);
-            prop_assert_eq!(list.check(&subject, check, &PerDir::default()), expect);
-        }
-    }
-
-    fn list(rules: &[(&str, Choice)]) -> FilterList {
-        let rules = rules
-            .iter()
-            .map(|(pattern, choice)| Rule::new(*choice, pattern.as_bytes()));
-        FilterList::new(rules.collect(), false, 0)
-    }
-
-    #[test]
-    fn the_first_rule_decides() {
-        let list = list(&[
-            ("keep.o", Choice::Include),
-            ("*.o", Choice::Exclude),
-            ("/sub/*", Choice::Exclude),
-        ]);
-        let check = |name: &str| {
-            list.check(
-                &Subject::new(name.as_bytes(), false),
-                Check::SENDER,
-                &PerDir::default(),
-            )
-        };
-        assert_eq!(check("a/keep.o"), Verdict::Included);
-        assert_eq!(check("a/x.o"), Verdict::Excluded);
-        assert_eq!(check("sub/x"), Verdict::Excluded);
-        assert_eq!(check("x.c"), Verdict::Default);
-    }
-
-    #[test]
-    fn delete_excluded_leaves_nothing_protected() {
-        let rules = alloc::vec![Rule::new(Choice::Exclude, b"x")];
-        let list = FilterList::new(rules, true, 0);
-        let subject = Subject::new(b"x", false);
-        assert_eq!(
-            list.check(&subject, Check::SENDER, &PerDir::default()),
-            Verdict::Excluded
-        );
-        assert_eq!(
-            list.check(&subject, Check::RECEIVER, &PerDir::default()),
-            Verdict::Default
-        );
-    }
-
-    #[test]
-    fn a_negated_rule_for_directories_applies_to_files() {
-        let rule = Rule {
-            negated: true,
-            ..Rule::new(Choice::Exclude, b"*/")
-        };
-        let list = FilterList::new(alloc::vec![rule], false, 0);
-        let check = |is_dir| {
-            list.check(
-                &Subject::new(b"x", is_dir),
-                Check::SENDER,
-                &PerDir::default(),
-            )
-        };
-        assert_eq!(
-            (check(false), check(true)),
-            (Verdict::Excluded, Verdict::Default)
-        );
-    }
-
-    #[test]
-    fn many_rules_are_hardly_slower_than_few() {
-        let names: Vec<_> = (0..1000)
-            .map(|n| (format!("name{n}"), format!("*.ext{n}")))
-            .collect();
-        let rules = names
-            .iter()
-            .flat_map(|(a, b)| [a, b])
-            .map(|text| Rule::new(Choice::Exclude, text.as_bytes()));
-        let list = FilterList::new(rules.collect(), false, 0);
-        assert!(list.index.tried.is_empty());
-        let check = |name: &str| {
-            list.check(
-                &Subject::new(name.as_bytes(), false),
-                Check::SENDER,
-                &PerDir::default(),
-            )
-        };
-        assert_eq!(
-            (check("a/name999"), check("b.ext5"), check("name")),
-            (Verdict::Excluded, Verdict::Excluded, Verdict::Default)
-        );
-    }
-}
+mod tests;

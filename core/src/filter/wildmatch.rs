@@ -8,8 +8,9 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// One byte of a set is one bit.
-type ByteSet = [u64; 4];
+mod set;
+
+use set::{ByteSet, compile_set, has};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Element {
@@ -44,18 +45,12 @@ pub fn wildmatch_fold(pattern: &[u8], text: &[u8]) -> bool {
 impl Glob {
     /// Compiles a pattern.
     pub fn new(pattern: &[u8]) -> Glob {
-        Glob {
-            elements: compile(pattern),
-            folds_case: false,
-        }
+        Glob { elements: compile(pattern), folds_case: false }
     }
 
     /// Compiles a pattern that ignores the case of ASCII letters.
     pub fn new_fold(pattern: &[u8]) -> Glob {
-        Glob {
-            elements: compile(&pattern.to_ascii_lowercase()),
-            folds_case: true,
-        }
+        Glob { elements: compile(&pattern.to_ascii_lowercase()), folds_case: true }
     }
 
     /// Whether the whole of `text` matches.
@@ -87,16 +82,7 @@ impl Glob {
 }
 
 fn literal(elements: &[Element]) -> Option<Vec<u8>> {
-    elements
-        .iter()
-        .map(|element| {
-            if let Element::Byte(byte) = element {
-                Some(*byte)
-            } else {
-                None
-            }
-        })
-        .collect()
+    elements.iter().map(|element| if let Element::Byte(byte) = element { Some(*byte) } else { None }).collect()
 }
 
 impl Element {
@@ -149,10 +135,7 @@ fn match_greedily(elements: &[Element], text: &[u8], steps_max: usize) -> Option
         if byte_at == text.len() {
             // Starting any later would leave even less text for what is left of the pattern.
             let rest = elements.get(at..).unwrap_or_default();
-            return Some(
-                rest.iter()
-                    .all(|element| matches!(element, Element::Star | Element::DeepStar)),
-            );
+            return Some(rest.iter().all(|element| matches!(element, Element::Star | Element::DeepStar)));
         }
         match (&mut star, &mut deep_star) {
             (Some((after, taken)), _) if text.get(*taken).is_some_and(|&byte| byte != b'/') => {
@@ -210,11 +193,7 @@ fn compile(pattern: &[u8]) -> Option<Vec<Element>> {
             b'*' => {
                 let stars = rest.iter().take_while(|&&byte| byte == b'*').count();
                 rest = &rest[stars..];
-                if stars > 0 {
-                    Element::DeepStar
-                } else {
-                    Element::Star
-                }
+                if stars > 0 { Element::DeepStar } else { Element::Star }
             }
             b'[' => {
                 let (set, after) = compile_set(rest)?;
@@ -232,229 +211,5 @@ fn compile(pattern: &[u8]) -> Option<Vec<Element>> {
     Some(elements)
 }
 
-fn has(set: &ByteSet, byte: u8) -> bool {
-    set[usize::from(byte >> 6)] >> (byte & 63) & 1 != 0
-}
-
-fn add(set: &mut ByteSet, byte: u8) {
-    set[usize::from(byte >> 6)] |= 1 << (byte & 63);
-}
-
-/// A set from behind its opening bracket; returns it and what follows its closing one.
-fn compile_set(pattern: &[u8]) -> Option<(ByteSet, &[u8])> {
-    let mut set = ByteSet::default();
-    let (is_negated, mut rest) = match pattern.first() {
-        Some(b'!' | b'^') => (true, &pattern[1..]),
-        _ => (false, pattern),
-    };
-    let mut is_first = true;
-    // The byte that a range would start at; after a range or class there is none.
-    let mut low: Option<u8> = None;
-    loop {
-        let (&byte, after) = rest.split_first()?;
-        rest = after;
-        match (byte, low) {
-            (b']', _) if !is_first => break,
-            (b'-', Some(start)) if rest.first().is_some_and(|&next| next != b']') => {
-                let (end, after) = set_byte(rest)?;
-                rest = after;
-                (start..=end).for_each(|byte| add(&mut set, byte));
-                low = None;
-            }
-            (b'[', _) if rest.first() == Some(&b':') => match class(&rest[1..]) {
-                Class::Known(members, after) => {
-                    (0..=255)
-                        .filter(members)
-                        .for_each(|byte| add(&mut set, byte));
-                    rest = after;
-                    low = None;
-                }
-                Class::Unknown => return None,
-                Class::Not => {
-                    add(&mut set, b'[');
-                    low = Some(b'[');
-                }
-            },
-            _ => {
-                let (byte, after) = if byte == b'\\' {
-                    rest.split_first().map(|(&byte, after)| (byte, after))?
-                } else {
-                    (byte, rest)
-                };
-                rest = after;
-                add(&mut set, byte);
-                low = Some(byte);
-            }
-        }
-        is_first = false;
-    }
-    if is_negated {
-        set = set.map(|bits| !bits);
-    }
-    // A slash is never matched by a set.
-    set[0] &= !(1 << b'/');
-    Some((set, rest))
-}
-
-/// The end of a range, which may be quoted.
-fn set_byte(rest: &[u8]) -> Option<(u8, &[u8])> {
-    match rest {
-        [b'\\', byte, after @ ..] => Some((*byte, after)),
-        [b'\\'] | [] => None,
-        [byte, after @ ..] => Some((*byte, after)),
-    }
-}
-
-enum Class<'a> {
-    Known(fn(&u8) -> bool, &'a [u8]),
-    Unknown,
-    /// No `:]` follows, so the bracket stands for itself.
-    Not,
-}
-
-/// A class from behind `[:`.
-fn class(rest: &[u8]) -> Class<'_> {
-    let Some(end) = rest.iter().position(|&byte| byte == b']') else {
-        return Class::Unknown;
-    };
-    let Some(name) = rest[..end].strip_suffix(b":") else {
-        return Class::Not;
-    };
-    let members: fn(&u8) -> bool = match name {
-        b"alnum" => u8::is_ascii_alphanumeric,
-        b"alpha" => u8::is_ascii_alphabetic,
-        b"blank" => |byte| matches!(byte, b' ' | b'\t'),
-        b"cntrl" => u8::is_ascii_control,
-        b"digit" => u8::is_ascii_digit,
-        b"graph" => u8::is_ascii_graphic,
-        b"lower" => u8::is_ascii_lowercase,
-        b"print" => |byte| matches!(byte, b' '..=b'~'),
-        b"punct" => u8::is_ascii_punctuation,
-        b"space" => |byte| matches!(byte, b' ' | b'\t'..=b'\r'),
-        b"upper" => u8::is_ascii_uppercase,
-        b"xdigit" => u8::is_ascii_hexdigit,
-        _ => return Class::Unknown,
-    };
-    Class::Known(members, &rest[end + 1..])
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn check(pattern: &str, matching: &[&str], other: &[&str]) {
-        for text in matching {
-            assert!(
-                wildmatch(pattern.as_bytes(), text.as_bytes()),
-                "{pattern} {text}"
-            );
-        }
-        for text in other {
-            assert!(
-                !wildmatch(pattern.as_bytes(), text.as_bytes()),
-                "{pattern} {text}"
-            );
-        }
-    }
-
-    #[test]
-    fn elements() {
-        check("foo", &["foo"], &["foo2", "xfoo", "", "FOO"]);
-        check("f?o", &["foo", "f.o"], &["f/o", "fo", "fooo"]);
-        check("*", &["", "a", ".a"], &["a/b", "/"]);
-        check("*.c", &[".c", "x.c", "x.c.c"], &["a/x.c", "x.h"]);
-        check("a*b*c", &["abc", "axbxc", "abbcbc"], &["ab/c", "acb"]);
-        check("**", &["", "a/b", "/"], &[]);
-        check("a**c", &["ac", "a/b/c", "axc"], &["a/b"]);
-        check("***c", &["c", "a/c"], &["a"]);
-        check("**a*b", &["ab", "x/a/x/axb", "aa/ab"], &["a/b", "ab/"]);
-        check("\\*\\a", &["*a"], &["xa", "\\*a"]);
-        check("ab?\\", &[], &["abx", "abx\\"]);
-    }
-
-    #[test]
-    fn sets() {
-        check("[abc]", &["a", "c"], &["d", "", "ab"]);
-        check("[!abc]", &["d", "]"], &["a", "/", ""]);
-        check("[^a-c]", &["d"], &["b", "/"]);
-        check("[]x]", &["]", "x"], &["y"]);
-        check("[!]x]", &["y"], &["]", "x"]);
-        check("[a-c-e]", &["b", "-", "e"], &["d"]);
-        check("[-a]", &["-", "a"], &["b"]);
-        check("[a-]", &["-", "a"], &["b"]);
-        check("[+--]", &["+", ",", "-"], &["."]);
-        check("[\\]]", &["]"], &["\\"]);
-        check("[a-\\c]", &["b", "c"], &["\\", "d"]);
-        check("[z-a]", &["z"], &["a", "b", "-"]);
-        check("[.-0]", &[".", "0"], &["/"]);
-        check("[[:digit:]x]", &["5", "x"], &["a", ":"]);
-        check("[[:alpha:]-z]", &["q", "-", "Q"], &["5"]);
-        check("[[:nope:]]", &[], &["n", ":"]);
-        check("[[:digit]", &["[", ":", "d"], &["5", "x"]);
-        check("[[]", &["["], &["a"]);
-        check("[abc", &[], &["a", "[abc"]);
-        check("[", &[], &["["]);
-        check("x[a\\", &[], &["xa", "x\\"]);
-        check(
-            "[[:space:]][[:punct:]][[:upper:]]",
-            &[" !A", "\t~Z"],
-            &["x!A"],
-        );
-    }
-
-    #[test]
-    fn case_folding() {
-        for (pattern, text, expect) in [
-            ("FOO*", "foobar", true),
-            ("[A-C]x", "bX", true),
-            ("[[:upper:]]", "a", false),
-        ] {
-            assert_eq!(
-                wildmatch_fold(pattern.as_bytes(), text.as_bytes()),
-                expect,
-                "{pattern}"
-            );
-        }
-    }
-
-    #[test]
-    fn literal_ends() {
-        assert_eq!(Glob::new(b"*.o").literal_suffix(), Some(b".o".to_vec()));
-        assert_eq!(Glob::new(b"a\\*b*").literal_prefix(), Some(b"a*b".to_vec()));
-        assert_eq!(Glob::new(b"*.o*").literal_suffix(), None);
-        assert_eq!(Glob::new(b"**.o").literal_suffix(), None);
-    }
-
-    #[test]
-    fn hostile_patterns_are_not_exponential() {
-        let text = vec![b'a'; 4000];
-        let hostile = [b"*a".repeat(1000), b"b".to_vec()].concat();
-        assert!(!wildmatch(&hostile, &text));
-        let deep = [b"**a".repeat(800), b"b".to_vec()].concat();
-        assert!(!wildmatch(&deep, &text));
-        let mixed = [&b"**"[..], &b"*a".repeat(500), b"/b"].concat();
-        assert!(!wildmatch(&mixed, &[&text[..], b"/c"].concat()));
-        let long = [b"**a*", &b"a".repeat(1500)[..], b"b/"].concat();
-        assert!(!wildmatch(&long, &text));
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4000))]
-        #[test]
-        fn the_fast_way_agrees_with_all_ways(pattern in "([ab/]|[ab]|\\*|\\*\\*|\\?|\\[a/\\]){0,9}", text in "[ab/]{0,10}") {
-            let elements = compile(pattern.as_bytes()).unwrap();
-            let expect = match_all_ways(&elements, text.as_bytes());
-            if let Some(found) = match_greedily(&elements, text.as_bytes(), 1000) {
-                prop_assert_eq!(found, expect, "{} {}", pattern, text);
-            }
-            prop_assert_eq!(wildmatch(pattern.as_bytes(), text.as_bytes()), expect);
-        }
-
-        #[test]
-        fn any_bytes_compile(pattern in proptest::collection::vec(any::<u8>(), 0..30), text in proptest::collection::vec(any::<u8>(), 0..30)) {
-            let _ = wildmatch(&pattern, &text);
-            let _ = wildmatch_fold(&pattern, &text);
-        }
-    }
-}
+mod tests;

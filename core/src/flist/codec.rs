@@ -5,8 +5,8 @@
 //!   └─ bits that say which of the others are there, or equal those of the previous entry
 //! ```
 //!
-//! Nearly every field is left out where it equals that of the entry before, so both sides remember one: [`Previous`]. It
-//! lives as long as the session, over all lists.
+//! Nearly every field is left out where it equals that of the entry before, so both sides remember one. That
+//! memory lives as long as the session, over all lists.
 
 use alloc::vec::Vec;
 
@@ -190,10 +190,7 @@ fn pack_rdev((major, minor): (u32, u32)) -> u32 {
 
 /// The inverse of [`pack_rdev`].
 fn unpack_rdev(packed: u32) -> (u32, u32) {
-    (
-        packed >> 8 & 0xfff,
-        (packed & 0xff) | (packed >> 12 & !0xff),
-    )
+    (packed >> 8 & 0xfff, (packed & 0xff) | (packed >> 12 & !0xff))
 }
 
 #[cfg(test)]

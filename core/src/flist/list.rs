@@ -13,8 +13,12 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::entry::{Digest, Entry, Flags, Kind, split_path};
+use super::entry::{Entry, Flags, split_path};
 use crate::{Error, Exit, limits};
+
+mod view;
+
+pub use view::View;
 
 const ATIME: u8 = 1;
 const CRTIME: u8 = 1 << 1;
@@ -67,12 +71,7 @@ fn reserve<T>(items: &mut Vec<T>, more: usize) {
 impl FileList {
     /// An empty list whose first number is `start`, with the contents of directory number `dir` (`None`: the first list).
     pub fn new(start: u32, dir: Option<u32>) -> FileList {
-        FileList {
-            start,
-            dir,
-            bytes_max: limits::ALLOC_MAX,
-            ..FileList::default()
-        }
+        FileList { start, dir, bytes_max: limits::ALLOC_MAX, ..FileList::default() }
     }
 
     /// Bounds the memory that the list may take (`--max-alloc`).
@@ -128,10 +127,7 @@ impl FileList {
         let room = entry.name.len() + target.len() + 80;
         let bytes = self.records.len() * size_of::<Record>() + self.arena.len() + room;
         if bytes as u64 > self.bytes_max.min(u64::from(u32::MAX)) {
-            return Err(Error::peer(
-                Exit::MALLOC,
-                format!("exceeded --max-alloc={} setting", self.bytes_max),
-            ));
+            return Err(Error::peer(Exit::MALLOC, format!("exceeded --max-alloc={} setting", self.bytes_max)));
         }
         reserve(&mut self.arena, room);
         reserve(&mut self.records, 1);
@@ -159,10 +155,7 @@ impl FileList {
     fn place_dir(&mut self, dir: &[u8]) -> u32 {
         let last = self.dirs.len().wrapping_sub(1);
         if self.dirs.last().is_none_or(|&span| self.text(span) != dir) {
-            let span = Span {
-                start: self.arena.len() as u32,
-                len: dir.len() as u16,
-            };
+            let span = Span { start: self.arena.len() as u32, len: dir.len() as u16 };
             self.arena.extend_from_slice(dir);
             reserve(&mut self.dirs, 1);
             self.dirs.push(span);
@@ -173,19 +166,13 @@ impl FileList {
 
     fn text(&self, span: Span) -> &[u8] {
         let start = span.start as usize;
-        self.arena
-            .get(start..start + usize::from(span.len))
-            .unwrap_or_default()
+        self.arena.get(start..start + usize::from(span.len)).unwrap_or_default()
     }
 
     /// The entry that arrived as the `position`-th.
     pub fn arrival(&self, position: usize) -> Option<View<'_>> {
         let record = self.records.get(position)?;
-        Some(View {
-            list: self,
-            record,
-            position: position as u32,
-        })
+        Some(View { list: self, record, position: position as u32 })
     }
 
     /// The entry at `position` in sorted order; of a complete list.
@@ -200,9 +187,7 @@ impl FileList {
 
     /// All entries in sorted order, inactive ones included; nothing until the list was sorted.
     pub fn iter_sorted(&self) -> impl Iterator<Item = View<'_>> {
-        self.sorted
-            .iter()
-            .filter_map(|&position| self.arrival(position as usize))
+        self.sorted.iter().filter_map(|&position| self.arrival(position as usize))
     }
 
     /// Sorted order as arrival positions.
@@ -234,10 +219,7 @@ impl FileList {
         for index in 0..self.dirs.len() {
             let span = self.dirs[index];
             if self.text(span).first() == Some(&b'/') {
-                self.dirs[index] = Span {
-                    start: span.start + 1,
-                    len: span.len - 1,
-                };
+                self.dirs[index] = Span { start: span.start + 1, len: span.len - 1 };
             }
         }
     }
@@ -276,315 +258,5 @@ fn put_tail(arena: &mut Vec<u8>, entry: &Entry) -> u8 {
     extras
 }
 
-/// An entry of a [`FileList`].
-#[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
-    list: &'a FileList,
-    record: &'a Record,
-    position: u32,
-}
-
-impl<'a> View<'a> {
-    /// The directory part of the name; empty at the top, `/` directly beneath an absolute root.
-    pub fn dir(&self) -> &'a [u8] {
-        self.list
-            .dirs
-            .get(self.record.dir as usize)
-            .map_or(&[], |&span| self.list.text(span))
-    }
-
-    /// The last component of the name.
-    pub fn base(&self) -> &'a [u8] {
-        self.list.text(Span {
-            start: self.record.name,
-            len: self.record.name_len,
-        })
-    }
-
-    /// Whether both are in one run of entries of the same directory: if not, the directories may still be equal.
-    pub(super) fn shares_dir(&self, other: &View<'_>) -> bool {
-        self.record.dir == other.record.dir && core::ptr::eq(self.list, other.list)
-    }
-
-    /// Appends the whole name.
-    pub fn put_name(&self, out: &mut Vec<u8>) {
-        let dir = self.dir();
-        out.extend_from_slice(dir);
-        if !dir.is_empty() && dir != b"/" {
-            out.push(b'/');
-        }
-        out.extend_from_slice(self.base());
-    }
-
-    /// The whole name.
-    pub fn name(&self) -> Vec<u8> {
-        let mut name = Vec::with_capacity(self.dir().len() + 1 + self.base().len());
-        self.put_name(&mut name);
-        name
-    }
-
-    /// Position in arrival order.
-    pub fn position(&self) -> usize {
-        self.position as usize
-    }
-
-    /// File type and permission bits.
-    pub fn mode(&self) -> u32 {
-        self.record.mode
-    }
-
-    /// What kind of file it is.
-    pub fn kind(&self) -> Kind {
-        Kind::of(self.record.mode)
-    }
-
-    /// Whether it is a directory.
-    pub fn is_dir(&self) -> bool {
-        self.kind() == Kind::Dir
-    }
-
-    /// Whether it is a regular file.
-    pub fn is_regular(&self) -> bool {
-        self.kind() == Kind::Regular
-    }
-
-    /// Whether it is a symlink.
-    pub fn is_symlink(&self) -> bool {
-        self.kind() == Kind::Symlink
-    }
-
-    /// Whether it is a device.
-    pub fn is_device(&self) -> bool {
-        self.kind() == Kind::Device
-    }
-
-    /// Whether it is a fifo or socket.
-    pub fn is_special(&self) -> bool {
-        self.kind() == Kind::Special
-    }
-
-    /// Bytes.
-    pub fn size(&self) -> u64 {
-        self.record.size
-    }
-
-    /// Seconds since 1970.
-    pub fn mtime(&self) -> i64 {
-        self.record.mtime
-    }
-
-    /// Nanoseconds of the mtime.
-    pub fn nsec(&self) -> u32 {
-        self.record.nsec
-    }
-
-    /// Owner.
-    pub fn uid(&self) -> u32 {
-        self.record.uid
-    }
-
-    /// Group.
-    pub fn gid(&self) -> u32 {
-        self.record.gid
-    }
-
-    /// Facts that are no attributes.
-    pub fn flags(&self) -> Flags {
-        self.record.flags
-    }
-
-    /// Whether it may be used: neither a duplicate nor pruned.
-    pub fn is_active(&self) -> bool {
-        !self.record.flags.has(Flags::INACTIVE)
-    }
-
-    /// Access time in seconds.
-    pub fn atime(&self) -> Option<i64> {
-        self.fixed(ATIME, 0).map(i64::from_le_bytes)
-    }
-
-    /// Creation time in seconds.
-    pub fn crtime(&self) -> Option<i64> {
-        self.fixed(CRTIME, 0).map(i64::from_le_bytes)
-    }
-
-    /// Device number: major, minor.
-    pub fn rdev(&self) -> Option<(u32, u32)> {
-        let major = self.fixed(RDEV, 0).map(u32::from_le_bytes)?;
-        let minor = self.fixed(RDEV, 4).map(u32::from_le_bytes)?;
-        Some((major, minor))
-    }
-
-    /// Hard-link group.
-    pub fn group(&self) -> Option<u32> {
-        self.fixed(GROUP, 0).map(u32::from_le_bytes)
-    }
-
-    /// Whole-file digest.
-    pub fn digest(&self) -> Option<Digest> {
-        let [len] = self.fixed(DIGEST, 0)?;
-        self.field(DIGEST)?
-            .get(1..1 + usize::from(len))
-            .map(Digest::new)
-    }
-
-    /// Where a symlink points.
-    pub fn target(&self) -> Option<&'a [u8]> {
-        let len = u16::from_le_bytes(self.fixed(TARGET, 0)?);
-        self.field(TARGET)?.get(2..2 + usize::from(len))
-    }
-
-    /// The arena from the start of a rare field on, if the entry has that field.
-    fn field(&self, bit: u8) -> Option<&'a [u8]> {
-        let extras = self.record.extras;
-        if extras & bit == 0 {
-            return None;
-        }
-        let mut at = self.record.name as usize + usize::from(self.record.name_len);
-        // Bits below `bit` stand before it; only the digest among them has a length of its own.
-        for (before, len) in [(ATIME, 8), (CRTIME, 8), (RDEV, 8), (GROUP, 4)] {
-            if before < bit && extras & before != 0 {
-                at += len;
-            }
-        }
-        if DIGEST < bit && extras & DIGEST != 0 {
-            at += 1 + usize::from(*self.list.arena.get(at)?);
-        }
-        self.list.arena.get(at..)
-    }
-
-    fn fixed<const N: usize>(&self, bit: u8, at: usize) -> Option<[u8; N]> {
-        self.field(bit)?.get(at..at + N)?.try_into().ok()
-    }
-
-    /// Copies everything but the inode to `entry`.
-    pub fn put_entry(&self, entry: &mut Entry) {
-        entry.clear();
-        self.put_name(&mut entry.name);
-        self.put_attributes(entry);
-        entry.flags = self.flags();
-    }
-
-    /// Copies everything but name, flags and inode to `entry`.
-    pub fn put_attributes(&self, entry: &mut Entry) {
-        entry.mode = self.mode();
-        entry.size = self.size();
-        entry.mtime = self.mtime();
-        entry.nsec = self.nsec();
-        entry.uid = self.uid();
-        entry.gid = self.gid();
-        entry.atime = self.atime();
-        entry.crtime = self.crtime();
-        entry.rdev = self.rdev();
-        entry.target = self.target().map(<[u8]>::to_vec);
-        entry.group = self.group();
-        entry.digest = self.digest();
-    }
-
-    /// A wide copy.
-    pub fn to_entry(&self) -> Entry {
-        let mut entry = Entry::default();
-        self.put_entry(&mut entry);
-        entry
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn entries() -> impl Strategy<Value = Vec<Entry>> {
-        let entry = (
-            (
-                "[ab]{1,3}(/[ab]{1,2}){0,3}",
-                any::<u32>(),
-                any::<u64>(),
-                any::<i64>(),
-                any::<u32>(),
-            ),
-            (
-                any::<Option<i64>>(),
-                any::<Option<i64>>(),
-                any::<Option<(u32, u32)>>(),
-                any::<Option<u32>>(),
-            ),
-            proptest::option::of(proptest::collection::vec(any::<u8>(), 0..=32)),
-            proptest::option::of(proptest::collection::vec(any::<u8>(), 0..300)),
-        );
-        let entry = entry.prop_map(
-            |((name, mode, size, mtime, id), (atime, crtime, rdev, group), digest, target)| Entry {
-                name: name.into_bytes(),
-                mode,
-                size,
-                mtime,
-                nsec: id / 5,
-                uid: id,
-                gid: id / 2,
-                flags: Flags::free(id % 8),
-                atime,
-                crtime,
-                rdev,
-                group,
-                target,
-                inode: None,
-                digest: digest.map(|bytes| Digest::new(&bytes)),
-            },
-        );
-        proptest::collection::vec(entry, 0..20)
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_stored_comes_back(entries in entries()) {
-            let mut list = FileList::new(1, None);
-            for entry in &entries {
-                list.push(entry).unwrap();
-            }
-            list.shrink();
-            let back: Vec<Entry> = list.iter().map(|view| view.to_entry()).collect();
-            prop_assert_eq!(back, entries);
-        }
-    }
-
-    #[test]
-    fn a_large_list_is_small() {
-        let mut list = FileList::new(0, None);
-        let mut entry = Entry::new(b"", 0o100644);
-        for n in 0..200_000u32 {
-            entry.name = format!("some/directory/number{}/file{n:06}.c", n / 100).into_bytes();
-            list.push(&entry).unwrap();
-        }
-        assert!(
-            list.bytes() / list.len() < 80,
-            "{} bytes per entry",
-            list.bytes() / list.len()
-        );
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let mut list = FileList::new(0, None);
-        list.limit_bytes(10_000);
-        let entry = Entry::new(b"dir/name", 0o100644);
-        let stopped = (0..1000).find_map(|_| list.push(&entry).err()).unwrap();
-        assert_eq!(stopped.exit, Exit::MALLOC);
-        assert!(list.bytes() < 20_000);
-        let long = Entry::new(&[b'x'; 4096], 0o100644);
-        assert_eq!(
-            FileList::new(0, None).push(&long).unwrap_err().exit,
-            Exit::MALLOC
-        );
-    }
-
-    #[test]
-    fn leading_slashes_vanish() {
-        let mut list = FileList::new(0, None);
-        for name in ["/s", "/s/a", "/s/a/b", "top"] {
-            list.push(&Entry::new(name.as_bytes(), 0o040755)).unwrap();
-        }
-        list.strip_leading_slash();
-        let names: Vec<_> = list.iter().map(|view| view.name()).collect();
-        assert_eq!(names, [&b"s"[..], b"s/a", b"s/a/b", b"top"]);
-    }
-}
+mod tests;

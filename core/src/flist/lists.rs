@@ -103,12 +103,7 @@ impl Lists {
 
     /// A list is complete: sorts it, gives numbers to its directories, and keeps it. Fails where numbers or memory run out.
     pub fn complete(&mut self, mut list: FileList) -> Result<(), Error> {
-        let Numbering {
-            inc,
-            by_arrival,
-            order,
-            receiving,
-        } = self.numbering;
+        let Numbering { inc, by_arrival, order, receiving } = self.numbering;
         order::sort(&mut list, order);
         if receiving {
             order::drop_duplicates(&mut list, order);
@@ -133,11 +128,7 @@ impl Lists {
     fn add_dirs(&mut self, list: &FileList, by_arrival: bool) -> Result<(), Error> {
         let first = self.dirs.len() as u32;
         for at in 0..list.len() {
-            let view = if by_arrival {
-                list.arrival(at)
-            } else {
-                list.sorted(at)
-            };
+            let view = if by_arrival { list.arrival(at) } else { list.sorted(at) };
             if let Some(view) = view.filter(View::is_dir) {
                 let mut entry = view.to_entry();
                 if entry.name.is_empty() {
@@ -147,7 +138,10 @@ impl Lists {
             }
         }
         self.listed.resize(self.dirs.len(), false);
-        self.unvisited.push(first..self.dirs.len() as u32);
+        let last = self.dirs.len() as u32;
+        if !self.numbering.receiving && first < last {
+            self.unvisited.push(first..last);
+        }
         Ok(())
     }
 
@@ -192,35 +186,20 @@ impl Lists {
     pub fn accept_marker(&mut self, ndx: i32, role: &str) -> Result<u32, Error> {
         let refuse = |text| Err(Error::peer(Exit::PROTOCOL, text));
         if !self.numbering.inc {
-            let last = self
-                .lists
-                .back()
-                .map_or(-1, |list| i64::from(list.start()) + list.len() as i64 - 1);
+            let last = self.lists.back().map_or(-1, |list| i64::from(list.start()) + list.len() as i64 - 1);
             return refuse(format!("Invalid file index: {ndx} (-1 - {last}) [{role}]"));
         }
         let number = i64::from(NDX_FLIST_OFFSET) - i64::from(ndx);
-        let Some((number, listed)) = usize::try_from(number)
-            .ok()
-            .and_then(|at| Some((at, self.listed.get_mut(at)?)))
+        let Some((number, listed)) = usize::try_from(number).ok().and_then(|at| Some((at, self.listed.get_mut(at)?)))
         else {
             let lowest = i64::from(NDX_FLIST_OFFSET) + 1 - self.dirs.len() as i64;
-            return refuse(format!(
-                "Invalid dir index: {ndx} ({NDX_FLIST_OFFSET} - {lowest}) [{role}]"
-            ));
+            return refuse(format!("Invalid dir index: {ndx} ({NDX_FLIST_OFFSET} - {lowest}) [{role}]"));
         };
-        if self
-            .dirs
-            .arrival(number)
-            .is_none_or(|view| !view.is_active())
-        {
-            return refuse(format!(
-                "rsync: refusing flist for cleared dir_ndx {number}"
-            ));
+        if self.dirs.arrival(number).is_none_or(|view| !view.is_active()) {
+            return refuse(format!("rsync: refusing flist for cleared dir_ndx {number}"));
         }
         if *listed {
-            return refuse(format!(
-                "rsync: refusing malicious duplicate flist for dir {number}"
-            ));
+            return refuse(format!("rsync: refusing malicious duplicate flist for dir {number}"));
         }
         if self.lists.is_empty() {
             return refuse("rsync: refusing sub-flist after final flist was freed".into());
@@ -263,20 +242,12 @@ impl Lists {
 
     /// What an index denotes. Fails with exit 2 if that is nothing.
     pub fn lookup(&self, ndx: u32) -> Result<Found<'_>, Error> {
-        let after = self
-            .lists
-            .partition_point(|list| list.start() <= ndx.saturating_add(1));
-        let found = after
-            .checked_sub(1)
-            .and_then(|at| self.lists.get(at))
-            .and_then(|list| self.lookup_in(list, ndx));
+        let after = self.lists.partition_point(|list| list.start() <= ndx.saturating_add(1));
+        let found = after.checked_sub(1).and_then(|at| self.lists.get(at)).and_then(|list| self.lookup_in(list, ndx));
         // An index just before a list is the number of its directory, and past the end of the list before it.
         found.ok_or_else(|| {
             let (first, last) = self.bounds();
-            Error::peer(
-                Exit::PROTOCOL,
-                format!("File-list index {ndx} not in {first} - {last}"),
-            )
+            Error::peer(Exit::PROTOCOL, format!("File-list index {ndx} not in {first} - {last}"))
         })
     }
 
@@ -284,49 +255,31 @@ impl Lists {
         let Some(at) = ndx.checked_sub(list.start()) else {
             let view = match list.dir() {
                 Some(number) => self.dir(number),
-                None => list
-                    .sorted(0)
-                    .filter(|view| view.is_dir() && view.base() == b"." && view.dir().is_empty()),
+                None => list.sorted(0).filter(|view| view.is_dir() && view.base() == b"." && view.dir().is_empty()),
             };
             return view.map(|view| Found::Dir(list, view));
         };
         let at = at as usize;
-        let view = if self.numbering.by_arrival {
-            list.arrival(at)
-        } else {
-            list.sorted(at)
-        };
+        let view = if self.numbering.by_arrival { list.arrival(at) } else { list.sorted(at) };
         view.map(|view| Found::Entry(list, view))
     }
 
     fn bounds(&self) -> (i64, i64) {
-        let first = self.lists.front().map_or(0, |list| {
-            i64::from(list.start()) - i64::from(self.numbering.inc)
-        });
-        let last = self
-            .lists
-            .back()
-            .map_or(-1, |list| i64::from(list.start()) + list.len() as i64 - 1);
+        let first = self.lists.front().map_or(0, |list| i64::from(list.start()) - i64::from(self.numbering.inc));
+        let last = self.lists.back().map_or(-1, |list| i64::from(list.start()) + list.len() as i64 - 1);
         (first, last)
     }
 
     /// The index of the entry at a sorted position of a list.
     pub fn index(&self, list: &FileList, sorted: usize) -> Option<u32> {
         let view = list.sorted(sorted)?;
-        let at = if self.numbering.by_arrival {
-            view.position()
-        } else {
-            sorted
-        };
+        let at = if self.numbering.by_arrival { view.position() } else { sorted };
         Some(list.start() + at as u32)
     }
 
     /// The position among the living lists of the one that an index belongs to, as an entry or as its directory.
     pub fn list_of(&self, ndx: u32) -> Option<usize> {
-        let at = self
-            .lists
-            .partition_point(|list| list.start() <= ndx.saturating_add(1))
-            .checked_sub(1)?;
+        let at = self.lists.partition_point(|list| list.start() <= ndx.saturating_add(1)).checked_sub(1)?;
         let list = self.lists.get(at)?;
         self.lookup_in(list, ndx).map(|_| at)
     }
@@ -343,177 +296,4 @@ pub fn refuse_inactive(ndx: u32, transfer: bool, role: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::flist::entry::{Entry, Flags};
-    use alloc::vec;
-
-    const INC: Numbering = Numbering {
-        inc: true,
-        by_arrival: false,
-        order: Order::FilesFirst,
-        receiving: false,
-    };
-
-    fn add(lists: &mut Lists, dir: Option<u32>, names: &[&str]) {
-        let mut list = lists.begin(dir);
-        for name in names {
-            let mode = if name.ends_with('/') {
-                0o040755
-            } else {
-                0o100644
-            };
-            list.push(&Entry::new(name.trim_end_matches('/').as_bytes(), mode))
-                .unwrap();
-        }
-        lists.complete(list).unwrap();
-    }
-
-    fn dirs(lists: &Lists) -> Vec<Vec<u8>> {
-        (0..lists.dir_count())
-            .map(|number| lists.dir(number).unwrap().name())
-            .collect()
-    }
-
-    /// The example of spec 2.10.2.
-    #[test]
-    fn directories_are_numbered_in_sorted_order() {
-        let mut lists = Lists::new(INC);
-        add(&mut lists, None, &["a/", "./", "top"]);
-        add(&mut lists, Some(1), &["a/z/", "a/b/"]);
-        assert_eq!(dirs(&lists), [&b"."[..], b"a", b"a/b", b"a/z"]);
-    }
-
-    #[test]
-    fn indexes_name_entries_and_the_directories_of_lists() {
-        let mut lists = Lists::new(INC);
-        add(&mut lists, None, &["./", "f", "a/"]);
-        add(&mut lists, Some(1), &["a/x", "a/y"]);
-        let name = |ndx| {
-            lists
-                .lookup(ndx)
-                .map(|found| (matches!(found, Found::Dir(..)), found.view().name()))
-        };
-        let expect: [(u32, bool, &[u8]); 7] = [
-            (0, true, b"."),
-            (1, false, b"."),
-            (2, false, b"f"),
-            (3, false, b"a"),
-            (4, true, b"a"),
-            (5, false, b"a/x"),
-            (6, false, b"a/y"),
-        ];
-        for (ndx, is_dir, text) in expect {
-            assert_eq!(name(ndx), Ok((is_dir, text.to_vec())), "{ndx}");
-        }
-        let error = name(7).unwrap_err();
-        assert_eq!(
-            (error.text_lossy().as_str(), error.exit),
-            ("File-list index 7 not in 0 - 6", Exit::PROTOCOL)
-        );
-        assert!(name(u32::MAX).is_err());
-        assert_eq!(lists.list_of(4), Some(1));
-        lists.free_oldest();
-        assert!(lists.lookup(3).is_err());
-        assert_eq!(lists.lookup(4).unwrap().view().name(), b"a");
-        lists.free_oldest();
-        assert!(lists.is_empty() && lists.lookup(5).is_err() && lists.free_oldest().is_none());
-    }
-
-    #[test]
-    fn without_a_dot_the_first_list_has_no_directory() {
-        let mut lists = Lists::new(INC);
-        add(&mut lists, None, &["a/"]);
-        assert!(lists.lookup(0).is_err());
-    }
-
-    #[test]
-    fn without_incremental_recursion_numbers_start_at_0() {
-        let mut lists = Lists::new(Numbering {
-            inc: false,
-            receiving: true,
-            ..INC
-        });
-        add(&mut lists, None, &["a/", "b", "a/c"]);
-        assert_eq!(lists.lookup(0).unwrap().view().name(), b"b");
-        assert_eq!(lists.index(lists.list(0).unwrap(), 2), Some(2));
-        assert!(lists.accept_marker(-102, "receiver").is_err());
-    }
-
-    #[test]
-    fn by_arrival_numbers_do_not_follow_the_order() {
-        let mut lists = Lists::new(Numbering {
-            by_arrival: true,
-            ..INC
-        });
-        add(&mut lists, None, &["z", "a"]);
-        assert_eq!(lists.lookup(1).unwrap().view().name(), b"z");
-        assert_eq!(lists.index(lists.list(0).unwrap(), 0), Some(2));
-    }
-
-    #[test]
-    fn the_sender_goes_depth_first_and_merges_duplicates() {
-        let mut lists = Lists::new(INC);
-        add(&mut lists, None, &["./", "./", "a/", "b/", "a/"]);
-        assert_eq!(lists.next_dirs(), Some(2..4));
-        add(&mut lists, Some(2), &["a/x/", "a/f"]);
-        assert_eq!(lists.next_dirs(), Some(5..6));
-        add(&mut lists, Some(5), &[]);
-        assert_eq!(lists.next_dirs(), Some(4..5));
-        add(&mut lists, Some(4), &["b/f"]);
-        assert_eq!(lists.next_dirs(), None);
-        let starts: Vec<u32> = lists.iter().map(FileList::start).collect();
-        assert_eq!(starts, [1, 7, 10, 11]);
-    }
-
-    #[test]
-    fn the_receiving_side_refuses_odd_markers() {
-        let mut lists = Lists::new(Numbering {
-            receiving: true,
-            ..INC
-        });
-        add(&mut lists, None, &["a/", "a/", "b/"]);
-        let cases = vec![
-            (-101, Ok(0)),
-            (
-                -101,
-                Err("rsync: refusing malicious duplicate flist for dir 0"),
-            ),
-            (-102, Err("rsync: refusing flist for cleared dir_ndx 1")),
-            (-103, Ok(2)),
-            (
-                -104,
-                Err("Invalid dir index: -104 (-101 - -103) [receiver]"),
-            ),
-            (-50, Err("Invalid dir index: -50 (-101 - -103) [receiver]")),
-            (
-                i32::MIN,
-                Err("Invalid dir index: -2147483648 (-101 - -103) [receiver]"),
-            ),
-        ];
-        for (ndx, expect) in cases {
-            let found = lists
-                .accept_marker(ndx, "receiver")
-                .map_err(|error| error.text_lossy());
-            assert_eq!(found, expect.map_err(Into::into), "{ndx}");
-        }
-    }
-
-    #[test]
-    fn all_lists_together_are_bounded() {
-        let mut lists = Lists::new(INC);
-        lists.limit_bytes(5_000);
-        let mut refused = false;
-        for _ in 0..100 {
-            let mut list = lists.begin(None);
-            refused |= list
-                .push(&Entry {
-                    flags: Flags::NONE,
-                    ..Entry::new(b"file", 0o100644)
-                })
-                .is_err();
-            lists.complete(list).unwrap();
-        }
-        assert!(refused);
-    }
-}
+mod tests;

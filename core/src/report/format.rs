@@ -16,6 +16,9 @@ use super::time::LocalTime;
 use crate::limits::PATH_BYTES_MAX;
 use crate::{Error, Exit, Fault};
 
+/// Longest digest that any algorithm has.
+const DIGEST_BYTES_MAX: usize = 64;
+
 /// The format of `-i`, and of log files.
 pub const FORMAT_ITEMIZED: &[u8] = b"%i %n%L";
 /// The format of `-v`.
@@ -152,6 +155,11 @@ pub fn expand(format: &[u8], info: &ItemInfo<'_>) -> Vec<u8> {
     while let Some((before, escape, after)) = split_escape(rest) {
         line.extend_from_slice(before);
         match value(&escape, info) {
+            _ if escape.letter == b'L' => put_link(&escape, info, &mut line),
+            // Blanks for an unknown digest are as wide as a digest, whatever width is asked for.
+            _ if escape.letter == b'C' && known_digest(info).is_none() => {
+                line.resize(line.len() + info.digest_bytes.min(DIGEST_BYTES_MAX) * 2, b' ');
+            }
             Some(value) => escape.put(&value, &mut line),
             // An escape without a value stays as it is, its width included.
             None => line.extend_from_slice(&rest[before.len()..rest.len() - after.len()]),
@@ -173,18 +181,46 @@ struct Escape {
     /// Apostrophes: the level of numbers.
     level: u32,
     left: bool,
+    /// Numbers that are no amounts (ids) are filled up with zeros.
+    zeros: bool,
     width: usize,
+    /// A width or a side was given, even if it says nothing.
+    sized: bool,
 }
 
 impl Escape {
+    /// An id, with the zeros that its width asks for.
+    fn id(&self, id: u32) -> Vec<u8> {
+        let mut text = format!("{id}").into_bytes();
+        if self.zeros && !self.left {
+            let zeros = self.width.saturating_sub(text.len()).min(PATH_BYTES_MAX);
+            text.splice(..0, [b'0'].repeat(zeros));
+            self.clip(0, &mut text);
+        }
+        text
+    }
+
+    /// Appends the value in its width.
     fn put(&self, value: &[u8], line: &mut Vec<u8>) {
-        let pad = self.width.saturating_sub(value.len());
+        let start = line.len();
+        let pad = match value.len() {
+            PATH_BYTES_MAX.. => 0,
+            len => self.width.saturating_sub(len).min(PATH_BYTES_MAX),
+        };
         if self.left {
             line.extend_from_slice(value);
         }
         line.resize(line.len() + pad, b' ');
         if !self.left {
             line.extend_from_slice(value);
+        }
+        self.clip(start, line);
+    }
+
+    /// Ends a field that is wider than a path, whatever is lost by that, as stock rsync does.
+    fn clip(&self, start: usize, line: &mut Vec<u8>) {
+        if self.width > PATH_BYTES_MAX {
+            line.truncate(start + PATH_BYTES_MAX);
         }
     }
 }
@@ -205,18 +241,27 @@ fn split_escape(format: &[u8]) -> Option<(&[u8], Escape, &[u8])> {
     skip_quotes(&mut rest);
     let left = rest.starts_with(b"-");
     rest = if left { &rest[1..] } else { rest };
-    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let width = width_of(&rest[..digits]);
-    rest = &rest[digits..];
+    let digits;
+    (digits, rest) = rest.split_at(rest.iter().take_while(|byte| byte.is_ascii_digit()).count());
     skip_quotes(&mut rest);
     let (&letter, after) = rest.split_first()?;
-    Some((before, Escape { letter, level, left, width }, after))
+    Some((
+        before,
+        Escape {
+            letter,
+            level,
+            left,
+            zeros: digits.first() == Some(&b'0'),
+            width: width_of(digits),
+            sized: left || !digits.is_empty(),
+        },
+        after,
+    ))
 }
 
-/// The width that these digits ask for. A longer one than a path is cut, so that a line stays bounded.
+/// The width that these digits ask for.
 fn width_of(digits: &[u8]) -> usize {
-    let width = digits.iter().fold(0usize, |width, digit| width.saturating_mul(10).saturating_add(usize::from(digit - b'0')));
-    width.min(PATH_BYTES_MAX)
+    digits.iter().fold(0, |width: usize, digit| width.saturating_mul(10).saturating_add(usize::from(digit - b'0')))
 }
 
 /// What an escape stands for, if it has a value here.
@@ -235,22 +280,21 @@ fn value(escape: &Escape, info: &ItemInfo<'_>) -> Option<Vec<u8>> {
         b'b' => numbers.count(info.data_bytes),
         b'c' => numbers.count(info.other_bytes),
         b'B' => mode_text(mode)[1..].to_vec(),
-        b'C' => digest_text(info),
+        b'C' => digest_text(known_digest(info)?, info.digest_reversed),
         b'f' => long_name(info.source_prefix, info.name),
         b'G' => match info.gid {
-            _ if deleted => b"0".to_vec(),
-            Some(gid) => format!("{gid}").into_bytes(),
+            _ if deleted => escape.id(0),
+            Some(gid) => escape.id(gid),
             None => b"DEFAULT".to_vec(),
         },
-        b'U' => format!("{}", if deleted { 0 } else { info.uid }).into_bytes(),
+        b'U' => escape.id(if deleted { 0 } else { info.uid }),
         b'i' if deleted => DELETING.to_vec(),
         b'i' => info.view.text().to_vec(),
         b'l' => numbers.count(if deleted { 0 } else { info.size }),
-        b'L' => link_text(escape, info),
         b'M' => (info.local_time)(if deleted { 0 } else { info.mtime }).text('-'),
         b'n' => shown_name(info.name, info.view.mode),
         b'o' => operation_text(info.operation).to_vec(),
-        b'p' => format!("{}", info.pid).into_bytes(),
+        b'p' => escape.id(info.pid),
         b't' => (info.local_time)(info.now).text(' '),
         _ => return None,
     })
@@ -273,19 +317,20 @@ pub fn shown_name(name: &[u8], mode: u32) -> Vec<u8> {
     shown
 }
 
-/// `%f`.
+/// `%f`. The prefix loses its empty and `.` parts, but no `..`; the name is not touched.
 fn long_name(prefix: &[u8], name: &[u8]) -> Vec<u8> {
-    let mut path = prefix.to_vec();
-    if !path.is_empty() && !path.ends_with(b"/") {
+    let mut path = Vec::with_capacity(prefix.len() + 1 + name.len());
+    for part in prefix.split(|&byte| byte == b'/').filter(|part| !matches!(*part, b"" | b".")) {
+        path.extend_from_slice(part);
         path.push(b'/');
     }
-    path.extend_from_slice(name);
-    let slashes = path.iter().take_while(|&&byte| byte == b'/').count();
-    path.split_off(slashes)
+    let slashes = if path.is_empty() { name.iter().take_while(|&&byte| byte == b'/').count() } else { 0 };
+    path.extend_from_slice(name.get(slashes..).unwrap_or_default());
+    path
 }
 
 /// `%L`. The width applies to the name alone, and four blanks stand for an arrow that is missing.
-fn link_text(escape: &Escape, info: &ItemInfo<'_>) -> Vec<u8> {
+fn put_link(escape: &Escape, info: &ItemInfo<'_>, line: &mut Vec<u8>) {
     let leader = info.xname.filter(|xname| !xname.is_empty() && !info.view.is_transfer());
     let (arrow, name): (&[u8], &[u8]) = match (leader, info.target) {
         _ if info.operation == Operation::Delete => (b"", b""),
@@ -293,25 +338,27 @@ fn link_text(escape: &Escape, info: &ItemInfo<'_>) -> Vec<u8> {
         (None, Some(target)) => (b" -> ", target),
         (None, None) => (b"", b""),
     };
-    let mut text = arrow.to_vec();
-    if escape.width > 0 {
-        text.resize(4, b' ');
+    let start = line.len();
+    line.extend_from_slice(arrow);
+    if escape.sized {
+        line.resize(start + 4, b' ');
     }
-    escape.put(name, &mut text);
-    text
+    escape.put(name, line);
+    escape.clip(start, line);
 }
 
-/// `%C`: hexadecimal, or blanks.
-fn digest_text(info: &ItemInfo<'_>) -> Vec<u8> {
+/// The digest that `%C` shows. Only regular files have one.
+fn known_digest<'a>(info: &ItemInfo<'a>) -> Option<&'a [u8]> {
     let regular = info.view.mode & 0o170000 == 0o100000 && info.operation != Operation::Delete;
-    let Some(digest) = info.digest.filter(|_| regular) else {
-        return [b' '].repeat(info.digest_bytes.min(64) * 2);
-    };
+    info.digest.filter(|_| regular)
+}
+
+/// `%C`, in hexadecimal.
+fn digest_text(digest: &[u8], reversed: bool) -> Vec<u8> {
     let hex = |byte: u8| b"0123456789abcdef"[usize::from(byte & 15)];
     let both = |&byte: &u8| [hex(byte >> 4), hex(byte)];
-    if info.digest_reversed { digest.iter().rev().flat_map(both).collect() } else { digest.iter().flat_map(both).collect() }
+    if reversed { digest.iter().rev().flat_map(both).collect() } else { digest.iter().flat_map(both).collect() }
 }
 
 #[cfg(test)]
-#[path = "format_tests.rs"]
 mod tests;

@@ -4,16 +4,20 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use super::alternates::{Other, Reported};
 use super::ask::{Ask, At, Errno, HostResult, Meta, Reply, SetMeta};
 use super::decide::{self, Item};
 use super::generator::{Generator, Pass, TouchUp, is_below};
 use super::receiving::Receiving;
 use super::say::Class;
 use crate::Error;
-use crate::options::{Delete, Info, RemoveSource};
 use crate::checksum::DigestValue;
 use crate::flist::{Flags, Found, View};
+use crate::options::{Delete, Info, RemoveSource};
 use crate::report::{self, ItemFlags};
+
+/// How a directory is reported that was not there.
+const NEW_DIRECTORY: ItemFlags = ItemFlags(ItemFlags::LOCAL_CHANGE.0 | ItemFlags::IS_NEW.0);
 
 /// The entry with this index, unless it was dropped as a duplicate or is the directory of a list.
 pub(crate) fn item(rx: &Receiving, ndx: i32) -> Option<Item> {
@@ -60,7 +64,6 @@ pub(crate) fn of_entry(ndx: i32, view: &View<'_>) -> Item {
         digest: view.digest().map(|digest| DigestValue::from_bytes(digest.as_bytes())),
         content_dir: flags.has(Flags::CONTENT_DIR),
         implied: flags.has(Flags::IMPLIED),
-        hlink: view.group(),
         prefix: Vec::new(),
         name,
     }
@@ -86,7 +89,7 @@ impl Generator {
         let o = &cx.config.options;
         let inc = cx.agreed().inc;
         if o.listing {
-            if !(inc && item.is_dir() && item.path != b".") && !(item.implied && !o.implied_dirs) {
+            if (!inc || !item.is_dir() || item.path == b".") && (!item.implied || o.implied_dirs) {
                 super::show::listing(&cx, item);
             }
             return Ok(());
@@ -100,7 +103,7 @@ impl Generator {
         if inc && item.is_dir() {
             // Its own list, which comes later, is where it is handled. The first list's `.` was handled before its entries.
             if item.path != b"." {
-                self.make_early(item, &meta).await;
+                self.make_early(item, &meta).await?;
             }
             return Ok(());
         }
@@ -185,7 +188,7 @@ impl Generator {
         let cx = self.cx.clone();
         let o = &cx.config.options;
         if o.listing {
-            if own_list && item.path != b"." && !(item.implied && !o.implied_dirs) {
+            if own_list && item.path != b"." && (!item.implied || o.implied_dirs) {
                 super::show::listing(&cx, item);
             }
             return Ok(());
@@ -201,7 +204,9 @@ impl Generator {
         if item.implied && o.relative && !o.implied_dirs {
             return Ok(());
         }
-        let early = self.made_early.remove(&item.path);
+        // The destination itself was made before the first entry came, and is new all the same.
+        let entered = item.path == b"." && self.rx.dest_new.get();
+        let early = self.made_early.remove(&item.path) || entered;
         let mut existing = if early { None } else { meta.ok() };
         if self.ruled_out(item, &existing.clone().ok_or_else(super::generator::not_found)) {
             self.skipping = Some(item.path.clone());
@@ -215,8 +220,9 @@ impl Generator {
             existing = None;
         }
         let mode = decide::wanted_mode(o, &self.rx.powers, item, existing.as_ref());
+        let alternate = if existing.is_none() { self.directory_in_alternate(item).await } else { None };
         let flags = match &existing {
-            None => ItemFlags(ItemFlags::LOCAL_CHANGE.0 | ItemFlags::IS_NEW.0),
+            None => alternate.unwrap_or(NEW_DIRECTORY),
             Some(meta) => decide::differences(o, &self.rx.powers, item, meta, false),
         };
         if existing.is_none() && !o.dry_run && !early && !self.make_directory(item, mode, flags).await {
@@ -274,7 +280,7 @@ impl Generator {
         if widened {
             let bits = (mode | 0o700) & 0o7777;
             set.mode = (current.mode & 0o7777 != bits).then_some(bits);
-        } else if self.cx.agreed().inc && existing.is_none() {
+        } else if (self.cx.agreed().inc || item.path == b".") && existing.is_none() {
             // It may have been made early with fewer bits.
             set.mode = Some(mode & 0o7777);
         }
@@ -315,17 +321,24 @@ impl Generator {
     }
 
     /// Makes a directory that is listed in its parent's list, so that the parent's time can be set before its own list comes.
-    async fn make_early(&mut self, item: &Item, meta: &HostResult<Meta>) {
+    async fn make_early(&mut self, item: &Item, meta: &HostResult<Meta>) -> Result<(), Error> {
         let o = &self.cx.config.options;
         let wanted = o.times && !self.rx.powers.omit_dir_times && !o.dry_run && !o.existing;
+        let obstacle = meta.as_ref().ok().filter(|m| m.mode & decide::TYPE != decide::DIRECTORY && !o.ignore_existing);
         let missing = meta.as_ref().err().is_some_and(Errno::is_not_found);
-        if !wanted || !missing || (item.implied && !o.implied_dirs) || self.removal.hidden_by_daemon(&self.rx, &item.path, true)
+        if !wanted
+            || !(missing || obstacle.is_some())
+            || (item.implied && !o.implied_dirs)
+            || self.removal.hidden_by_daemon(&self.rx, &item.path, true)
         {
-            return;
+            return Ok(());
         }
-        if self.cx.unit(Ask::Mkdir { at: self.at(&item.path), mode: item.mode & 0o700 }).await.is_ok() {
+        if self.make_way(item, obstacle, "directory").await?
+            && self.cx.unit(Ask::Mkdir { at: self.at(&item.path), mode: item.mode & 0o700 }).await.is_ok()
+        {
             self.made_early.insert(item.path.clone());
         }
+        Ok(())
     }
 
     /// A symlink.
@@ -355,7 +368,14 @@ impl Generator {
             return self.unchanged(item, there, flags).await;
         }
         let kept = existing.as_ref().filter(|m| m.mode & decide::TYPE == decide::SYMLINK);
-        let flags = self.creation_flags(item, kept);
+        let mut reported = Reported { flags: self.creation_flags(item, kept), xname: None };
+        if existing.is_none() {
+            match self.other_in_alternate(item).await {
+                Other::None => {}
+                Other::Settled => return Ok(()),
+                Other::Make(report) => reported = report,
+            }
+        }
         if existing.is_some() && kept.is_none() && !self.make_way(item, existing.as_ref(), "symlink").await? {
             return Ok(());
         }
@@ -376,7 +396,7 @@ impl Generator {
         if kept.is_none() {
             cx.stats.borrow_mut().created.links += 1;
         }
-        self.item_record(item.ndx, flags, None).await;
+        self.item_record(item.ndx, reported.flags, reported.xname).await;
         self.report_success(item.ndx);
         Ok(())
     }
@@ -398,7 +418,14 @@ impl Generator {
             let flags = decide::differences(o, &self.rx.powers, item, there, false);
             return self.unchanged(item, there, flags).await;
         }
-        let flags = self.creation_flags(item, same_type);
+        let mut reported = Reported { flags: self.creation_flags(item, same_type), xname: None };
+        if existing.is_none() {
+            match self.other_in_alternate(item).await {
+                Other::None => {}
+                Other::Settled => return Ok(()),
+                Other::Make(report) => reported = report,
+            }
+        }
         let what = if item.is_device() { "device file" } else { "special file" };
         if existing.is_some() && same_type.is_none() && !self.make_way(item, existing.as_ref(), what).await? {
             return Ok(());
@@ -417,7 +444,7 @@ impl Generator {
             let mut stats = cx.stats.borrow_mut();
             if item.is_device() { stats.created.devices += 1 } else { stats.created.specials += 1 }
         }
-        self.item_record(item.ndx, flags, None).await;
+        self.item_record(item.ndx, reported.flags, reported.xname).await;
         self.report_success(item.ndx);
         Ok(())
     }

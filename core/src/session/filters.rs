@@ -10,7 +10,8 @@ use crate::Error;
 use crate::filter::build::{Builder, Missing, NeedFile};
 use crate::filter::codec::{Transit, accept, put_list, read_rule};
 use crate::filter::per_dir::{DirNeed, PerDir, Place};
-use crate::filter::{Check, Choice, FilterList, Rule, Subject, Verdict};
+use crate::filter::rule::Choice;
+use crate::filter::{Check, FilterList, Rule, Side, Subject, Verdict};
 use crate::options::{Delete, FilterArg, Options};
 
 /// Largest file of rules.
@@ -74,7 +75,8 @@ impl Rules {
         }
         let mut enter = {
             let list = self.list.borrow();
-            outer.unwrap_or_default().enter(&list, Place::Beneath(dir.to_vec()), &cx.config.cwd)
+            let side = if cx.is_sender() { Side::Sender } else { Side::Receiver };
+            outer.unwrap_or_default().enter(&list, Place::Beneath(dir.to_vec()), side, &cx.config.cwd)
         };
         loop {
             let need = match enter.run() {
@@ -94,7 +96,9 @@ impl Rules {
                     }
                     _ => Ask::ReadPath { path: name, max: FILE_BYTES_MAX },
                 },
-                DirNeed::File(NeedFile::HomeCvsIgnore) => Ask::ReadPath { path: home_cvsignore(cx), max: FILE_BYTES_MAX },
+                DirNeed::File(NeedFile::HomeCvsIgnore) => {
+                    Ask::ReadPath { path: home_cvsignore(cx), max: FILE_BYTES_MAX }
+                }
             };
             let contents = cx.bytes(ask).await.map_err(missing);
             if let Err(error) = enter.supply(contents) {
@@ -189,7 +193,7 @@ pub(crate) async fn exchange(cx: &Context) -> Result<Rules, Error> {
     let mut builder = builder;
     if transit.is_sent() {
         while let Some(rule) = cx.item(|r| Ok(read_rule(r)?.map(<[u8]>::to_vec))).await? {
-            accept(&transit, &mut builder, &rule);
+            accept(&transit, &mut builder, &rule)?;
         }
         supply_files(cx, &mut builder).await?;
     }

@@ -15,7 +15,7 @@ use super::show::{self, ItemRecord};
 use crate::checksum::{Digest, DigestValue};
 use crate::delta::{Found, Search, SearchOptions, Signature, SumHead};
 use crate::limits::LITERAL_BYTES;
-use crate::options::{Append, Info};
+use crate::options::{Append, Debug, Info};
 use crate::report::ItemFlags;
 use crate::wire::index::{NDX_DEL_STATS, NDX_DONE};
 use crate::wire::item::put_vstring;
@@ -57,8 +57,10 @@ impl Sender {
         let mut phase = 0;
         loop {
             while self.lister.ahead() < AHEAD_MIN && self.lister.next_list().await? {}
+            let ndx = self.cx.read_ndx().await?;
+            // What was confirmed before a list's end has to be looked up before the list is gone.
             self.remove_sources();
-            match self.cx.read_ndx().await? {
+            match ndx {
                 NDX_DONE => {
                     if phase == 0 && cx.agreed().inc {
                         self.lister.close_oldest();
@@ -80,6 +82,10 @@ impl Sender {
                 ndx => self.item(ndx, phase).await?,
             }
         }
+        if cx.config.options.levels.debug(Debug::Deltasum) >= 1 {
+            let text = cx.stats.borrow().search_summary();
+            cx.say(Class::Info, text);
+        }
         if cx.io_error.get() != errors_before && cx.protocol() >= 30 {
             cx.outbox.borrow_mut().message(Tag::IoError, &cx.io_error.get().to_le_bytes());
         }
@@ -99,6 +105,10 @@ impl Sender {
             return Err(self.bad_index(ndx, transfer));
         };
         self.lister.reached(ndx);
+        cx.item_begins();
+        if phase == 0 && record.flags.contains(ItemFlags::IS_NEW) {
+            cx.stats.borrow_mut().created.add(item.mode);
+        }
         if !transfer {
             self.echo(&record).await;
             show::item(&cx, &item, &record, None);
@@ -148,9 +158,9 @@ impl Sender {
         let block_max = cx.agreed().block_bytes_max();
         let digest_bytes = cx.agreed().transfer_sum.digest_bytes();
         let redo = !self.sent.insert(item.ndx);
-        let head = cx.item(|r| SumHead::decode(r, block_max, digest_bytes)).await?;
+        let head = cx.item(|r| Ok(SumHead::decode(&r.array()?, block_max, digest_bytes, "sender")?)).await?;
         let append = o.append != Append::Off && !redo;
-        let signature = if append { Signature::empty(head) } else { self.read_signature(head).await? };
+        let signature = if append { Signature::without_sums(head) } else { self.read_signature(head).await? };
         if cx.is_local() && show::copies_directly(&cx) {
             return self.name_source(&item, &record, head).await;
         }
@@ -162,7 +172,10 @@ impl Sender {
             }
         };
         if append && meta.size < item.size && meta.size < head.basis_bytes() {
-            cx.say(Class::Warning, [b"skipped diminished file: \"".as_slice(), &self.lister.full_name(&item), b"\""].concat());
+            cx.say(
+                Class::Warning,
+                [b"skipped diminished file: \"".as_slice(), &self.lister.full_name(&item), b"\""].concat(),
+            );
             self.no_send(item.ndx);
             let _ = cx.unit(Ask::Close { file }).await;
             return Ok(());
@@ -170,7 +183,7 @@ impl Sender {
         self.count(&item);
         show::before_transfer(&cx, &item, &record);
         self.echo(&record).await;
-        cx.put(|out| head.encode(out));
+        cx.put(|out| out.extend_from_slice(&head.encode()));
         let plain_whole = head.count == 0 && !append && self.tokens.is_plain();
         let result = if plain_whole {
             self.send_whole(file, &item, meta.size).await
@@ -188,13 +201,23 @@ impl Sender {
     /// Local copies: the receiver is told where the file is.
     async fn name_source(&mut self, item: &Item, record: &ItemRecord, head: SumHead) -> Result<(), Error> {
         let cx = self.cx.clone();
+        // Root can open everything; others learn here, before the item is shown, what they may not read.
+        if !cx.config.root {
+            match self.open(item).await {
+                Ok((file, _)) => drop(cx.unit(Ask::Close { file }).await),
+                Err(()) => {
+                    self.no_send(item.ndx);
+                    return Ok(());
+                }
+            }
+        }
         self.count(item);
         show::before_transfer(&cx, item, record);
         self.echo(record).await;
         let (root, path) = self.lister.source_of(item.ndx);
         let mut fits = Ok(());
         cx.put(|out| {
-            head.encode(out);
+            out.extend_from_slice(&head.encode());
             fits = put_vstring(out, &root).and_then(|()| put_vstring(out, &path));
         });
         fits?;
@@ -210,7 +233,7 @@ impl Sender {
     }
 
     async fn read_signature(&self, head: SumHead) -> Result<Signature, Error> {
-        let mut signature = Signature::new(head);
+        let mut signature = Signature::new(head, self.cx.config.options.max_alloc, "sender")?;
         let entry = 4 + head.strong_bytes as usize;
         let mut left = head.count as usize;
         while left > 0 {
@@ -237,7 +260,10 @@ impl Sender {
             Err(errno) => {
                 let full = self.lister.full_name(item);
                 if errno.is_not_found() {
-                    cx.say(Class::Warning, [b"file has vanished: \"".as_slice(), &full, b"\"", &cx.in_module()].concat());
+                    cx.say(
+                        Class::Warning,
+                        [b"file has vanished: \"".as_slice(), &full, b"\"", &cx.in_module()].concat(),
+                    );
                     cx.add_io_error(io_error::VANISHED);
                 } else {
                     let what = [b"send_files failed to open \"".as_slice(), &full, b"\"", &cx.in_module()].concat();
@@ -278,7 +304,8 @@ impl Sender {
         }
         show::progress(&cx, &self.transferred, item, size, true);
         cx.put(|out| out.extend_from_slice(&[0; 4]));
-        let digest = cx.data.digest.borrow_mut().take().map(Digest::finish).unwrap_or_default();
+        let none = DigestValue::zero(agreed.transfer_sum.digest_bytes());
+        let digest = cx.data.digest.borrow_mut().take().map_or(none, Digest::finish);
         outcome.map(|()| digest)
     }
 
@@ -304,7 +331,10 @@ impl Sender {
             digest: Some(Digest::whole_file(agreed.transfer_sum, agreed.seed)),
             skip: if verify { skip } else { 0 },
         };
-        let search = Search::new(signature, agreed.strong(), options).with_scan(cx.config.scan);
+        let search = match cx.config.scan {
+            Some(scan) => Search::with_scan(signature, agreed.strong(), options, scan),
+            None => Search::new(signature, agreed.strong(), options),
+        };
         *cx.data.search.borrow_mut() = Some(search);
         let mut at = if append && !verify { skip } else { 0 };
         let mut outcome = Ok(());
@@ -327,15 +357,16 @@ impl Sender {
         let mut out = cx.outbox.borrow_mut();
         self.tokens.end(&mut *out).map_err(broken_codec)?;
         drop(out);
-        let Some(mut search) = cx.data.search.borrow_mut().take() else { return Ok(DigestValue::default()) };
-        let counters = search.counters();
+        let none = DigestValue::zero(agreed.transfer_sum.digest_bytes());
+        let Some(mut search) = cx.data.search.borrow_mut().take() else { return Ok(none) };
+        let counters = search.tally();
         {
             let mut stats = cx.stats.borrow_mut();
             stats.search.matches += counters.matches;
             stats.search.hash_hits += counters.hash_hits;
             stats.search.false_alarms += counters.false_alarms;
         }
-        outcome.map(|()| search.take_digest())
+        outcome.map(|()| search.take_digest().unwrap_or(none))
     }
 
     fn end_search(&self) {
@@ -357,9 +388,10 @@ impl Sender {
                 let _ = self.tokens.literal(bytes, &mut *out);
                 Forwarded::Some
             }
-            Found::Block { index, bytes } => {
-                stats.matched += bytes.len() as u64;
+            Found::Block(index) => {
                 let _ = self.tokens.block(index, &mut *out);
+                let bytes = search.block_data(index);
+                stats.matched += bytes.len() as u64;
                 if self.tokens.needs_matched() {
                     let _ = self.tokens.matched(bytes);
                 }
@@ -428,6 +460,9 @@ async fn remove_source(cx: &Context, item: &Item, at: super::ask::At) {
             let what = [b"sender failed to remove ".as_slice(), &item.name].concat();
             cx.say_errno(Class::Transfer, "sender", &what, &errno);
         }
-        _ => cx.say(Class::Transfer, [b"ERROR: Skipping sender remove for changed file: ".as_slice(), &item.name].concat()),
+        _ => cx.say(
+            Class::Transfer,
+            [b"ERROR: Skipping sender remove for changed file: ".as_slice(), &item.name].concat(),
+        ),
     }
 }

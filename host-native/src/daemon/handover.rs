@@ -11,10 +11,7 @@ use super::{End, Parsed, Policy, sys};
 
 /// Whether symlinks are munged.
 pub fn munges(section: &Section, root: &Root) -> bool {
-    section
-        .values
-        .tri(P::MungeSymlinks)
-        .unwrap_or(root.munge_default())
+    section.values.tri(P::MungeSymlinks).unwrap_or(root.munge_default())
 }
 
 /// What the module says about options.
@@ -44,11 +41,7 @@ pub fn session_config(
     Ok(Config {
         options: parsed.options,
         side: Side::Server,
-        role: if parsed.sender {
-            Role::Sender
-        } else {
-            Role::Receiver
-        },
+        role: if parsed.sender { Role::Sender } else { Role::Receiver },
         transport: Transport::Daemon,
         protocol: Some(worker.greeting.negotiated()),
         paths,
@@ -60,18 +53,22 @@ pub fn session_config(
         seed: prepared.seed,
         unix_time: super::log::unix_time(),
         pid: std::process::id(),
-        local_offset: |unix| sys::local_time(unix).1,
+        local_time: crate::time::local_time,
+        ids: (sys::euid(), crate::time::egid()),
+        home: std::env::var_os("HOME").map(std::os::unix::ffi::OsStringExt::into_vec).unwrap_or_default(),
+        checksum_list: crate::client::env("RSYNC_CHECKSUM_LIST"),
+        compress_list: crate::client::env("RSYNC_COMPRESS_LIST"),
+        codecs: crate::client::CODECS,
+        scan: Some(crate::simd::best_scan()),
         module: Some(session_module(worker, chosen, prepared)?),
+        module_chmod: None,
+        refused: None,
         // Behind a remote shell the user sees our standard error.
         errors_to_client: worker.start.shell.is_none(),
     })
 }
 
-fn session_module(
-    worker: &Worker<'_>,
-    chosen: &Chosen<'_>,
-    prepared: Prepared,
-) -> Result<Module, End> {
+fn session_module(worker: &Worker<'_>, chosen: &Chosen<'_>, prepared: Prepared) -> Result<Module, End> {
     let values = &chosen.section.values;
     let chrooted = prepared.root.chroot.is_some();
     let format = match worker.start.log_format {
@@ -97,5 +94,6 @@ fn session_module(
         user: chosen.user.clone(),
         path: prepared.root.full,
         filters: prepared.filters,
+        inside: Vec::new(),
     })
 }

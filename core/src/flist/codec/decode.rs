@@ -3,13 +3,15 @@
 use alloc::collections::BTreeMap;
 use alloc::format;
 
-use super::{Caps, Fields, IO_ERROR_MASK, Previous, bit, unpack_rdev};
-use crate::flist::entry::{Digest, Entry, Flags, Kind};
+use super::{Caps, Fields, IO_ERROR_MASK, Previous, bit};
+use crate::flist::entry::{Entry, Flags};
 use crate::flist::ids::ReceivedNames;
 use crate::flist::list::FileList;
 use crate::flist::verify;
 use crate::wire::item::{Reader, Stop};
 use crate::{Error, Exit, limits};
+
+mod fields;
 
 /// What was decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,25 +104,14 @@ impl Decoder {
         let name = self.name(flags, r, entry)?;
         let index = list.start().saturating_add(list.len() as u32);
         let leader = self.leader(flags, index, r)?;
-        match leader
-            .and_then(|leader| leader.checked_sub(list.start()))
-            .and_then(|at| list.arrival(at as usize))
-        {
+        match leader.and_then(|leader| leader.checked_sub(list.start())).and_then(|at| list.arrival(at as usize)) {
             Some(leader) => {
                 leader.put_attributes(entry);
                 fields.mode = leader.mode();
                 fields.mtime = leader.mtime();
                 fields.atime = leader.atime().unwrap_or(fields.atime);
-                fields.uid = if self.caps.owner {
-                    leader.uid()
-                } else {
-                    fields.uid
-                };
-                fields.gid = if self.caps.group {
-                    leader.gid()
-                } else {
-                    fields.gid
-                };
+                fields.uid = if self.caps.owner { leader.uid() } else { fields.uid };
+                fields.gid = if self.caps.group { leader.gid() } else { fields.gid };
                 fields.rdev_major = leader.rdev().map_or(fields.rdev_major, |(major, _)| major);
             }
             None => self.fields(flags, r, &mut fields, entry, rules)?,
@@ -150,9 +141,7 @@ impl Decoder {
     fn head(&self, r: &mut Reader<'_>) -> Result<Head, Stop> {
         if self.caps.varint_flags {
             return Ok(match r.varint()? as u32 {
-                0 => Head::End {
-                    io_error: r.varint()? as u32 & IO_ERROR_MASK,
-                },
+                0 => Head::End { io_error: r.varint()? as u32 & IO_ERROR_MASK },
                 flags => Head::Entry(flags),
             });
         }
@@ -162,39 +151,20 @@ impl Decoder {
         }
         match flags {
             0 => Ok(Head::End { io_error: 0 }),
-            bit::IO_ERROR_END if self.caps.safe_list => Ok(Head::End {
-                io_error: r.varint()? as u32 & IO_ERROR_MASK,
-            }),
-            bit::IO_ERROR_END => {
-                Err(Error::peer(Exit::PROTOCOL, format!("Invalid flist flag: {flags:x}")).into())
-            }
+            bit::IO_ERROR_END if self.caps.safe_list => Ok(Head::End { io_error: r.varint()? as u32 & IO_ERROR_MASK }),
+            bit::IO_ERROR_END => Err(Error::peer(Exit::PROTOCOL, format!("Invalid flist flag: {flags:x}")).into()),
             flags => Ok(Head::Entry(flags)),
         }
     }
 
     /// Reads the name, and puts it into `entry` as it came.
-    fn name<'a>(
-        &self,
-        flags: u32,
-        r: &mut Reader<'a>,
-        entry: &mut Entry,
-    ) -> Result<Name<'a>, Stop> {
-        let shared = if flags & bit::SAME_NAME != 0 {
-            usize::from(r.u8()?)
-        } else {
-            0
-        };
-        let length = if flags & bit::LONG_NAME != 0 {
-            r.varint30(self.caps.protocol)?
-        } else {
-            i32::from(r.u8()?)
-        };
+    fn name<'a>(&self, flags: u32, r: &mut Reader<'a>, entry: &mut Entry) -> Result<Name<'a>, Stop> {
+        let shared = if flags & bit::SAME_NAME != 0 { usize::from(r.u8()?) } else { 0 };
+        let length = if flags & bit::LONG_NAME != 0 { r.varint30(self.caps.protocol)? } else { i32::from(r.u8()?) };
         let known = &self.previous.name;
         let suffix_length = usize::try_from(length).unwrap_or(usize::MAX);
         if shared.saturating_add(suffix_length) > limits::PATH_BYTES_MAX {
-            let mut text =
-                format!("overflow: xflags=0x{flags:x} l1={shared} l2={length} lastname=")
-                    .into_bytes();
+            let mut text = format!("overflow: xflags=0x{flags:x} l1={shared} l2={length} lastname=").into_bytes();
             text.extend_from_slice(known);
             text.extend_from_slice(format!(" [{}]", self.role).as_bytes());
             return Err(Error::peer(Exit::MALLOC, text).into());
@@ -224,154 +194,6 @@ impl Decoder {
         }
     }
 
-    /// Fields 6 to 15.
-    fn fields(
-        &mut self,
-        flags: u32,
-        r: &mut Reader<'_>,
-        fields: &mut Fields,
-        entry: &mut Entry,
-        rules: &Rules<'_>,
-    ) -> Result<(), Stop> {
-        let protocol = self.caps.protocol;
-        entry.size = u64::try_from(r.varlong30(protocol, 3)?).map_err(|_| {
-            Error::peer(
-                Exit::UNSUPPORTED,
-                "Offset underflow: file-length is negative",
-            )
-        })?;
-        if flags & bit::SAME_TIME == 0 {
-            fields.mtime = if self.caps.is_compact() {
-                r.varlong(4)?
-            } else {
-                i64::from(r.i32()? as u32)
-            };
-        }
-        entry.mtime = fields.mtime;
-        entry.nsec = if flags & bit::MOD_NSEC != 0 && self.caps.has_nanoseconds() {
-            nanoseconds(r)?
-        } else {
-            0
-        };
-        if self.caps.crtimes {
-            let same = flags & bit::CRTIME_EQ_MTIME != 0;
-            entry.crtime = Some(if same { entry.mtime } else { r.varlong(4)? });
-        }
-        if flags & bit::SAME_MODE == 0 {
-            fields.mode = r.i32()? as u32;
-        }
-        self.check_mode(fields.mode, &entry.name)?;
-        if !matches!(Kind::of(fields.mode), Kind::Symlink | Kind::Missing) {
-            // A mode that is inherited from the entry before was changed there, and is changed again.
-            fields.mode = (rules.chmod)(fields.mode);
-        }
-        entry.mode = fields.mode;
-        let kind = entry.kind();
-        if self.caps.atimes && kind != Kind::Dir {
-            if flags & bit::SAME_ATIME == 0 {
-                fields.atime = r.varlong(4)?;
-            }
-            entry.atime = Some(fields.atime);
-        }
-        self.owner(flags, r, fields, entry)?;
-        self.rdev(flags, r, fields, entry)?;
-        if kind == Kind::Symlink && self.caps.links {
-            let length = r.varint30(protocol)?;
-            let length = usize::try_from(length)
-                .ok()
-                .filter(|length| (1..=limits::PATH_BYTES_MAX).contains(length))
-                .ok_or_else(|| {
-                    Error::peer(Exit::MALLOC, format!("overflow: linkname_len={length}"))
-                })?;
-            entry.target = Some(r.bytes(length)?.to_vec());
-        }
-        Ok(())
-    }
-
-    fn check_mode(&self, mode: u32, name: &[u8]) -> Result<(), Error> {
-        let legal = match Kind::of(mode) {
-            Kind::Unknown => false,
-            Kind::Missing => self.caps.missing_args,
-            _ => true,
-        };
-        if legal {
-            return Ok(());
-        }
-        let mut text = format!("invalid file mode 0{mode:o} for ").into_bytes();
-        text.extend_from_slice(name);
-        text.extend_from_slice(format!(" [{}]", self.role).as_bytes());
-        Err(Error::peer(Exit::PROTOCOL, text))
-    }
-
-    fn owner(
-        &mut self,
-        flags: u32,
-        r: &mut Reader<'_>,
-        fields: &mut Fields,
-        entry: &mut Entry,
-    ) -> Result<(), Stop> {
-        let protocol = self.caps.protocol;
-        if self.caps.owner {
-            if flags & bit::SAME_UID == 0 {
-                fields.uid = r.varint30(protocol)? as u32;
-                if self.caps.is_compact() && flags & bit::USER_NAME_FOLLOWS != 0 {
-                    let length = usize::from(r.u8()?);
-                    // Should the rest of the entry be short, learning the name once more does no harm.
-                    self.names.users.learn(fields.uid, r.bytes(length)?)?;
-                }
-            }
-            entry.uid = fields.uid;
-        }
-        if self.caps.group {
-            if flags & bit::SAME_GID == 0 {
-                fields.gid = r.varint30(protocol)? as u32;
-                if self.caps.is_compact() && flags & bit::GROUP_NAME_FOLLOWS != 0 {
-                    let length = usize::from(r.u8()?);
-                    self.names.groups.learn(fields.gid, r.bytes(length)?)?;
-                }
-            }
-            entry.gid = fields.gid;
-        }
-        Ok(())
-    }
-
-    fn rdev(
-        &self,
-        flags: u32,
-        r: &mut Reader<'_>,
-        fields: &mut Fields,
-        entry: &mut Entry,
-    ) -> Result<(), Stop> {
-        let kind = entry.kind();
-        if kind == Kind::Device {
-            entry.size = 0;
-        }
-        if !self.caps.has_rdev(kind) {
-            fields.rdev = 0;
-            return Ok(());
-        }
-        entry.size = 0;
-        let rdev = if !self.caps.has_wide_flags() {
-            if flags & bit::SAME_RDEV == 0 {
-                fields.rdev = r.i32()? as u32;
-            }
-            unpack_rdev(fields.rdev)
-        } else {
-            if flags & bit::SAME_RDEV_MAJOR == 0 {
-                fields.rdev_major = r.varint30(self.caps.protocol)? as u32;
-            }
-            let is_byte = !self.caps.is_compact() && flags & bit::RDEV_MINOR_8 != 0;
-            let minor = if is_byte {
-                u32::from(r.u8()?)
-            } else {
-                r.varint30(self.caps.protocol)? as u32
-            };
-            (fields.rdev_major, minor)
-        };
-        entry.rdev = (kind == Kind::Device).then_some(rdev);
-        Ok(())
-    }
-
     /// The checks of spec 2.8.1, which clean the name too.
     fn check_name(&self, entry: &mut Entry, rules: &mut Rules<'_>) -> Result<Wanted, Error> {
         let is_dir = entry.is_dir();
@@ -381,14 +203,7 @@ impl Decoder {
     }
 
     /// What a directory is to the transfer (spec 2.3.3).
-    fn dir_flags(
-        &self,
-        flags: u32,
-        entry: &Entry,
-        shared: usize,
-        wanted: Wanted,
-        fields: &mut Fields,
-    ) -> Flags {
+    fn dir_flags(&self, flags: u32, entry: &Entry, shared: usize, wanted: Wanted, fields: &mut Fields) -> Flags {
         if wanted == Wanted::AsParent && (self.caps.is_compact() || flags & bit::TOP_DIR != 0) {
             return Flags::IMPLIED;
         }
@@ -404,25 +219,11 @@ impl Decoder {
     }
 
     /// Below protocol 30, content is what lies beneath the last top directory.
-    fn dir_flags_by_position(
-        &self,
-        flags: u32,
-        entry: &Entry,
-        shared: usize,
-        fields: &mut Fields,
-    ) -> Flags {
+    fn dir_flags_by_position(&self, flags: u32, entry: &Entry, shared: usize, fields: &mut Fields) -> Flags {
         let name = &entry.name;
         if flags & bit::TOP_DIR != 0 {
-            let hidden_tail = if self.caps.relative && name.ends_with(b"/.") {
-                2
-            } else {
-                0
-            };
-            let length = if name == b"." {
-                0
-            } else {
-                name.len() - hidden_tail
-            };
+            let hidden_tail = if self.caps.relative && name.ends_with(b"/.") { 2 } else { 0 };
+            let length = if name == b"." { 0 } else { name.len() - hidden_tail };
             fields.content_below = self.caps.recurse.then_some(length);
             return Flags::TOP_DIR.with(Flags::CONTENT_DIR);
         }
@@ -436,58 +237,6 @@ impl Decoder {
         fields.content_below = None;
         Flags::NONE
     }
-
-    /// Fields 16 and 17.
-    fn inode_and_digest(
-        &mut self,
-        flags: u32,
-        r: &mut Reader<'_>,
-        fields: &mut Fields,
-        entry: &mut Entry,
-        index: u32,
-    ) -> Result<(), Stop> {
-        let kind = entry.kind();
-        let mut inode = None;
-        if self.caps.hard_links && !self.caps.is_compact() {
-            let wide = self.caps.has_wide_flags();
-            let tracked = if wide {
-                flags & bit::HLINKED != 0 && kind != Kind::Dir
-            } else {
-                kind == Kind::Regular
-            };
-            if tracked {
-                if !wide || flags & bit::SAME_DEV == 0 {
-                    fields.dev = r.longint()?;
-                }
-                inode = Some((fields.dev.wrapping_sub(1), r.longint()?));
-            }
-        }
-        if self.caps.has_digest(kind) {
-            let digest = r.bytes(self.caps.digest_bytes)?;
-            entry.digest = (kind == Kind::Regular).then(|| Digest::new(digest));
-        }
-        if let Some(inode) = inode {
-            // The last thing that can't be undone, and nothing of this entry is read after it.
-            let leader = *self.leaders.entry(inode).or_insert(index);
-            entry.inode = Some(inode);
-            entry.group = Some(leader);
-            entry.flags.set(Flags::LINK_FIRST, leader == index);
-        }
-        Ok(())
-    }
-}
-
-fn nanoseconds(r: &mut Reader<'_>) -> Result<u32, Stop> {
-    let value = r.varint()?;
-    u32::try_from(value)
-        .ok()
-        .filter(|&nsec| nsec < 1_000_000_000)
-        .ok_or_else(|| {
-            Stop::Bad(Error::peer(
-                Exit::PROTOCOL,
-                format!("invalid modification-time nanoseconds: {value}"),
-            ))
-        })
 }
 
 /// The judge for a sender that is trusted.

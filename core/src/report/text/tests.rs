@@ -26,16 +26,84 @@ fn paths() {
     check(daemon(b"/sub").quote(b"nonex"), "\"/sub/nonex\" (in mod)");
 }
 
+/// `link_stat` failures of stock rsync in `/tmp/w/in`: the argument's directory, and the path in the message.
+#[test]
+fn directories_are_clean_once_entered() {
+    let check = |directory: &str, expect: &str| {
+        let entered = entered(b"/tmp/w/in", directory.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&full_path(&entered, b"nonex")), expect, "{directory}");
+    };
+    for here in ["", ".", "./", ".//", "sub/..", "./sub/./..", "link/.."] {
+        check(here, "/tmp/w/in/nonex");
+    }
+    for sub in ["sub", "sub/.", "./sub", "sub//", "../in//sub"] {
+        check(sub, "/tmp/w/in/sub/nonex");
+    }
+    check("..", "/tmp/w/nonex");
+    check("../../../..", "/nonex");
+    check("/", "/nonex");
+    check("/tmp//w/", "/tmp/w/nonex");
+    check("/tmp/./w/.", "/tmp/w/nonex");
+    check("/tmp/w/..", "/tmp/nonex");
+    check("...", "/tmp/w/in/.../nonex");
+}
+
+#[test]
+fn entering_in_a_module() {
+    assert_eq!(entered(b"", b""), b"");
+    assert_eq!(entered(b"", b"."), b"");
+    assert_eq!(entered(b"", b"sub"), b"/sub");
+    assert_eq!(entered(b"/", b""), b"/");
+    assert_eq!(entered(b"/", b"./sub/"), b"/sub");
+}
+
+/// What stock rsync did not enter stands as the user wrote it.
+#[test]
+fn paths_that_were_not_entered_are_raw() {
+    for (path, expect) in [
+        ("nonex/..", "/tmp/w/nonex/.."),
+        ("./w/nodir/x", "/tmp/w/./w/nodir/x"),
+        ("w//nodir/x", "/tmp/w/w//nodir/x"),
+        ("/tmp//nonex", "/tmp//nonex"),
+    ] {
+        check(full_path(b"/tmp/w", path.as_bytes()), expect);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn entering_is_idempotent(directory in "(/[ab.]{0,3}){0,4}", path in "[ab./]{0,12}") {
+        let once = entered(directory.as_bytes(), path.as_bytes());
+        proptest::prop_assert_eq!(&entered(&once, b"."), &once);
+        let absolute = if once.is_empty() { b"".to_vec() } else { entered(b"/elsewhere", &once) };
+        proptest::prop_assert_eq!(&absolute, &once);
+        let shown = String::from_utf8_lossy(&once).into_owned() + "/";
+        proptest::prop_assert!(!["//x", "/./", "/../"].iter().any(|bad| shown.contains(bad)), "{}", shown);
+    }
+}
+
 #[test]
 fn failed_calls() {
     let failed = |role, call, name: &str, error, expect: &str| {
         check(path_failed(role, call, &client("/tmp").quote(name.as_bytes()), error), expect);
     };
     use PathCall as C;
-    failed("sender", C::LinkStat, "x", ENOENT, "rsync: [sender] link_stat \"/tmp/x\" failed: No such file or directory (2)");
+    failed(
+        "sender",
+        C::LinkStat,
+        "x",
+        ENOENT,
+        "rsync: [sender] link_stat \"/tmp/x\" failed: No such file or directory (2)",
+    );
     failed("sender", C::ChangeDir, "x", EACCES, "rsync: [sender] change_dir \"/tmp/x\" failed: Permission denied (13)");
     failed("sender", C::OpenDir, "x", EACCES, "rsync: [sender] opendir \"/tmp/x\" failed: Permission denied (13)");
-    failed("sender", C::OpenSource, "y", EACCES, "rsync: [sender] send_files failed to open \"/tmp/y\": Permission denied (13)");
+    failed(
+        "sender",
+        C::OpenSource,
+        "y",
+        EACCES,
+        "rsync: [sender] send_files failed to open \"/tmp/y\": Permission denied (13)",
+    );
     failed(
         "generator",
         C::MakeDir,
@@ -75,15 +143,30 @@ fn failed_calls() {
 #[test]
 fn failed_calls_on_two_paths() {
     let (a, b) = (client("/d").quote(b"a"), client("/d").quote(b"b"));
-    check(rename_failed("receiver", &a, &b, false, EACCES), "rsync: [receiver] rename \"/d/a\" -> \"/d/b\": Permission denied (13)");
+    check(
+        rename_failed("receiver", &a, &b, false, EACCES),
+        "rsync: [receiver] rename \"/d/a\" -> \"/d/b\": Permission denied (13)",
+    );
     check(
         rename_failed("generator", &a, &b, true, EACCES),
         "rsync: [generator] rename \"/d/a\" -> \"/d/b\" failed: Permission denied (13)",
     );
-    check(copy_failed("receiver", &a, &b, EACCES), "rsync: [receiver] copy \"/d/a\" -> \"/d/b\": Permission denied (13)");
-    check(symlink_failed("generator", &a, b"t", EACCES), "rsync: [generator] symlink \"/d/a\" -> \"t\" failed: Permission denied (13)");
-    check(link_failed("generator", &a, b"b", EACCES), "rsync: [generator] link \"/d/a\" => b failed: Permission denied (13)");
-    check(delete_failed("generator", "rmdir", b"d", EACCES), "rsync: [generator] delete_file: rmdir(d) failed: Permission denied (13)");
+    check(
+        copy_failed("receiver", &a, &b, EACCES),
+        "rsync: [receiver] copy \"/d/a\" -> \"/d/b\": Permission denied (13)",
+    );
+    check(
+        symlink_failed("generator", &a, b"t", EACCES),
+        "rsync: [generator] symlink \"/d/a\" -> \"t\" failed: Permission denied (13)",
+    );
+    check(
+        link_failed("generator", &a, b"b", EACCES),
+        "rsync: [generator] link \"/d/a\" => b failed: Permission denied (13)",
+    );
+    check(
+        delete_failed("generator", "rmdir", b"d", EACCES),
+        "rsync: [generator] delete_file: rmdir(d) failed: Permission denied (13)",
+    );
 }
 
 #[test]
@@ -97,7 +180,10 @@ fn last_lines() {
         exit_line(Exit::VANISHED, place, "sender", "3.5.0"),
         "rsync warning: some files vanished before they could be transferred (code 24) at main.rs(12) [sender=3.5.0]",
     );
-    check(exit_line(Exit(255), place, "sender", "3.5.0"), "rsync error: unexplained error (code 255) at main.rs(12) [sender=3.5.0]");
+    check(
+        exit_line(Exit(255), place, "sender", "3.5.0"),
+        "rsync error: unexplained error (code 255) at main.rs(12) [sender=3.5.0]",
+    );
 }
 
 #[test]
@@ -146,7 +232,10 @@ fn faults() {
     );
     check(could_not_make_way(Newcomer::RegularFile, false, b"a"), "could not make way for new regular file: a");
     check(could_not_make_way(Newcomer::Symlink, true, b"a"), "could not make way for backup symlink: a");
-    check(connection_closed(427_592, "receiver"), "rsync: connection unexpectedly closed (427592 bytes received so far) [receiver]");
+    check(
+        connection_closed(427_592, "receiver"),
+        "rsync: connection unexpectedly closed (427592 bytes received so far) [receiver]",
+    );
     let reset = SystemError { text: "Connection reset by peer", code: 104 };
     check(read_error("Receiver", reset), "rsync: [Receiver] read error: Connection reset by peer (104)");
     check(io_timeout("receiver", 60), "[receiver] io timeout after 60 seconds -- exiting");

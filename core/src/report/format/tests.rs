@@ -68,21 +68,31 @@ fn every_letter_in_a_daemon() {
 #[test]
 fn widths_and_levels() {
     let item = ItemInfo { size: 1_234_567, ..file() };
-    let format = "%12l|%-12l|%'l|%''l|%'''l|%''''l|%'12l|%12'l|%-'12l|%'-12'l|%012l|%5%|%-l|%--5l|%5-l|%''''''''2l|%5o|%1o";
+    let format =
+        "%12l|%-12l|%'l|%''l|%'''l|%''''l|%'12l|%12'l|%-'12l|%'-12'l|%012l|%5%|%-l|%--5l|%5-l|%''''''''2l|%5o|%1o";
     let expect = "     1234567|1234567     |1,234,567|1.23M|1.18M|1.18M|   1,234,567|   1,234,567|%-'12l|1.23M       |     \
                   1234567|    %|1234567|%--5l|%5-l|1.18M| send|send";
     check(format, &item, expect);
-    check("%20n|%-4n|%1n|%15i|%-15i|%12B|%5z|%'z", &item, "                  hl|hl  |hl|    >f+++++++++|>f+++++++++    |   rwSr--r--|%5z|%'z");
-    assert_eq!(expand(b"%18446744073709551621n", &item).len(), PATH_BYTES_MAX);
+    check(
+        "%20n|%-4n|%1n|%15i|%-15i|%12B|%5z|%'z",
+        &item,
+        "                  hl|hl  |hl|    >f+++++++++|>f+++++++++    |   rwSr--r--|%5z|%'z",
+    );
+    for format in ["%4095n", "%4096n", "%18446744073709551621n"] {
+        assert_eq!(expand(format.as_bytes(), &item).len(), PATH_BYTES_MAX, "{format}");
+    }
+    assert!(expand(b"%4095n", &item).ends_with(b"  hl"));
+    assert!(expand(b"%4096n", &item).ends_with(b"  h"), "the field is full before the value ends");
 }
 
 #[test]
 fn links() {
     let symlink = ItemInfo { target: Some(b"target"), ..info(b"l", 0o120777, ItemFlags::LOCAL_CHANGE) };
     check("%L|%10L|%-10L|", &symlink, " -> target| ->     target| -> target    |");
-    let hard = ItemInfo { xname: Some(b"hl"), ..info(b"a", 0o100644, ItemFlags::LOCAL_CHANGE | ItemFlags::XNAME_FOLLOWS) };
+    let hard =
+        ItemInfo { xname: Some(b"hl"), ..info(b"a", 0o100644, ItemFlags::LOCAL_CHANGE | ItemFlags::XNAME_FOLLOWS) };
     check("%L|%10L|%-10L|", &hard, " => hl| =>         hl| => hl        |");
-    check("%L|%10L|", &file(), "|              |");
+    check("%L|%10L|%'L|%-L|%0L|%'-L|", &file(), "|              ||    |    |    |");
     let linked_symlink = ItemInfo { target: Some(b"tgt"), ..hard };
     check("%n%L", &linked_symlink, "a => hl");
     check("%n%L", &ItemInfo { xname: Some(b""), ..linked_symlink }, "a -> tgt");
@@ -96,6 +106,10 @@ fn digests() {
     check("%C|", &ItemInfo { digest: None, ..file() }, "                                |");
     let dir = info(b"d", 0o040755, ItemFlags::REPORT_TIME);
     check("%C|", &ItemInfo { digest_bytes: 8, ..dir }, "                |");
+    let known = "        b5e9c1ad071b3e7fc779cfaa5e523818|b5e9c1ad071b3e7fc779cfaa5e523818        |";
+    check("%40C|%-40C|", &file(), known);
+    let unknown = ItemInfo { digest: None, digest_bytes: 1, ..file() };
+    check("%40C|%-40C|%'1C|", &unknown, "  |  |  |");
 }
 
 #[test]
@@ -106,9 +120,35 @@ fn ids() {
 }
 
 #[test]
+fn only_ids_are_filled_up_with_zeros() {
+    let item = ItemInfo { uid: 65534, gid: Some(65534), ..file() };
+    let format = "%012p|%08U|%'08U|%-08U|%08G|%08l|%08n|%0U|%08%|%08o|";
+    let expect = "000000018316|00065534|00065534|65534   |00065534|       5|      hl|65534|       %|    send|";
+    check(format, &item, expect);
+    check("%012G|%-012G|", &ItemInfo { gid: None, ..file() }, "     DEFAULT|DEFAULT     |");
+    let wide = expand(b"%09999U", &item);
+    assert_eq!((wide.len(), wide.iter().all(|&byte| byte == b'0')), (PATH_BYTES_MAX, true));
+}
+
+#[test]
 fn long_names() {
     check("%f", &ItemInfo { source_prefix: b"/home/me/", ..file() }, "home/me/hl");
     check("%f %n", &ItemInfo { source_prefix: b"", ..info(b"d", 0o040755, ItemFlags::NONE) }, "d d/");
+    // Arguments of stock rsync, up to the last slash, and what `%f` said of the file in it.
+    for (prefix, expect) in [
+        (&b"."[..], "hl"),
+        (b"./", "hl"),
+        (b".//./../src/", "../src/hl"),
+        (b"././src", "src/hl"),
+        (b"src/d/..", "src/d/../hl"),
+        (b"../src/d/", "../src/d/hl"),
+        (b"/tmp/./w//src/./", "tmp/w/src/hl"),
+        (b"/tmp/w/../src", "tmp/w/../src/hl"),
+        (b"/", "hl"),
+    ] {
+        check("%f", &ItemInfo { source_prefix: prefix, ..file() }, expect);
+    }
+    check("%f", &ItemInfo { source_prefix: b"src/.", ..info(b".", 0o040755, ItemFlags::NONE) }, "src/.");
 }
 
 #[test]
@@ -116,7 +156,8 @@ fn deletions() {
     let gone = |mode| ItemInfo { operation: Operation::Delete, ..info(b"y", mode, ItemFlags::NONE) };
     let format = "%i|%o|%n|%f|%l|%B|%M|%U|%G|%L|%5L|%b|%C|";
     let item = ItemInfo { source_prefix: b"", data_bytes: 0, ..gone(0o040755) };
-    let expect = "*deleting  |del.|y/|y|0|---------|1970/01/01-00:00:00|0|0||         |0|                                |";
+    let expect =
+        "*deleting  |del.|y/|y|0|---------|1970/01/01-00:00:00|0|0||         |0|                                |";
     check(format, &item, expect);
     assert_eq!(expand_deletion(Some(b"%i %n%L"), &item), b"*deleting   y/");
     assert_eq!(expand_deletion(Some(b"%n"), &gone(0o100644)), b"deleting y");
