@@ -37,11 +37,13 @@ pub struct Row {
     pub sorted: bool,
     /// Whether it can only be run by root.
     pub root: bool,
+    /// Codes of which stock itself ends with one or the other; empty where there is but one.
+    pub codes: &'static [i32],
 }
 
 /// An exact row.
 const fn row(name: &'static str, setup: fn(&mut Maker), script: &'static str) -> Row {
-    Row { name, setup, script, judge: Judge::Exact, sorted: false, root: false }
+    Row { name, setup, script, judge: Judge::Exact, sorted: false, root: false, codes: &[] }
 }
 
 impl Row {
@@ -55,6 +57,10 @@ impl Row {
 
     const fn sorted(self) -> Self {
         Self { sorted: true, ..self }
+    }
+
+    const fn codes(self, codes: &'static [i32]) -> Self {
+        Self { codes, ..self }
     }
 
     const fn root(self) -> Self {
