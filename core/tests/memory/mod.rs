@@ -10,6 +10,9 @@
 //! | [`setup`] | command lines become configurations, as in real life |
 //! | [`scenario`] | trees that a property test makes up |
 
+// Each test binary uses a part.
+#![allow(dead_code)]
+
 pub mod host;
 pub mod output;
 pub mod scenario;
