@@ -204,7 +204,7 @@ impl<'a> Bench<'a> {
             Via::Push(Wire::Shell) => command.args([from, format!("host:{to}")]),
             Via::Pull(Wire::Shell) => command.args([format!("host:{from}"), to]),
             Via::Push(Wire::Daemon) => command
-                .args([from, daemon().url(&format!("{}/{dir}/dst/", if cell.sanitises() { "to" } else { "chroot" }))]),
+                .args([from, daemon()?.url(&format!("{}/{dir}/dst/", if cell.sanitises() { "to" } else { "chroot" }))]),
             Via::Pull(Wire::Daemon) => command.args([daemon()?.url(&format!("from/{version:?}/")), to]),
         };
         Ok(command)

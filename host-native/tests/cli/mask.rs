@@ -31,6 +31,17 @@ static RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     .into()
 });
 
+/// What becomes of the order of lines.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// It stays.
+    Kept,
+    /// It stays within each lane, see `lane`.
+    Lanes,
+    /// It does not count: the lines are sorted.
+    Any,
+}
+
 /// What is masked for one program.
 pub struct Mask {
     /// Its path, which appears where a remote shell is asked to run it.
@@ -45,7 +56,7 @@ pub struct Mask {
 
 impl Mask {
     /// The lines of an output, masked.
-    pub fn apply(&self, output: &[u8], sorted: bool) -> Vec<String> {
+    pub fn apply(&self, output: &[u8], order: Order) -> Vec<String> {
         let mut bytes = output.to_vec();
         for (rule, with) in RULES.iter() {
             bytes = rule.replace_all(&bytes, with.as_bytes()).into_owned();
@@ -63,10 +74,10 @@ impl Mask {
         if self.loose {
             lines = loosen(lines);
         }
-        if sorted {
-            lines.sort();
-        } else {
-            lines.sort_by_key(|line| lane(line));
+        match order {
+            Order::Kept => {}
+            Order::Lanes => lines.sort_by_key(|line| lane(line)),
+            Order::Any => lines.sort(),
         }
         lines
     }

@@ -13,6 +13,7 @@ mod local;
 mod remote;
 mod usage;
 
+use crate::mask::Order;
 use crate::support::maker::Maker;
 
 /// How outputs are compared.
@@ -47,6 +48,16 @@ const fn row(name: &'static str, setup: fn(&mut Maker), script: &'static str) ->
 }
 
 impl Row {
+    /// The order in which its standard output is compared, if `wanted` is wanted.
+    pub fn order(&self, wanted: Order) -> Order {
+        if self.sorted { Order::Any } else { wanted }
+    }
+
+    /// The script, for a report.
+    pub fn shown(&self) -> String {
+        self.script.trim().replace('\n', "\n  ")
+    }
+
     const fn loose(self) -> Self {
         Self { judge: Judge::Loose, ..self }
     }
