@@ -20,6 +20,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mask::{Mask, Order};
+use rows::open::OPEN;
 use rows::{Judge, Row};
 use support::compare::{Grain, Snapshot, report};
 use support::daemon::{Daemon, free_port};
@@ -215,11 +216,16 @@ fn texts_and_codes() {
     let all: Vec<Row> = rows::all();
     let names: BTreeSet<&str> = all.iter().map(|row| row.name).collect();
     assert_eq!(names.len(), all.len(), "two rows have the same name");
+    assert!(OPEN.iter().all(|open| names.contains(open)), "an open row doesn't exist");
     let (rows, skipped): (Vec<Row>, Vec<Row>) = all.into_iter().partition(|row| privileged() || !row.root);
     if !skipped.is_empty() {
         let _ = writeln!(stderr(), "cli: {} rows need root and are skipped", skipped.len());
     }
-    pool::run("cli", &rows, |row| row.name.to_owned(), |row| stage.check(row));
+    let (open, settled): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| OPEN.contains(&row.name));
+    for row in open.iter().filter(|row| stage.check(row).is_ok()) {
+        let _ = writeln!(stderr(), "cli: `{}` equals stock this time, but is listed as open", row.name);
+    }
+    pool::run("cli", &settled, |row| row.name.to_owned(), |row| stage.check(row));
 }
 
 /// The mask must leave alone what it is not meant for.

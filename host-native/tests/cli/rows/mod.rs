@@ -10,6 +10,7 @@
 mod daemon;
 mod listing;
 mod local;
+pub mod open;
 mod remote;
 mod usage;
 
