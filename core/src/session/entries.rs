@@ -10,7 +10,7 @@ use super::generator::{Generator, Pass, TouchUp, is_below};
 use super::receiving::Receiving;
 use super::say::Class;
 use crate::Error;
-use crate::options::{Delete, Info, RemoveSource};
+use crate::options::{AltKind, Delete, Info, RemoveSource};
 use crate::checksum::DigestValue;
 use crate::flist::{Flags, Found, View};
 use crate::report::{self, ItemFlags};
@@ -223,7 +223,11 @@ impl Generator {
         if existing.is_none() && !o.dry_run && !early && !self.make_directory(item, mode, flags).await {
             return Ok(());
         }
-        self.item_record(item.ndx, flags, None).await;
+        // What an alternate directory has just the same is no news.
+        let known = existing.is_none() && self.same_in_alternate(item).await.is_some();
+        if !known {
+            self.item_record(item.ndx, flags, None).await;
+        }
         if existing.is_none() && o.dry_run {
             self.missing = Some(item.path.clone());
         }
@@ -233,6 +237,10 @@ impl Generator {
         if existing.is_none() {
             cx.stats.borrow_mut().created.dirs += 1;
             self.missing.get_or_insert_with(|| item.path.clone());
+            if entered && matches!(self.delete_when(), Delete::During | Delete::Delay) {
+                // Nothing is there to delete, but that an error would have stopped it is said all the same.
+                self.guarded();
+            }
         } else if item.content_dir && matches!(self.delete_when(), Delete::During | Delete::Delay) {
             self.delete_in(item, list).await?;
         }
@@ -355,6 +363,9 @@ impl Generator {
             let flags = decide::differences(o, &self.rx.powers, item, there, false);
             return self.unchanged(item, there, flags).await;
         }
+        if existing.is_none() && self.settled_by_alternate(item).await {
+            return Ok(());
+        }
         let kept = existing.as_ref().filter(|m| m.mode & decide::TYPE == decide::SYMLINK);
         let flags = self.creation_flags(item, kept);
         if existing.is_some() && kept.is_none() && !self.make_way(item, existing.as_ref(), "symlink").await? {
@@ -399,6 +410,9 @@ impl Generator {
             let flags = decide::differences(o, &self.rx.powers, item, there, false);
             return self.unchanged(item, there, flags).await;
         }
+        if existing.is_none() && self.settled_by_alternate(item).await {
+            return Ok(());
+        }
         let flags = self.creation_flags(item, same_type);
         let what = if item.is_device() { "device file" } else { "special file" };
         if existing.is_some() && same_type.is_none() && !self.make_way(item, existing.as_ref(), what).await? {
@@ -421,6 +435,36 @@ impl Generator {
         self.item_record(item.ndx, flags, None).await;
         self.report_success(item.ndx);
         Ok(())
+    }
+
+    /// Where an alternate directory has the same entry with the same attributes (3.2.9).
+    async fn same_in_alternate(&self, item: &Item) -> Option<At> {
+        let o = &self.cx.config.options;
+        let roots: Vec<_> = self.rx.alternates.borrow().iter().flatten().copied().collect();
+        for root in roots {
+            let at = self.beneath(root, item.path.clone());
+            let Ok(meta) = self.cx.stat(Ask::Stat { at: at.clone(), follow: super::ask::Follow::No }).await else { continue };
+            let same = (meta.mode ^ item.mode) & decide::TYPE == 0
+                && (!item.is_symlink() || meta.target == item.target)
+                && (!item.is_device() || meta.rdev == item.rdev);
+            if same && decide::attributes_unchanged(o, &self.rx.powers, item, &meta) {
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    /// Whether a missing symlink, device or special is as good as there: an alternate directory has it, and that is enough,
+    /// or it could be linked.
+    async fn settled_by_alternate(&mut self, item: &Item) -> bool {
+        let o = &self.cx.config.options;
+        let Some(from) = self.same_in_alternate(item).await else { return false };
+        match o.alt_kind {
+            Some(AltKind::Copy) => false,
+            Some(AltKind::Link) if o.dry_run => true,
+            Some(AltKind::Link) => self.cx.unit(Ask::Link { from, to: self.at(&item.path), replace: false }).await.is_ok(),
+            _ => true,
+        }
     }
 
     /// Flags of something made here in place of `replaced`, or of nothing.

@@ -191,7 +191,7 @@ pub(crate) async fn exchange(cx: &Context) -> Result<Rules, Error> {
     let mut builder = builder;
     if transit.is_sent() {
         while let Some(rule) = cx.item(|r| Ok(read_rule(r)?.map(<[u8]>::to_vec))).await? {
-            accept(&transit, &mut builder, &rule);
+            accept(&transit, &mut builder, &rule)?;
         }
         supply_files(cx, &mut builder).await?;
     }

@@ -148,7 +148,7 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
     let mut entry = Entry::default();
     let chmod = |mode: u32| match &o.chmod {
         Some(chmod) if !cx.is_server() && mode != 0 && mode & TYPE != SYMLINK => {
-            chmod.apply(mode, mode & TYPE == super::decide::DIRECTORY, cx.config.umask)
+            mode & TYPE | chmod.apply(mode, mode & TYPE == super::decide::DIRECTORY, cx.config.umask)
         }
         _ => mode,
     };

@@ -295,6 +295,11 @@ impl Session {
         (!silent).then(|| self.cx.role_name())
     }
 
+    /// What messages call this process.
+    pub fn role(&self) -> &'static str {
+        self.cx.role_name()
+    }
+
     fn end_by_peer(&mut self, exit: Exit) {
         self.ended_by_peer = true;
         self.end(exit, false);
@@ -302,7 +307,8 @@ impl Session {
 
     /// The session can't go on.
     fn fail(&mut self, error: Error) {
-        if !error.text.is_empty() {
+        // What breaks while it ends is a consequence.
+        if !error.text.is_empty() && self.state == State::Running {
             self.cx.say(Class::Error, error.text);
         }
         self.end(error.exit, true);
@@ -320,7 +326,7 @@ impl Session {
         if tells {
             cx.outbox.borrow_mut().message(crate::wire::Tag::ErrorExit, &exit.0.to_le_bytes());
         }
-        if tell || self.cx.arriving().is_some() {
+        if tell || (self.ended_by_peer && exit != Exit::OK) || self.cx.arriving().is_some() {
             self.tasks.clear();
             self.cx.spawned.borrow_mut().clear();
             cx.drop_work();

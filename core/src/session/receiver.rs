@@ -128,6 +128,7 @@ impl Receiver {
         let Some(item) = item_of(&self.rx, ndx) else {
             return Err(bad_index(ndx, record.flags, "receiver", &self.rx));
         };
+        cx.item_begins();
         if record.flags.0 & ItemFlags::TRANSFER.0 == 0 {
             show::item(&cx, &item, &record, None);
             return Ok(());
@@ -587,7 +588,7 @@ pub(crate) fn copy_plan(cx: &Context, rx: &Receiving, item: &Item, record: Optio
     let replaces = record.is_none_or(|r| r.flags.0 & ItemFlags::IS_NEW.0 == 0);
     // Without -p an existing file keeps its mode, which only the host knows by now.
     let keep_mode = replaces && !o.perms;
-    if mode == wanted & 0o7777 && !keep_mode {
+    if mode == wanted & 0o7777 && !keep_mode && !o.inplace {
         meta.mode = None;
     }
     CopyLocal {

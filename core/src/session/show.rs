@@ -98,7 +98,9 @@ pub(crate) fn copies_directly(cx: &Context) -> bool {
     let formats = [&o.item_format, &o.log_file_format];
     // A digest of the content is only known if the content passes through here.
     let shows_digest = formats.into_iter().flatten().any(|format| report::has_escape(format, b'C'));
-    let shown = o.levels.info(Info::Progress) > 0 || (shows_digest && !o.checksum);
+    // The receiving half takes a source as it is named, and follows no symlink.
+    let follows = o.copy_links || o.copy_dirlinks || o.copy_unsafe_links;
+    let shown = follows || o.levels.info(Info::Progress) > 0 || (shows_digest && !o.checksum);
     sends_whole(cx) && !shown && !o.sparse && o.append == Append::Off && o.bwlimit == 0
 }
 
@@ -193,7 +195,11 @@ pub(crate) fn item(cx: &Context, item: &Item, record: &ItemRecord, digest: Optio
 }
 
 fn log_item(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
-    let rule = report::ShowRule { itemized: true, every: itemizes_all(cx), name_level: 0 };
+    let rule = report::ShowRule {
+        itemized: cx.is_server() || itemizes(cx),
+        every: itemizes_all(cx),
+        name_level: cx.config.options.levels.info(Info::Name).into(),
+    };
     if report::is_shown(record.flags, item.is_dir(), record.xname.as_deref(), &rule)
         && (cx.config.module.is_none() || cx.log_format().is_some_and(|f| report::has_escape(f, b'i')))
     {
