@@ -127,7 +127,13 @@ fn io_error(what: &str, error: &std::io::Error) -> Error {
 }
 
 /// Both ends are here: two sessions, each on a thread of its own, with a pair of sockets between them.
-fn local(options: &Options, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, umask: u32, console: &mut Console) -> Outcome {
+fn local(
+    options: &Options,
+    sources: Vec<Vec<u8>>,
+    dest: Option<Vec<u8>>,
+    umask: u32,
+    console: &mut Console,
+) -> Outcome {
     let (near, far) = socket_pair().map_err(|error| io_error("failed to make a socket pair", &error))?;
     let clone = |fd: &std::os::fd::OwnedFd| fd.try_clone().map_err(|error| io_error("dup failed", &error));
     let base = base_config(options, umask);
@@ -262,7 +268,8 @@ fn reach(options: &Options, remote: &Remote, push: bool, umask: u32, console: &m
         (Some(shell), input, output)
     };
     let early_input = match &options.early_input {
-        Some(path) => std::fs::read(std::ffi::OsStr::from_bytes(path)).map_err(|error| io_error("failed to read early input", &error))?,
+        Some(path) => std::fs::read(std::ffi::OsStr::from_bytes(path))
+            .map_err(|error| io_error("failed to read early input", &error))?,
         None => Vec::new(),
     };
     let user = remote.user.clone().or_else(|| env("USER")).or_else(|| env("LOGNAME")).unwrap_or_default();
@@ -334,7 +341,15 @@ pub fn serve_secluded(secluded: Secluded, umask: u32) -> i32 {
     let mut buffer = [0u8; 4096];
     let (words, rest) = loop {
         let n = match rustix::io::read(rustix::stdio::stdin(), &mut buffer) {
-            Ok(0) => return console.fail(&Error::peer(Exit::STREAM, "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]"), "Receiver"),
+            Ok(0) => {
+                return console.fail(
+                    &Error::peer(
+                        Exit::STREAM,
+                        "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]",
+                    ),
+                    "Receiver",
+                );
+            }
             Ok(n) => n,
             Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return console.fail(&io_error("read error", &error.into()), "Receiver"),

@@ -96,7 +96,9 @@ impl Rules {
                     }
                     _ => Ask::ReadPath { path: name, max: FILE_BYTES_MAX },
                 },
-                DirNeed::File(NeedFile::HomeCvsIgnore) => Ask::ReadPath { path: home_cvsignore(cx), max: FILE_BYTES_MAX },
+                DirNeed::File(NeedFile::HomeCvsIgnore) => {
+                    Ask::ReadPath { path: home_cvsignore(cx), max: FILE_BYTES_MAX }
+                }
             };
             let contents = cx.bytes(ask).await.map_err(missing);
             if let Err(error) = enter.supply(contents) {

@@ -318,7 +318,11 @@ impl Lister {
         };
         let at = At { root, path: name.to_vec() };
         let hidden = !dot && (cx.daemon_hides(name, false) || cx.daemon_hides(name, true));
-        let meta = if hidden { Err(super::generator::not_found()) } else { cx.stat(Ask::Stat { at: at.clone(), follow }).await };
+        let meta = if hidden {
+            Err(super::generator::not_found())
+        } else {
+            cx.stat(Ask::Stat { at: at.clone(), follow }).await
+        };
         let meta = match meta {
             Ok(meta) => meta,
             Err(errno) => return self.missing_argument(name, &join(dir, name), errno, origin, draft).await,
@@ -415,7 +419,13 @@ impl Lister {
     }
 
     /// The entries of one directory.
-    async fn scan(&mut self, origin: u16, dir: &[u8], draft: &mut Draft, subdirs: &mut Vec<Vec<u8>>) -> Result<(), Error> {
+    async fn scan(
+        &mut self,
+        origin: u16,
+        dir: &[u8],
+        draft: &mut Draft,
+        subdirs: &mut Vec<Vec<u8>>,
+    ) -> Result<(), Error> {
         let cx = self.cx.clone();
         let o = &cx.config.options;
         let root = self.roots[usize::from(origin)].id;
@@ -516,7 +526,10 @@ impl Lister {
         let errno = match meta {
             Ok(meta) => {
                 let target = meta.target.as_deref().unwrap_or_default();
-                if !o.copy_unsafe_links || meta.mode & TYPE != SYMLINK || !crate::flist::verify::unsafe_symlink(target, name) {
+                if !o.copy_unsafe_links
+                    || meta.mode & TYPE != SYMLINK
+                    || !crate::flist::verify::unsafe_symlink(target, name)
+                {
                     return Some(meta);
                 }
                 if o.levels.info(Info::Symsafe) >= 1 {
@@ -618,7 +631,8 @@ impl Lister {
         let device = matches!(kind, 0o020000 | 0o060000);
         let special = matches!(kind, 0o010000 | 0o140000);
         let mut mode = meta.mode;
-        if kind != SYMLINK && !cx.is_server()
+        if kind != SYMLINK
+            && !cx.is_server()
             && let Some(chmod) = &o.chmod
         {
             mode = mode & TYPE | chmod.apply(mode, kind == DIRECTORY, cx.config.umask);

@@ -171,7 +171,8 @@ impl Session {
             return deadline_ms;
         }
         let timeout = u64::from(self.cx.timeout_s.get()) * 1000;
-        let idle = (timeout > 0).then(|| (self.last_traffic_ms + timeout).min(self.last_output_ms + timeout.div_ceil(2)));
+        let idle =
+            (timeout > 0).then(|| (self.last_traffic_ms + timeout).min(self.last_output_ms + timeout.div_ceil(2)));
         [idle, self.cx.alarm_ms.get()].into_iter().flatten().min()
     }
 
@@ -370,4 +371,3 @@ async fn roles(cx: Shared) -> Result<(), Error> {
         Role::Receiver => listing::run(cx).await,
     }
 }
-

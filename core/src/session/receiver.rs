@@ -4,7 +4,9 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::ask::{Ask, At, Commit, CopyLocal, CopySource, Create, FileId, KeepMode, Meta, Output, OutputError, Reply, SetErrors};
+use super::ask::{
+    Ask, At, Commit, CopyLocal, CopySource, Create, FileId, KeepMode, Meta, Output, OutputError, Reply, SetErrors,
+};
 use super::context::Context;
 use super::dataplane::Source;
 use super::decide::{self, Item};
@@ -15,15 +17,15 @@ use super::show::{self, ItemRecord};
 use crate::checksum::{Algorithm, DigestValue};
 use crate::delta::SumHead;
 use crate::limits::PATH_BYTES_MAX;
+use crate::options::{Append, Info};
 use crate::report::{self, ItemFlags};
 use crate::wire::index::{NDX_DEL_STATS, NDX_DONE, NDX_FLIST_EOF, NDX_FLIST_OFFSET};
-use crate::options::{Append, Info};
 use crate::wire::token::TokenFormat;
 use crate::wire::{Token, TokenDecoder};
 use crate::{Error, Exit};
 
 /// Outputs that may be finished beside the transfer of the next ones.
-const FINISHING_MAX: u32 = 32;
+const FINISHING_MAX: u32 = 128;
 
 /// The file whose data is arriving: what to keep of it if the session is cut off.
 #[derive(Clone)]
@@ -134,7 +136,10 @@ impl Receiver {
             return Ok(());
         }
         if self.phase >= 2 {
-            return Err(Error::peer(Exit::PROTOCOL, format!("got transfer request in phase {} [receiver]", self.phase)));
+            return Err(Error::peer(
+                Exit::PROTOCOL,
+                format!("got transfer request in phase {} [receiver]", self.phase),
+            ));
         }
         if !item.is_regular() {
             return Err(bad_index(ndx, record.flags, "receiver", &self.rx));
@@ -202,7 +207,13 @@ impl Receiver {
     }
 
     /// Reads tokens until the end of the file. Without an output they are read and thrown away.
-    async fn rebuild(&mut self, file: Option<FileId>, head: SumHead, has_basis: bool, item: &Item) -> Result<(), Error> {
+    async fn rebuild(
+        &mut self,
+        file: Option<FileId>,
+        head: SumHead,
+        has_basis: bool,
+        item: &Item,
+    ) -> Result<(), Error> {
         let cx = self.rx.cx.clone();
         let mut written = 0u64;
         show::progress(&cx, &self.rx.transferred, item, 0, false);
@@ -245,7 +256,14 @@ impl Receiver {
         }
     }
 
-    async fn block(&mut self, file: Option<FileId>, head: SumHead, has_basis: bool, index: u32, item: &Item) -> Result<u32, Error> {
+    async fn block(
+        &mut self,
+        file: Option<FileId>,
+        head: SumHead,
+        has_basis: bool,
+        index: u32,
+        item: &Item,
+    ) -> Result<u32, Error> {
         let cx = self.rx.cx.clone();
         if index >= head.count {
             let text = format!("Invalid block index {index} (count={}) [receiver]", head.count);
@@ -386,7 +404,10 @@ enum Piece {
     Inbox(usize),
     /// Literal bytes in the inbox's scratch buffer.
     Scratch(usize),
-    Blocks { first: u32, count: u32 },
+    Blocks {
+        first: u32,
+        count: u32,
+    },
     End,
 }
 
@@ -444,7 +465,8 @@ impl Finishing {
                 self.rx.settled(self.item.ndx);
                 return Ok(());
             }
-            if !to_partial && self.record.basis == basis::PARTIAL_DIR
+            if !to_partial
+                && self.record.basis == basis::PARTIAL_DIR
                 && let Some(partial) = partial_path(&self.rx, &self.item.path)
             {
                 remove_partial(&cx, &self.rx, partial).await;
@@ -543,7 +565,15 @@ pub(crate) fn bad_index(ndx: i32, flags: ItemFlags, role: &str, _rx: &Receiving)
     Error::peer(Exit::PROTOCOL, text)
 }
 
-fn create_plan(cx: &Context, rx: &Receiving, item: &Item, record: &ItemRecord, basis_at: Option<At>, head: SumHead, redo: bool) -> Create {
+fn create_plan(
+    cx: &Context,
+    rx: &Receiving,
+    item: &Item,
+    record: &ItemRecord,
+    basis_at: Option<At>,
+    head: SumHead,
+    redo: bool,
+) -> Create {
     let o = &cx.config.options;
     let append = o.append != Append::Off && !redo;
     let partial_in_place = record.basis == basis::PARTIAL_DIR && cx.agreed().inplace_partial && basis_at.is_some();
@@ -569,7 +599,8 @@ fn create_plan(cx: &Context, rx: &Receiving, item: &Item, record: &ItemRecord, b
 fn create_mode(cx: &Context, rx: &Receiving, item: &Item) -> u32 {
     let o = &cx.config.options;
     let (uid, gid) = cx.config.ids;
-    let chown = (o.owner && rx.powers.root && item.uid != uid) || (o.group && rx.powers.may_set_group(item.gid) && item.gid != gid);
+    let chown = (o.owner && rx.powers.root && item.uid != uid)
+        || (o.group && rx.powers.may_set_group(item.gid) && item.gid != gid);
     if o.perms && !chown && item.mode & 0o7000 == 0 && item.mode & 0o200 != 0 {
         item.mode & 0o777
     } else {
@@ -578,7 +609,13 @@ fn create_mode(cx: &Context, rx: &Receiving, item: &Item) -> u32 {
 }
 
 /// A whole-file copy on this machine.
-pub(crate) fn copy_plan(cx: &Context, rx: &Receiving, item: &Item, record: Option<&ItemRecord>, from: CopySource) -> CopyLocal {
+pub(crate) fn copy_plan(
+    cx: &Context,
+    rx: &Receiving,
+    item: &Item,
+    record: Option<&ItemRecord>,
+    from: CopySource,
+) -> CopyLocal {
     let o = &cx.config.options;
     let (uid, gid) = cx.config.ids;
     let mode = create_mode(cx, rx, item);

@@ -62,7 +62,10 @@ impl Generator {
     /// Whether a pass over the whole destination makes sense.
     pub(crate) fn may_delete_everywhere(&self) -> bool {
         let empty = self.rx.lists.borrow().is_empty();
-        !empty && !self.rx.dest_missing.get() && !self.cx.config.options.listing && self.rx.local_name.borrow().is_none()
+        !empty
+            && !self.rx.dest_missing.get()
+            && !self.cx.config.options.listing
+            && self.rx.local_name.borrow().is_none()
     }
 
     /// An error at the sender makes its list incomplete: then nothing may be deleted.
@@ -86,11 +89,17 @@ impl Generator {
             if let Some(item) = self.item(start + at as i32)
                 && item.is_dir()
                 && item.content_dir
+                && self.is_directory_here(&item).await
             {
                 self.delete_in(&item, 0).await?;
             }
         }
         Ok(())
+    }
+
+    /// Whether the destination has a directory there. Before the transfer it may have nothing, or something else.
+    async fn is_directory_here(&self, item: &Item) -> bool {
+        !self.is_missing_below(&item.path) && self.look(item).await.is_ok_and(|meta| meta.mode & TYPE == DIRECTORY)
     }
 
     /// Deletes what one directory holds and the list doesn't.
@@ -352,4 +361,3 @@ pub(crate) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     path.extend_from_slice(name);
     path
 }
-

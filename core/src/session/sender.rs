@@ -176,7 +176,10 @@ impl Sender {
             }
         };
         if append && meta.size < item.size && meta.size < head.basis_bytes() {
-            cx.say(Class::Warning, [b"skipped diminished file: \"".as_slice(), &self.lister.full_name(&item), b"\""].concat());
+            cx.say(
+                Class::Warning,
+                [b"skipped diminished file: \"".as_slice(), &self.lister.full_name(&item), b"\""].concat(),
+            );
             self.no_send(item.ndx);
             let _ = cx.unit(Ask::Close { file }).await;
             return Ok(());
@@ -261,7 +264,10 @@ impl Sender {
             Err(errno) => {
                 let full = self.lister.full_name(item);
                 if errno.is_not_found() {
-                    cx.say(Class::Warning, [b"file has vanished: \"".as_slice(), &full, b"\"", &cx.in_module()].concat());
+                    cx.say(
+                        Class::Warning,
+                        [b"file has vanished: \"".as_slice(), &full, b"\"", &cx.in_module()].concat(),
+                    );
                     cx.add_io_error(io_error::VANISHED);
                 } else {
                     let what = [b"send_files failed to open \"".as_slice(), &full, b"\"", &cx.in_module()].concat();
@@ -458,6 +464,9 @@ async fn remove_source(cx: &Context, item: &Item, at: super::ask::At) {
             let what = [b"sender failed to remove ".as_slice(), &item.name].concat();
             cx.say_errno(Class::Transfer, "sender", &what, &errno);
         }
-        _ => cx.say(Class::Transfer, [b"ERROR: Skipping sender remove for changed file: ".as_slice(), &item.name].concat()),
+        _ => cx.say(
+            Class::Transfer,
+            [b"ERROR: Skipping sender remove for changed file: ".as_slice(), &item.name].concat(),
+        ),
     }
 }

@@ -13,8 +13,8 @@ use super::say::Class;
 use super::step::{Notice, Transport};
 use crate::Error;
 use crate::checksum::{Algorithm, DigestValue};
-use crate::options::{Append, Info, Recursion, RemoveSource};
 use crate::limits::PATH_BYTES_MAX;
+use crate::options::{Append, Info, Recursion, RemoveSource};
 use crate::report::{self, DaemonInfo, ItemFlags, ItemInfo, Numbers, Operation};
 use crate::wire::Tag;
 use crate::wire::item::{put_u16, put_vstring};
@@ -212,7 +212,10 @@ pub(crate) fn before_transfer(cx: &Context, item: &Item, record: &ItemRecord) {
     let Some(format) = format_of(cx) else { return };
     if !report::shown_after(format) {
         show(cx, item, record, None);
-    } else if cx.config.options.levels.info(Info::Progress) == 1 && cx.config.options.levels.info(Info::Name) >= 1 && !cx.is_server() {
+    } else if cx.config.options.levels.info(Info::Progress) == 1
+        && cx.config.options.levels.info(Info::Name) >= 1
+        && !cx.is_server()
+    {
         cx.say(Class::Info, item.name.clone());
     }
 }
@@ -416,7 +419,9 @@ pub(crate) fn output_error(cx: &Context, role: &str, path: &[u8], source: Option
         None => quoted(cx, what, path, b""),
     };
     let (class, role, what, errno, fatal) = match error {
-        OutputError::Temp(temp, errno) => (Class::Transfer, role, quoted(cx, b"mkstemp ", temp, b" failed"), errno, false),
+        OutputError::Temp(temp, errno) => {
+            (Class::Transfer, role, quoted(cx, b"mkstemp ", temp, b" failed"), errno, false)
+        }
         OutputError::Open(errno) => (Class::Transfer, role, quoted(cx, b"open ", path, b" failed"), errno, false),
         OutputError::Source(errno) if errno.is_not_found() => {
             cx.say(Class::Warning, of_source(b"file has vanished: "));
@@ -426,9 +431,7 @@ pub(crate) fn output_error(cx: &Context, role: &str, path: &[u8], source: Option
         OutputError::Source(errno) => {
             (Class::Transfer, "sender", of_source(b"send_files failed to open "), errno, false)
         }
-        OutputError::Read(errno) => {
-            (Class::Transfer, "sender", of_source(b"read errors mapping "), errno, false)
-        }
+        OutputError::Read(errno) => (Class::Transfer, "sender", of_source(b"read errors mapping "), errno, false),
         OutputError::Write(errno) => (Class::Error, role, quoted(cx, b"write failed on ", path, b""), errno, true),
         OutputError::Sync(errno) => (Class::Error, role, quoted(cx, b"fsync failed on ", path, b""), errno, true),
         OutputError::Backup(errno) => (Class::Error, role, quoted(cx, b"make_backup ", path, b" failed"), errno, true),
@@ -465,7 +468,8 @@ pub(crate) fn list_begins(cx: &Context) {
 
 pub(crate) fn list_ends(cx: &Context, count: usize) {
     let o = &cx.config.options;
-    if cx.is_server() || o.levels.info(Info::Flist) < 1 || cx.agreed().inc || !(o.recursion != Recursion::Off || o.dirs) {
+    if cx.is_server() || o.levels.info(Info::Flist) < 1 || cx.agreed().inc || !(o.recursion != Recursion::Off || o.dirs)
+    {
         return;
     }
     if o.levels.info(Info::Flist) > 1 {

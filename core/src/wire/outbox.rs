@@ -73,11 +73,7 @@ impl Outbox {
         if self.end - self.open + len > PAYLOAD_BYTES_MAX + HEADER_BYTES {
             self.flush();
         }
-        let from = if self.framed && self.open == self.end {
-            self.end + HEADER_BYTES
-        } else {
-            self.end
-        };
+        let from = if self.framed && self.open == self.end { self.end + HEADER_BYTES } else { self.end };
         self.reserve(from + len);
         &mut self.buffer[from..from + len]
     }
@@ -87,11 +83,7 @@ impl Outbox {
         if n == 0 {
             return;
         }
-        let from = if self.framed && self.open == self.end {
-            self.end + HEADER_BYTES
-        } else {
-            self.end
-        };
+        let from = if self.framed && self.open == self.end { self.end + HEADER_BYTES } else { self.end };
         self.end = (from + n).min(self.buffer.len());
         self.data_total += n as u64;
     }
@@ -128,8 +120,7 @@ impl Outbox {
     pub fn flush(&mut self) {
         if self.framed && self.end > self.open {
             let length = self.end - self.open - HEADER_BYTES;
-            self.buffer[self.open..self.open + HEADER_BYTES]
-                .copy_from_slice(&header(Tag::Data, length));
+            self.buffer[self.open..self.open + HEADER_BYTES].copy_from_slice(&header(Tag::Data, length));
         }
         if !self.messages.is_empty() {
             let (frame, n) = (self.open, self.messages.len());
@@ -152,8 +143,7 @@ impl Outbox {
     /// Grows the storage to hold `to` bytes; geometric, so that it is initialised only once.
     fn reserve(&mut self, to: usize) {
         if to > self.buffer.len() {
-            self.buffer
-                .resize(to.next_power_of_two().max(HIGH_BYTES / 4), 0);
+            self.buffer.resize(to.next_power_of_two().max(HIGH_BYTES / 4), 0);
         }
     }
 

@@ -41,10 +41,7 @@ fn messages_overtake_an_open_data_frame() {
     outbox.data(b"cd");
     assert_eq!(outbox.pending(), b"");
     outbox.flush();
-    assert_eq!(
-        drain(&mut outbox),
-        b"\x04\0\0\x6d\x01\0\0\0\x04\0\0\x07abcd"
-    );
+    assert_eq!(drain(&mut outbox), b"\x04\0\0\x6d\x01\0\0\0\x04\0\0\x07abcd");
 }
 
 #[test]
