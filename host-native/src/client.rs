@@ -4,8 +4,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use syncline_core::options::{
-    Command, Debug, Env, Link, Options, Outgoing, Plan, Remote, RemoteKind, Secluded, Server, Setup, aliases::Aliases, plan,
-    shell_command,
+    Command, Debug, Env, Link, Options, Outgoing, Plan, Remote, RemoteKind, Secluded, Server, Setup, aliases::Aliases,
+    plan, shell_command,
 };
 use syncline_core::session::greeting::ClientRequest;
 use syncline_core::session::{Config, PROTOCOL, Role, Session, Side, Transport};
@@ -197,13 +197,17 @@ enum Answer {
 }
 
 fn push(options: &Options, sources: Vec<Vec<u8>>, remote: Remote, umask: u32, console: &mut Console) -> Outcome {
-    let Answer::Reached(reached) = reach(options, &remote, true, umask, console)? else { return Ok((Exit::OK, "sender")) };
+    let Answer::Reached(reached) = reach(options, &remote, true, umask, console)? else {
+        return Ok((Exit::OK, "sender"));
+    };
     let config = Config { paths: sources, ..base_config(options, umask) };
     finish(options, config, reached, console)
 }
 
 fn pull(options: &Options, remote: Remote, dest: Option<Vec<u8>>, umask: u32, console: &mut Console) -> Outcome {
-    let Answer::Reached(reached) = reach(options, &remote, false, umask, console)? else { return Ok((Exit::OK, "Receiver")) };
+    let Answer::Reached(reached) = reach(options, &remote, false, umask, console)? else {
+        return Ok((Exit::OK, "Receiver"));
+    };
     let config = Config {
         role: Role::Receiver,
         paths: dest.into_iter().collect(),

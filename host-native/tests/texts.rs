@@ -75,6 +75,7 @@ const ROWS: &[&str] = &[
     "-av --mkpath src/ p/q/r/",
     "-av --compare-dest=../src src/ new/",
     "-av --link-dest=../src src/ new/",
+    "-av --copy-dest=../src src/ new/",
     "-aq src/ old/",
     "--bogus src/ new/",
     "--delete src/ new/",
@@ -92,7 +93,13 @@ impl Scene {
         let _ = fs::remove_dir_all(&scene.dir);
         scene.files(&[("src/a", "alpha\n"), ("src/sub/c", "c"), ("src/sub/deep/e", "e"), ("src/z", "zzz")]);
         scene.files(&[("src/b", &"beta\n".repeat(2000)), ("old/b", &"beta\n".repeat(2000))]);
-        scene.files(&[("old/a", "old"), ("old/gone", "x"), ("old/gonedir/x", "x"), ("old/sub/c", "C"), ("old/z/in", "x")]);
+        scene.files(&[
+            ("old/a", "old"),
+            ("old/gone", "x"),
+            ("old/gonedir/x", "x"),
+            ("old/sub/c", "C"),
+            ("old/z/in", "x"),
+        ]);
         scene.files(&[("flat/a", "alpha\n"), ("flat/z", "zzz"), ("names/a\nb", "x"), ("names/tab\t\x01", "x")]);
         fs::create_dir(scene.dir.join("src/empty")).unwrap();
         symlink("a", scene.dir.join("src/link")).unwrap();
@@ -126,7 +133,8 @@ impl Scene {
         let output = command.stdin(Stdio::null()).output().unwrap();
         let log = fs::read(self.dir.join("log")).unwrap_or_default();
         let _ = fs::remove_file(self.dir.join("log"));
-        let text = |bytes: &[u8]| masked(&String::from_utf8_lossy(bytes).replace(&here, "HERE/").replace(OURS, "rsync"));
+        let text =
+            |bytes: &[u8]| masked(&String::from_utf8_lossy(bytes).replace(&here, "HERE/").replace(OURS, "rsync"));
         let mut tree = Vec::new();
         walk(&self.dir, &self.dir, &mut tree);
         let (out, err, log) = (text(&output.stdout), text(&output.stderr), text(&log));
@@ -166,7 +174,14 @@ fn masked_line(line: &str) -> String {
         Some((stamp, rest)) if stamp.starts_with("20") => rest,
         _ => line,
     };
-    let cuts = ["sent ", "Total bytes sent", "Total bytes received", "File list generation", "File list transfer", "File list size"];
+    let cuts = [
+        "sent ",
+        "Total bytes sent",
+        "Total bytes received",
+        "File list generation",
+        "File list transfer",
+        "File list size",
+    ];
     if let Some(cut) = cuts.iter().find(|cut| line.starts_with(**cut)) {
         return (*cut).to_string();
     }

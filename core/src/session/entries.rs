@@ -394,7 +394,7 @@ impl Generator {
         if kept.is_none() {
             cx.stats.borrow_mut().created.links += 1;
         }
-        self.item_record(item.ndx, flags, None).await;
+        self.record_unless_known(item, flags).await;
         self.report_success(item.ndx);
         Ok(())
     }
@@ -438,7 +438,7 @@ impl Generator {
             let mut stats = cx.stats.borrow_mut();
             if item.is_device() { stats.created.devices += 1 } else { stats.created.specials += 1 }
         }
-        self.item_record(item.ndx, flags, None).await;
+        self.record_unless_known(item, flags).await;
         self.report_success(item.ndx);
         Ok(())
     }
@@ -449,7 +449,9 @@ impl Generator {
         let roots: Vec<_> = self.rx.alternates.borrow().iter().flatten().copied().collect();
         for root in roots {
             let at = self.beneath(root, item.path.clone());
-            let Ok(meta) = self.cx.stat(Ask::Stat { at: at.clone(), follow: super::ask::Follow::No }).await else { continue };
+            let Ok(meta) = self.cx.stat(Ask::Stat { at: at.clone(), follow: super::ask::Follow::No }).await else {
+                continue;
+            };
             let same = (meta.mode ^ item.mode) & decide::TYPE == 0
                 && (!item.is_symlink() || meta.target == item.target)
                 && (!item.is_device() || meta.rdev == item.rdev);
@@ -468,8 +470,18 @@ impl Generator {
         match o.alt_kind {
             Some(AltKind::Copy) => false,
             Some(AltKind::Link) if o.dry_run => true,
-            Some(AltKind::Link) => self.cx.unit(Ask::Link { from, to: self.at(&item.path), replace: false }).await.is_ok(),
+            Some(AltKind::Link) => {
+                self.cx.unit(Ask::Link { from, to: self.at(&item.path), replace: false }).await.is_ok()
+            }
             _ => true,
+        }
+    }
+
+    /// The item of something made here; what `--copy-dest` has just the same is no news.
+    async fn record_unless_known(&self, item: &Item, flags: ItemFlags) {
+        let copies = self.cx.config.options.alt_kind == Some(AltKind::Copy) && flags.contains(ItemFlags::IS_NEW);
+        if !copies || self.same_in_alternate(item).await.is_none() {
+            self.item_record(item.ndx, flags, None).await;
         }
     }
 
