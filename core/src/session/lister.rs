@@ -20,7 +20,7 @@ use crate::flist::codec::{put_end, put_io_error};
 use crate::flist::lists::{NDX_FLIST_OFFSET, Numbering};
 use crate::flist::{Caps, Digest, Encoder, Entry, FileList, Flags, Lists, Order};
 use crate::limits::PATH_BYTES_MAX;
-use crate::options::{Info, MissingArgs, Recursion};
+use crate::options::{Debug, Info, MissingArgs, Recursion};
 use crate::wire::index::NDX_FLIST_EOF;
 
 /// A directory that arguments are relative to.
@@ -269,6 +269,7 @@ impl Lister {
         self.lengths.push_back(draft.list.len());
         self.ahead += draft.list.len();
         self.lists.complete(draft.list)?;
+        self.say_duplicates();
         if self.cx.agreed().inc
             && let Some(list) = self.lists.iter().next_back()
         {
@@ -277,6 +278,17 @@ impl Lister {
         }
         self.origins.push_back(draft.origins);
         Ok(())
+    }
+
+    fn say_duplicates(&self) {
+        let Some(list) = self.lists.iter().next_back() else { return };
+        if self.cx.config.options.levels.debug(Debug::Dup) < 1 {
+            return;
+        }
+        for (at, view) in list.iter_sorted().enumerate().filter(|(_, view)| !view.is_active()) {
+            let index = (list.start() as i32).saturating_add(at as i32);
+            self.cx.say(Class::Info, crate::report::text::removing_duplicate(&view.name(), index));
+        }
     }
 
     /// One source argument, without `--relative` (2.7.1).

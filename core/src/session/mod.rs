@@ -321,6 +321,11 @@ impl Session {
         (!silent).then(|| self.cx.role_name())
     }
 
+    /// What messages call this process.
+    pub fn role(&self) -> &'static str {
+        self.cx.role_name()
+    }
+
     fn end_by_peer(&mut self, exit: Exit) {
         self.ended_by_peer = true;
         self.end(exit, false);

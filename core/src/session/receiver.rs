@@ -130,6 +130,7 @@ impl Receiver {
         let Some(item) = item_of(&self.rx, ndx) else {
             return Err(bad_index(ndx, record.flags, "receiver", &self.rx));
         };
+        cx.item_begins();
         if record.flags.0 & ItemFlags::TRANSFER.0 == 0 {
             show::item(&cx, &item, &record, None);
             return Ok(());

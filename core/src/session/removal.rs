@@ -69,7 +69,7 @@ impl Generator {
     }
 
     /// An error at the sender makes its list incomplete: then nothing may be deleted.
-    fn guarded(&mut self) -> bool {
+    pub(crate) fn guarded(&mut self) -> bool {
         let o = &self.cx.config.options;
         let ignore = o.ignore_errors || self.cx.config.module.as_ref().is_some_and(|m| m.ignore_errors);
         if self.cx.io_error.get() & io_error::GENERAL == 0 || ignore {

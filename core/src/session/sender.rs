@@ -37,6 +37,14 @@ struct Sender {
 }
 
 pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
+    // A tree of the wrong shape would be worse than none.
+    if cx.config.options.relative || cx.config.options.files_from.is_some() {
+        return Err(Error::new(
+            crate::Fault::Usage,
+            Exit::UNSUPPORTED,
+            "--relative and --files-from: sending such lists is not built yet",
+        ));
+    }
     let mut lister = Lister::new(cx.clone()).await?;
     lister.first_list().await?;
     if lister.is_empty() && cx.is_server() {

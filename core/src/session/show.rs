@@ -196,7 +196,11 @@ pub(crate) fn item(cx: &Context, item: &Item, record: &ItemRecord, digest: Optio
 }
 
 fn log_item(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
-    let rule = report::ShowRule { itemized: true, every: itemizes_all(cx), name_level: 0 };
+    let rule = report::ShowRule {
+        itemized: cx.is_server() || itemizes(cx),
+        every: itemizes_all(cx),
+        name_level: cx.config.options.levels.info(Info::Name).into(),
+    };
     if report::is_shown(record.flags, item.is_dir(), record.xname.as_deref(), &rule)
         && (cx.config.module.is_none() || cx.log_format().is_some_and(|f| report::has_escape(f, b'i')))
     {
