@@ -173,7 +173,7 @@ async fn make_path(cx: &Context, dest: &[u8], count: usize, slash: bool) -> Resu
     }
     if made > 0 && (cx.config.options.levels.info(Info::Name) >= 1 || show::itemizes(cx)) {
         let noun = if made == 1 { "directory" } else { "directories" };
-        let shown = if count > 1 && !slash { trimmed } else { &dest[..trimmed.iter().rposition(|&b| b == b'/').unwrap_or(0)] };
+        let shown = if whole { trimmed } else { &dest[..trimmed.iter().rposition(|&b| b == b'/').unwrap_or(0)] };
         let mut text = format!("created {made} {noun} for ").into_bytes();
         text.extend_from_slice(shown);
         cx.say(Class::Info, text);
