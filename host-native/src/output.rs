@@ -45,7 +45,7 @@ impl Console {
     /// Opens `--log-file`; says so if that fails.
     pub fn open_log(&mut self, options: &Options) {
         let Some(path) = &options.log_file else { return };
-        match OpenOptions::new().append(true).create(true).open(std::ffi::OsStr::from_bytes(path)) {
+        match OpenOptions::new().append(true).create(true).mode(0o644).open(std::ffi::OsStr::from_bytes(path)) {
             Ok(file) => self.log = Some(Box::new(move |line| write_log(&file, line))),
             Err(error) => {
                 let errno = crate::errno::of_io(&error);

@@ -183,6 +183,17 @@ fn destinations_that_are_made_are_reported() {
     assert!(String::from_utf8_lossy(&out).contains("cd+++++++++ ./\n"));
 }
 
+#[test]
+fn the_remote_shell_has_the_umask_of_the_user() {
+    let here = Here::new(&[("f", "f")]);
+    here.write("rsh2", "#!/bin/sh\numask >\"$0.umask\"\nshift\nexec sh -c \"$*\"\n");
+    fs::set_permissions(here.path("rsh2"), fs::Permissions::from_mode(0o755)).unwrap();
+    let (rsh, dest) = (here.path("rsh2"), format!("h:{}/", here.path("d").display()));
+    let umask = Command::new("sh").args(["-c", "umask"]).output().unwrap().stdout;
+    here.run(&["-a", "-e", rsh.to_str().unwrap(), "--rsync-path", PROGRAM, "s/", &dest], 0);
+    assert_eq!(here.text("rsh2.umask").unwrap().into_bytes(), umask);
+}
+
 /// Waits for a process, but not for long.
 fn ends(mut child: Child) -> Option<i32> {
     let begin = Instant::now();
