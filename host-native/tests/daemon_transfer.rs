@@ -65,7 +65,13 @@ impl Here {
     }
 
     /// Runs it locally, then with each end remote; `check` sees the outcome of each.
-    fn each_way(sources: &[(&str, &str)], prepare: impl Fn(&Here), args: &[&str], code: i32, check: impl Fn(&Here, &str)) {
+    fn each_way(
+        sources: &[(&str, &str)],
+        prepare: impl Fn(&Here),
+        args: &[&str],
+        code: i32,
+        check: impl Fn(&Here, &str),
+    ) {
         for way in ["local", "push", "pull"] {
             let here = Here::new(sources);
             prepare(&here);
@@ -84,7 +90,8 @@ impl Here {
 }
 
 fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }
@@ -160,7 +167,8 @@ fn links_are_followed_and_names_escaped() {
 
 #[test]
 fn alternates_hold_links_and_directories_too() {
-    for (option, made) in [("--compare-dest=../alt", false), ("--copy-dest=../alt", true), ("--link-dest=../alt", true)] {
+    for (option, made) in [("--compare-dest=../alt", false), ("--copy-dest=../alt", true), ("--link-dest=../alt", true)]
+    {
         let prepare = |here: &Here| {
             symlink("x", here.path("s/link")).unwrap();
             here.run(&["-a", "s/", "alt/"], 0);
@@ -213,10 +221,12 @@ fn an_interrupted_pull_ends_both_sides() {
     fs::write(here.path("s/big"), vec![7u8; 12 << 20]).unwrap();
     let source = format!("h:{}/big", here.path("s").display());
     let rsh = here.path("rsh");
-    let args = ["-a", "--partial", "--bwlimit=1000", "-e", rsh.to_str().unwrap(), "--rsync-path", PROGRAM, &source, "d/"];
+    let args =
+        ["-a", "--partial", "--bwlimit=1000", "-e", rsh.to_str().unwrap(), "--rsync-path", PROGRAM, &source, "d/"];
     let child = here.command(&args).spawn().unwrap();
     let begin = Instant::now();
-    let some_arrived = || fs::read_dir(here.path("d")).unwrap().flatten().any(|e| e.metadata().is_ok_and(|m| m.len() > 300_000));
+    let some_arrived =
+        || fs::read_dir(here.path("d")).unwrap().flatten().any(|e| e.metadata().is_ok_and(|m| m.len() > 300_000));
     while !some_arrived() && begin.elapsed() < Duration::from_secs(10) {
         sleep(Duration::from_millis(20));
     }

@@ -372,6 +372,7 @@ async fn roles(cx: Shared) -> Result<(), Error> {
         return Err(refused.clone());
     }
     cx.check_module()?;
+    lister::refuse_unbuilt(&cx)?;
     match cx.config.role {
         Role::Sender => sender::run(cx).await,
         Role::Receiver => listing::run(cx).await,
