@@ -61,8 +61,8 @@ impl Console {
     /// Shows a notice.
     pub fn show(&mut self, notice: &Notice) {
         match notice {
-            Notice::Out(text) => self.print_one(text),
-            Notice::Err(text) => self.error_one(text),
+            Notice::Out(text) => self.print_line(text),
+            Notice::Err(text) => self.error_line(text),
             Notice::Log(line) => {
                 if let Some(log) = &mut self.log {
                     log(line);
@@ -73,27 +73,27 @@ impl Console {
 
     /// Prints lines to standard output.
     pub fn print(&mut self, text: &[u8]) {
-        text.split_inclusive(|&b| b == b'\n').for_each(|line| self.print_one(line));
+        text.split_inclusive(|&b| b == b'\n').for_each(|line| self.print_line(line));
     }
 
-    /// Prints one message: a newline in the middle is part of a name, and escaped.
-    fn print_one(&mut self, text: &[u8]) {
-        escape::console(text, self.charset, &mut self.out);
+    /// Prints one line: a newline inside belongs to a name, and must not look like the beginning of another line.
+    fn print_line(&mut self, line: &[u8]) {
+        escape::console(line, self.charset, &mut self.out);
         if self.eager || self.out.len() >= BUFFER_BYTES {
             self.flush();
         }
     }
 
-    /// Prints to standard error, behind everything printed before.
+    /// Prints lines to standard error, behind everything printed before.
     pub fn error(&mut self, text: &[u8]) {
-        text.split_inclusive(|&b| b == b'\n').for_each(|line| self.error_one(line));
+        text.split_inclusive(|&b| b == b'\n').for_each(|line| self.error_line(line));
     }
 
-    fn error_one(&mut self, text: &[u8]) {
+    /// Prints one line to standard error.
+    fn error_line(&mut self, line: &[u8]) {
         self.flush();
-        let mut shown = Vec::with_capacity(text.len());
-        escape::console(text, self.charset, &mut shown);
-        // Nobody is left to tell when standard error is closed.
+        let mut shown = Vec::with_capacity(line.len());
+        escape::console(line, self.charset, &mut shown);
         let _ = io::stderr().write_all(&shown);
     }
 
@@ -108,7 +108,8 @@ impl Console {
 
     /// The last line of a process that failed.
     pub fn exit_line(&mut self, exit: Exit, role: &str) {
-        if exit == Exit::OK {
+        // Nobody's role: the peer has said it already.
+        if exit == Exit::OK || role.is_empty() {
             return;
         }
         let kind = if exit == Exit::VANISHED { "warning" } else { "error" };

@@ -37,25 +37,30 @@ pub(crate) fn suffix(o: &Options) -> &[u8] {
     }
 }
 
-/// Makes room for a backup: its directories, and nothing under its name.
-pub(crate) async fn prepare(rx: &Rx, path: &[u8]) -> Option<At> {
+/// Makes room for a backup: its directories, and nothing under its name. `None` if there is nothing to back up.
+pub(crate) async fn prepare(rx: &Rx, path: &[u8]) -> Result<Option<At>, Errno> {
     if !rx.cx.config.options.backup {
-        return None;
+        return Ok(None);
     }
     let from = At { root: rx.dest(), path: path.to_vec() };
-    rx.cx.stat(Ask::Stat { at: from, follow: Follow::No }).await.ok()?;
+    match rx.cx.stat(Ask::Stat { at: from, follow: Follow::No }).await {
+        Ok(_) => {}
+        Err(errno) if errno.is_not_found() => return Ok(None),
+        Err(errno) => return Err(errno),
+    }
     if rx.cx.config.options.backup_dir.is_some() {
         super::destination::open_backup_root(rx).await;
     }
-    let to = backup_path(rx, path)?;
+    let Some(to) = backup_path(rx, path) else { return Ok(None) };
     if rx.cx.config.options.backup_dir.is_some() {
         make_directories(rx, path, &to).await;
     }
     if let Ok(meta) = rx.cx.stat(Ask::Stat { at: to.clone(), follow: Follow::No }).await {
-        let ask = if meta.mode & TYPE == DIRECTORY { Ask::Rmdir { at: to.clone() } } else { Ask::Unlink { at: to.clone() } };
+        let ask =
+            if meta.mode & TYPE == DIRECTORY { Ask::Rmdir { at: to.clone() } } else { Ask::Unlink { at: to.clone() } };
         let _ = rx.cx.unit(ask).await;
     }
-    Some(to)
+    Ok(Some(to))
 }
 
 /// The directories above a backup look like those of the destination.
@@ -87,7 +92,7 @@ async fn copy_directory_meta(rx: &Rx, from: At, to: At) {
 
 /// Backs up what a rename is about to replace.
 pub(crate) async fn before_replace(rx: &Rx, path: &[u8]) -> Result<(), Errno> {
-    let Some(to) = prepare(rx, path).await else { return Ok(()) };
+    let Some(to) = prepare(rx, path).await? else { return Ok(()) };
     keep(rx, path, to, true).await
 }
 
@@ -119,14 +124,26 @@ pub(crate) fn say_backed_up(rx: &Receiving, path: &[u8], to: &At) {
 }
 
 impl Generator {
-    /// Backs up something that is about to be replaced or removed.
+    /// Backs up something that is about to be removed: it gets its backup's name.
     pub(crate) async fn backup(&mut self, path: &[u8], there: &Meta) -> Result<(), Error> {
-        let o = &self.cx.config.options;
-        if !o.backup || there.mode & TYPE == DIRECTORY {
+        self.back_up(path, there, false).await
+    }
+
+    /// Backs up something that is about to be replaced by a rename: it keeps its name until then.
+    pub(crate) async fn backup_before_rename(&mut self, path: &[u8], there: &Meta) -> Result<(), Error> {
+        self.back_up(path, there, true).await
+    }
+
+    async fn back_up(&mut self, path: &[u8], there: &Meta, link: bool) -> Result<(), Error> {
+        if !self.cx.config.options.backup || there.mode & TYPE == DIRECTORY {
             return Ok(());
         }
-        let Some(to) = prepare(&self.rx, path).await else { return Ok(()) };
-        match keep(&self.rx, path, to, false).await {
+        let kept = match prepare(&self.rx, path).await {
+            Ok(Some(to)) => keep(&self.rx, path, to, link).await,
+            Ok(None) => Ok(()),
+            Err(errno) => Err(errno),
+        };
+        match kept {
             Err(errno) if !errno.is_not_found() => {
                 let what = show::quoted(&self.cx, b"make_backup ", path, b" failed");
                 self.cx.say_errno(Class::Error, "generator", &what, &errno);
@@ -142,7 +159,15 @@ impl Generator {
         item: &super::decide::Item,
         existing: Option<&Meta>,
     ) -> Result<u8, Error> {
-        let Some(to) = prepare(&self.rx, &item.path).await else { return Ok(basis::FNAME) };
+        let to = match prepare(&self.rx, &item.path).await {
+            Ok(Some(to)) => to,
+            Ok(None) => return Ok(basis::FNAME),
+            Err(errno) => {
+                let what = show::quoted(&self.cx, b"make_backup ", &item.path, b" failed");
+                self.cx.say_errno(Class::Error, "generator", &what, &errno);
+                return Err(Error::host(Exit::FILE_IO, Vec::new()));
+            }
+        };
         let old = super::decide::Item {
             path: to.path.clone(),
             mode: existing.map_or(item.mode, |m| m.mode),

@@ -11,9 +11,9 @@ use super::generator::{Generator, Pass, TouchUp, is_below};
 use super::receiving::Receiving;
 use super::say::Class;
 use crate::Error;
-use crate::options::{Delete, Info, RemoveSource};
 use crate::checksum::DigestValue;
 use crate::flist::{Flags, Found, View};
+use crate::options::{Delete, Info, RemoveSource};
 use crate::report::{self, ItemFlags};
 
 /// How a directory is reported that was not there.
@@ -64,7 +64,6 @@ pub(crate) fn of_entry(ndx: i32, view: &View<'_>) -> Item {
         digest: view.digest().map(|digest| DigestValue::from_bytes(digest.as_bytes())),
         content_dir: flags.has(Flags::CONTENT_DIR),
         implied: flags.has(Flags::IMPLIED),
-        hlink: view.group(),
         prefix: Vec::new(),
         name,
     }
@@ -90,7 +89,7 @@ impl Generator {
         let o = &cx.config.options;
         let inc = cx.agreed().inc;
         if o.listing {
-            if !(inc && item.is_dir() && item.path != b".") && !(item.implied && !o.implied_dirs) {
+            if (!inc || !item.is_dir() || item.path == b".") && (!item.implied || o.implied_dirs) {
                 super::show::listing(&cx, item);
             }
             return Ok(());
@@ -104,7 +103,7 @@ impl Generator {
         if inc && item.is_dir() {
             // Its own list, which comes later, is where it is handled. The first list's `.` was handled before its entries.
             if item.path != b"." {
-                self.make_early(item, &meta).await;
+                self.make_early(item, &meta).await?;
             }
             return Ok(());
         }
@@ -189,7 +188,7 @@ impl Generator {
         let cx = self.cx.clone();
         let o = &cx.config.options;
         if o.listing {
-            if own_list && item.path != b"." && !(item.implied && !o.implied_dirs) {
+            if own_list && item.path != b"." && (!item.implied || o.implied_dirs) {
                 super::show::listing(&cx, item);
             }
             return Ok(());
@@ -205,7 +204,9 @@ impl Generator {
         if item.implied && o.relative && !o.implied_dirs {
             return Ok(());
         }
-        let early = self.made_early.remove(&item.path);
+        // The destination itself was made before the first entry came, and is new all the same.
+        let entered = item.path == b"." && self.rx.dest_new.get();
+        let early = self.made_early.remove(&item.path) || entered;
         let mut existing = if early { None } else { meta.ok() };
         if self.ruled_out(item, &existing.clone().ok_or_else(super::generator::not_found)) {
             self.skipping = Some(item.path.clone());
@@ -219,11 +220,8 @@ impl Generator {
             existing = None;
         }
         let mode = decide::wanted_mode(o, &self.rx.powers, item, existing.as_ref());
-        // The destination itself was made before the first entry came, and is new all the same.
-        let made = item.path == b"." && self.rx.dest_made.take();
-        let alternate = if made || existing.is_none() { self.directory_in_alternate(item).await } else { None };
+        let alternate = if existing.is_none() { self.directory_in_alternate(item).await } else { None };
         let flags = match &existing {
-            _ if made => alternate.unwrap_or(NEW_DIRECTORY),
             None => alternate.unwrap_or(NEW_DIRECTORY),
             Some(meta) => decide::differences(o, &self.rx.powers, item, meta, false),
         };
@@ -236,9 +234,6 @@ impl Generator {
         }
         if !o.dry_run {
             self.directory_attributes(item, existing.as_ref(), mode, list).await;
-        }
-        if made {
-            cx.stats.borrow_mut().created.dirs += 1;
         }
         if existing.is_none() {
             cx.stats.borrow_mut().created.dirs += 1;
@@ -285,7 +280,7 @@ impl Generator {
         if widened {
             let bits = (mode | 0o700) & 0o7777;
             set.mode = (current.mode & 0o7777 != bits).then_some(bits);
-        } else if self.cx.agreed().inc && existing.is_none() {
+        } else if (self.cx.agreed().inc || item.path == b".") && existing.is_none() {
             // It may have been made early with fewer bits.
             set.mode = Some(mode & 0o7777);
         }
@@ -309,7 +304,14 @@ impl Generator {
     pub(crate) async fn touch_up(&self, touch_up: TouchUp) {
         let o = &self.cx.config.options;
         let item = touch_up.item;
-        let Ok(meta) = self.look(&item).await else { return };
+        let meta = match self.look(&item).await {
+            Ok(meta) => meta,
+            Err(errno) if errno.is_not_found() => return,
+            Err(errno) => {
+                let what = super::show::quoted(&self.cx, b"failed to set times on ", &item.path, b"");
+                return self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
+            }
+        };
         let mut set = SetMeta::default();
         if decide::keeps_mtime(o, &self.rx.powers, &item)
             && !decide::same_time(decide::window(o), (item.mtime, item.mtime_nsec), (meta.mtime, meta.mtime_nsec))
@@ -326,17 +328,24 @@ impl Generator {
     }
 
     /// Makes a directory that is listed in its parent's list, so that the parent's time can be set before its own list comes.
-    async fn make_early(&mut self, item: &Item, meta: &HostResult<Meta>) {
+    async fn make_early(&mut self, item: &Item, meta: &HostResult<Meta>) -> Result<(), Error> {
         let o = &self.cx.config.options;
         let wanted = o.times && !self.rx.powers.omit_dir_times && !o.dry_run && !o.existing;
+        let obstacle = meta.as_ref().ok().filter(|m| m.mode & decide::TYPE != decide::DIRECTORY && !o.ignore_existing);
         let missing = meta.as_ref().err().is_some_and(Errno::is_not_found);
-        if !wanted || !missing || (item.implied && !o.implied_dirs) || self.removal.hidden_by_daemon(&self.rx, &item.path, true)
+        if !wanted
+            || !(missing || obstacle.is_some())
+            || (item.implied && !o.implied_dirs)
+            || self.removal.hidden_by_daemon(&self.rx, &item.path, true)
         {
-            return;
+            return Ok(());
         }
-        if self.cx.unit(Ask::Mkdir { at: self.at(&item.path), mode: item.mode & 0o700 }).await.is_ok() {
+        if self.make_way(item, obstacle, "directory").await?
+            && self.cx.unit(Ask::Mkdir { at: self.at(&item.path), mode: item.mode & 0o700 }).await.is_ok()
+        {
             self.made_early.insert(item.path.clone());
         }
+        Ok(())
     }
 
     /// A symlink.
@@ -365,8 +374,8 @@ impl Generator {
             let flags = decide::differences(o, &self.rx.powers, item, there, false);
             return self.unchanged(item, there, flags).await;
         }
-        let kept = existing.as_ref().filter(|m| m.mode & decide::TYPE == decide::SYMLINK);
-        let mut reported = Reported { flags: self.creation_flags(item, kept), xname: None };
+        let same_type = existing.as_ref().filter(|m| m.mode & decide::TYPE == decide::SYMLINK);
+        let mut reported = Reported { flags: self.creation_flags(item, same_type), xname: None };
         if existing.is_none() {
             match self.other_in_alternate(item).await {
                 Other::None => {}
@@ -374,14 +383,9 @@ impl Generator {
                 Other::Make(report) => reported = report,
             }
         }
-        if existing.is_some() && kept.is_none() && !self.make_way(item, existing.as_ref(), "symlink").await? {
-            return Ok(());
-        }
+        let Some(replaced) = self.make_replaceable(item, existing.as_ref(), "symlink").await? else { return Ok(()) };
         if !o.dry_run {
-            if let Some(there) = kept {
-                self.backup(&item.path, there).await?;
-            }
-            let ask = Ask::Symlink { at: self.at(&item.path), target: listed.to_vec(), replace: kept.is_some() };
+            let ask = Ask::Symlink { at: self.at(&item.path), target: listed.to_vec(), replace: replaced };
             if let Err(errno) = self.cx.unit(ask).await {
                 let mut what = super::show::quoted(&cx, b"symlink ", &item.path, b" -> \"");
                 what.extend_from_slice(listed);
@@ -391,7 +395,7 @@ impl Generator {
             }
             self.new_attributes(item).await;
         }
-        if kept.is_none() {
+        if same_type.is_none() {
             cx.stats.borrow_mut().created.links += 1;
         }
         self.item_record(item.ndx, reported.flags, reported.xname).await;
@@ -425,12 +429,10 @@ impl Generator {
             }
         }
         let what = if item.is_device() { "device file" } else { "special file" };
-        if existing.is_some() && same_type.is_none() && !self.make_way(item, existing.as_ref(), what).await? {
-            return Ok(());
-        }
+        let Some(replaced) = self.make_replaceable(item, existing.as_ref(), what).await? else { return Ok(()) };
         let mode = decide::wanted_mode(o, &self.rx.powers, item, same_type);
         if !o.dry_run {
-            let ask = Ask::Mknod { at: self.at(&item.path), mode, rdev: item.rdev, replace: same_type.is_some() };
+            let ask = Ask::Mknod { at: self.at(&item.path), mode, rdev: item.rdev, replace: replaced };
             if let Err(errno) = cx.unit(ask).await {
                 let what = super::show::quoted(&cx, b"mknod ", &item.path, b" failed");
                 cx.say_errno(Class::Transfer, "generator", &what, &errno);
@@ -445,6 +447,19 @@ impl Generator {
         self.item_record(item.ndx, reported.flags, reported.xname).await;
         self.report_success(item.ndx);
         Ok(())
+    }
+
+    /// Prepares for making something that takes the name of what is there: a directory is removed, anything else gets its
+    /// backup and stays until it is replaced. Whether there is something to replace; `None`, and said, if that can't be done.
+    async fn make_replaceable(&mut self, item: &Item, there: Option<&Meta>, what: &str) -> Result<Option<bool>, Error> {
+        let Some(there) = there else { return Ok(Some(false)) };
+        if there.mode & decide::TYPE == decide::DIRECTORY {
+            return Ok(self.make_way(item, Some(there), what).await?.then_some(false));
+        }
+        if !self.cx.config.options.dry_run {
+            self.backup_before_rename(&item.path, there).await?;
+        }
+        Ok(Some(true))
     }
 
     /// Flags of something made here in place of `replaced`, or of nothing.

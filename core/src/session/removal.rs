@@ -62,7 +62,10 @@ impl Generator {
     /// Whether a pass over the whole destination makes sense.
     pub(crate) fn may_delete_everywhere(&self) -> bool {
         let empty = self.rx.lists.borrow().is_empty();
-        !empty && !self.rx.dest_missing.get() && !self.cx.config.options.listing && self.rx.local_name.borrow().is_none()
+        !empty
+            && !self.rx.dest_missing.get()
+            && !self.cx.config.options.listing
+            && self.rx.local_name.borrow().is_none()
     }
 
     /// An error at the sender makes its list incomplete: then nothing may be deleted.
@@ -86,7 +89,7 @@ impl Generator {
             if let Some(item) = self.item(start + at as i32)
                 && item.is_dir()
                 && item.content_dir
-                && self.is_directory_there(&item).await
+                && self.is_directory_here(&item).await
             {
                 self.delete_in(&item, 0).await?;
             }
@@ -94,10 +97,16 @@ impl Generator {
         Ok(())
     }
 
-    /// Before the transfer, something else may still stand where the list has a directory: it is no error, and goes when
-    /// the directory is made.
-    async fn is_directory_there(&self, item: &Item) -> bool {
-        self.look(item).await.is_ok_and(|meta| meta.mode & TYPE == DIRECTORY)
+    /// Whether the destination has a directory there. Before the transfer it may have nothing, or something else. What can't
+    /// be looked at counts as one: that it can't be read either will be said.
+    async fn is_directory_here(&self, item: &Item) -> bool {
+        if self.is_missing_below(&item.path) {
+            return false;
+        }
+        match self.look(item).await {
+            Ok(meta) => meta.mode & TYPE == DIRECTORY,
+            Err(errno) => !errno.is_not_found() && errno.code != Errno::ENOTDIR,
+        }
     }
 
     /// Deletes what one directory holds and the list doesn't.
@@ -132,11 +141,7 @@ impl Generator {
         let entries = match self.list_dir(&dir.path).await {
             Ok(entries) => entries,
             Err(errno) => {
-                if !errno.is_not_found() {
-                    let what = super::show::quoted(&self.cx, b"opendir ", &dir.path, b" failed");
-                    self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
-                    self.cx.add_io_error(io_error::GENERAL);
-                }
+                self.unreadable(&dir.path, &errno);
                 return Vec::new();
             }
         };
@@ -163,6 +168,15 @@ impl Generator {
         found
     }
 
+    /// Says that a directory can't be read. After that nothing more is deleted.
+    fn unreadable(&self, path: &[u8], errno: &Errno) {
+        if !errno.is_not_found() && errno.code != Errno::ENOTDIR {
+            let what = super::show::quoted(&self.cx, b"opendir ", path, b" failed");
+            self.cx.say_errno(Class::Transfer, "generator", &what, errno);
+            self.cx.add_io_error(io_error::GENERAL);
+        }
+    }
+
     async fn list_dir(&self, path: &[u8]) -> Result<Vec<Dirent>, Errno> {
         let ask = Ask::List { at: self.at(path), follow: Follow::No, digest: None };
         match self.cx.ask(ask).await {
@@ -176,17 +190,14 @@ impl Generator {
         self.rx.filters.protects(path, is_dir, inside_doomed) || self.cx.daemon_hides(path, is_dir)
     }
 
-    /// Removes an entry, a directory with all that it holds. `counted`: it counts for `--max-delete`, and is shown; what makes
-    /// room for a new entry isn't, but what it holds is.
+    /// Removes an entry, a directory with all that it holds. `counted`: it counts and is shown; what makes way for a new
+    /// entry doesn't, but what lies in it does.
     fn remove<'a>(&'a mut self, path: &'a [u8], meta: &'a Meta, counted: bool) -> Removing<'a> {
         Box::pin(async move {
             if meta.mode & TYPE != DIRECTORY {
                 return self.remove_leaf(path, meta, counted).await;
             }
-            if !self.rx.powers.root && meta.mode & 0o700 != 0o700 && !self.cx.config.options.dry_run {
-                // A directory of one's own that is write-protected can be emptied all the same.
-                self.set_meta(path, SetMeta { mode: Some(meta.mode & 0o7777 | 0o700), ..SetMeta::default() }).await;
-            }
+            self.make_writable(path, meta).await;
             match self.empty_directory(path).await? {
                 Outcome::Removed => self.remove_leaf(path, meta, counted).await,
                 stays => {
@@ -197,9 +208,26 @@ impl Generator {
         })
     }
 
+    /// A directory without the owner's write bit could not be emptied by its owner. If that can't be helped, the deletions
+    /// in it will say so.
+    async fn make_writable(&self, path: &[u8], meta: &Meta) {
+        if self.rx.powers.root || meta.mode & 0o200 != 0 || self.cx.config.options.dry_run {
+            return;
+        }
+        let set = SetMeta { mode: Some((meta.mode | 0o200) & 0o7777), ..SetMeta::default() };
+        let _ = self.cx.ask(Ask::SetMeta { at: self.at(path), meta: set }).await;
+    }
+
     /// Empties a directory that is to go.
     async fn empty_directory(&mut self, path: &[u8]) -> Result<Outcome, Error> {
-        let Ok(entries) = self.list_dir(path).await else { return Ok(Outcome::Removed) };
+        let entries = match self.list_dir(path).await {
+            Ok(entries) => entries,
+            Err(errno) => {
+                // It may be empty, so removing it is tried all the same.
+                self.unreadable(path, &errno);
+                return Ok(Outcome::Removed);
+            }
+        };
         self.enter_filters(path).await;
         let mut outcome = Outcome::Removed;
         let mut inside: Vec<(Vec<u8>, Meta)> = Vec::new();
@@ -365,4 +393,3 @@ pub(crate) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     path.extend_from_slice(name);
     path
 }
-
