@@ -687,6 +687,22 @@ impl Lister {
     }
 }
 
+/// Names below several directories, and lists of names, are not listed by this sender, nor handed on by a receiver: better to
+/// say so than to send other files than were asked for. (Receiving such names works.)
+pub(crate) fn refuse_unbuilt(cx: &Context) -> Result<(), Error> {
+    let o = &cx.config.options;
+    let elsewhere = |host: Option<&[u8]>| !cx.is_sender() && (cx.is_local() || (!cx.is_server() && host.is_some()));
+    let option = if o.files_from.as_ref().is_some_and(|list| !elsewhere(list.host.as_deref())) {
+        "--files-from"
+    } else if cx.is_sender() && o.relative && cx.config.paths.iter().any(|path| path.contains(&b'/')) {
+        "--relative"
+    } else {
+        return Ok(());
+    };
+    let text = alloc::format!("rsync: {option}: this option is not built yet in syncline");
+    Err(Error::new(crate::Fault::Usage, crate::Exit::UNSUPPORTED, text))
+}
+
 /// A name beneath its root: a leading slash (`--relative`) is not part of the path.
 fn strip(mut name: &[u8]) -> &[u8] {
     while let [b'/', rest @ ..] = name {

@@ -126,7 +126,7 @@ impl Session {
                 continue;
             }
             if let Some(error) = self.cut_off() {
-                self.fail(error);
+                self.task_failed(error);
                 continue;
             }
             return self.idle();
@@ -135,7 +135,7 @@ impl Session {
 
     /// A role failed. Where the stream broke off after the peer had said why it ends, that is the reason.
     fn task_failed(&mut self, error: Error) {
-        let said = error.exit == Exit::STREAM && messages::dispatch(&self.cx, true).is_ok();
+        let said = [Exit::STREAM, Exit::SOCKET_IO].contains(&error.exit) && messages::dispatch(&self.cx, true).is_ok();
         match self.cx.peer_exit.take().filter(|_| said) {
             Some(exit) => self.end_by_peer(exit),
             None => self.fail(error),
@@ -392,6 +392,7 @@ async fn roles(cx: Shared) -> Result<(), Error> {
         return Err(refused.clone());
     }
     cx.check_module()?;
+    lister::refuse_unbuilt(&cx)?;
     match cx.config.role {
         Role::Sender => sender::run(cx).await,
         Role::Receiver => listing::run(cx).await,

@@ -285,7 +285,9 @@ impl Sender {
 
     fn no_send(&self, ndx: i32) {
         if self.cx.agreed().has_no_send() {
-            self.cx.outbox.borrow_mut().message(Tag::NoSend, &ndx.to_le_bytes());
+            let mut outbox = self.cx.outbox.borrow_mut();
+            outbox.message(Tag::NoSend, &ndx.to_le_bytes());
+            outbox.flush();
         }
     }
 

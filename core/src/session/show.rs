@@ -285,9 +285,6 @@ fn deletion_line(cx: &Context, format: Option<&[u8]>, path: &[u8], is_dir: bool)
 /// One line of a listing.
 pub(crate) fn listing(cx: &Context, item: &Item) {
     let o = &cx.config.options;
-    if cx.is_server() && !cx.is_local() {
-        return;
-    }
     let line = report::listing_line(&report::Listed {
         mode: item.mode,
         size: item.size,
@@ -345,7 +342,10 @@ pub(crate) fn success(cx: &Context, ndx: i32) {
     if cx.is_local() {
         payload.resize(20, 0);
     }
-    cx.outbox.borrow_mut().message(Tag::Success, &payload);
+    let mut outbox = cx.outbox.borrow_mut();
+    outbox.message(Tag::Success, &payload);
+    // It has to stand before the mark that ends its list: a sender knows no entry of a list that has ended.
+    outbox.flush();
 }
 
 pub(crate) fn success_if_wanted(cx: &Context, ndx: i32) {

@@ -33,6 +33,7 @@ pub fn start(argv: &[Vec<u8>], port: Option<i32>, role: &str) -> Result<(Shell, 
     if let Some(port) = port {
         command.env("RSYNC_PORT", port.to_string());
     }
+    crate::time::restore_umask(&mut command);
     let child = command.spawn().map_err(|error| {
         let errno = crate::errno::of_io(&error);
         let program = String::from_utf8_lossy(program);
