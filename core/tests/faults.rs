@@ -2,9 +2,10 @@
 //! new and never in between, and an incomplete copy is not called a success.
 
 mod memory;
+#[path = "memory/scenario.rs"]
+mod scenario;
 
 use memory::host::Host;
-use memory::scenario;
 use memory::setup::{Transfer, Way};
 use memory::tree::{DIRECTORY, Inode, REGULAR, Snapshot, Tree};
 use memory::wire::Pace;
