@@ -66,8 +66,12 @@ struct Case {
 fn pace() -> impl Strategy<Value = Pace> {
     let piece_max = prop_oneof![Just(1usize), Just(7), Just(4096), Just(1 << 20)];
     let capacity = prop_oneof![Just(64usize), Just(4096), Just(1 << 16), Just(1 << 22)];
-    (any::<u64>(), piece_max, capacity, any::<bool>())
-        .prop_map(|(seed, piece_max, capacity, late_answers)| Pace { seed, piece_max, capacity, late_answers })
+    (any::<u64>(), piece_max, capacity, any::<bool>()).prop_map(|(seed, piece_max, capacity, late_answers)| Pace {
+        seed,
+        piece_max,
+        capacity,
+        late_answers,
+    })
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -114,7 +118,12 @@ fn cases(default: u32) -> u32 {
 fn any_tree(case: &Case, entries: &[scenario::Planned]) {
     let modern = !case.options.contains("protocol=29") && !case.options.contains("protocol=30");
     let backs_up = case.options.contains("--backup");
-    let wishes = Wishes { other_types: case.deletes && !backs_up, extras: case.deletes && !backs_up, specials: true, nanoseconds: modern };
+    let wishes = Wishes {
+        other_types: case.deletes && !backs_up,
+        extras: case.deletes && !backs_up,
+        specials: true,
+        nanoseconds: modern,
+    };
     let trees = scenario::trees(entries, wishes);
     let source_before = trees.0.snapshot("src");
     let done = Transfer::new(case.way, &case.options, "src/", "dst", hosts(trees)).run(&case.pace);
@@ -146,7 +155,12 @@ fn assert_same(case: &Case, dest: &Snapshot, source: &Snapshot) {
             // What is as long already is not looked at.
             continue;
         }
-        assert!(found.data == wanted.data, "{path}: contents differ, {} and {} bytes", found.data.len(), wanted.data.len());
+        assert!(
+            found.data == wanted.data,
+            "{path}: contents differ, {} and {} bytes",
+            found.data.len(),
+            wanted.data.len()
+        );
         let plain = |inode: &Inode| Inode { data: Vec::new(), ..inode.clone() };
         assert_eq!(plain(&found), plain(wanted), "{path}");
     }

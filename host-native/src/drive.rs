@@ -13,10 +13,13 @@ use syncline_core::{Error, Exit, Fault};
 
 use crate::fs::Fs;
 use crate::output::Console;
+use crate::pool::Pool;
 use crate::{signals, time};
 
 /// Output that is sent while the session is still busy.
 const BUSY_OUTPUT_BYTES: usize = 60 * 1024;
+/// Longest wait: a signal that comes just before it would else be noticed only with the peer's next bytes.
+const WAIT_MS_MAX: u64 = 500;
 /// Steps between two looks at the clock while the session is busy.
 const STEPS_PER_TICK: u32 = 64;
 
@@ -44,6 +47,7 @@ struct Driver<'a> {
     wire: Wire,
     throttle: Throttle,
     broken: bool,
+    pool: Option<Pool>,
 }
 
 /// Runs a session to its end and returns its exit code.
@@ -51,7 +55,7 @@ pub fn run(session: &mut Session, wire: Wire, fs: &mut Fs, console: &mut Console
     set_nonblocking(&wire.input);
     set_nonblocking(&wire.output);
     let throttle = Throttle::new(wire.bytes_per_second);
-    let mut driver = Driver { session, wire, throttle, broken: false };
+    let mut driver = Driver { session, wire, throttle, broken: false, pool: Pool::new() };
     driver.session.tick(time::monotonic_ms());
     driver.receive_pending();
     let mut interrupted = false;
@@ -69,10 +73,13 @@ pub fn run(session: &mut Session, wire: Wire, fs: &mut Fs, console: &mut Console
             driver.send();
         }
         match driver.session.poll() {
-            Step::Ask(id, ask) => {
-                let reply = fs.execute(ask);
-                driver.session.answer(id, reply);
-            }
+            Step::Ask(id, ask) => match &mut driver.pool {
+                Some(pool) if Pool::takes(&ask) => pool.submit(id, ask, fs),
+                _ => {
+                    let reply = fs.execute(ask);
+                    driver.session.answer(id, reply);
+                }
+            },
             Step::Read { file, at, .. } => driver.session.fill(|space| fs.read(file, at, space)),
             Step::Write { file } => {
                 driver.session.lend(|bytes| fs.write(file, bytes));
@@ -138,8 +145,13 @@ impl Driver<'_> {
         if writes && delay == 0 {
             fds.push(PollFd::from_borrowed_fd(output, PollFlags::OUT));
         }
-        let limit = timeout.map(|ms| Timespec { tv_sec: (ms / 1000) as i64, tv_nsec: (ms % 1000 * 1_000_000) as i64 });
-        let events = match poll(&mut fds, limit.as_ref()) {
+        let busy = self.pool.as_ref().filter(|pool| pool.is_busy());
+        if let Some(pool) = busy {
+            fds.push(PollFd::from_borrowed_fd(pool.event(), PollFlags::IN));
+        }
+        let ms = timeout.map_or(WAIT_MS_MAX, |ms| ms.min(WAIT_MS_MAX));
+        let limit = Timespec { tv_sec: (ms / 1000) as i64, tv_nsec: (ms % 1000 * 1_000_000) as i64 };
+        let events = match poll(&mut fds, Some(&limit)) {
             Ok(_) => fds.iter().map(PollFd::revents).collect::<Vec<_>>(),
             Err(_) => Vec::new(),
         };
@@ -150,6 +162,11 @@ impl Driver<'_> {
         }
         if writes && delay == 0 && events.next().is_some_and(|event| !event.is_empty()) {
             self.send();
+        }
+        if let Some(pool) = self.pool.as_mut().filter(|pool| pool.is_busy()) {
+            for (id, reply) in pool.collect() {
+                self.session.answer(id, reply);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::ask::{Ask, At, Errno, Follow, Meta};
+use super::ask::{Ask, At, Errno, Follow, Meta, SetMeta};
 use super::decide::{DIRECTORY, TYPE};
 use super::files::basis;
 use super::generator::Generator;
@@ -39,7 +39,9 @@ pub(crate) fn suffix(o: &Options) -> &[u8] {
 
 /// Makes room for a backup: its directories, and nothing under its name. `None` if there is nothing to back up.
 pub(crate) async fn prepare(rx: &Rx, path: &[u8]) -> Result<Option<At>, Errno> {
-    let Some(to) = backup_path(rx, path) else { return Ok(None) };
+    if !rx.cx.config.options.backup {
+        return Ok(None);
+    }
     let from = At { root: rx.dest(), path: path.to_vec() };
     match rx.cx.stat(Ask::Stat { at: from, follow: Follow::No }).await {
         Ok(_) => {}
@@ -47,20 +49,45 @@ pub(crate) async fn prepare(rx: &Rx, path: &[u8]) -> Result<Option<At>, Errno> {
         Err(errno) => return Err(errno),
     }
     if rx.cx.config.options.backup_dir.is_some() {
-        make_directories(rx, &to).await;
+        super::destination::open_backup_root(rx).await;
+    }
+    let Some(to) = backup_path(rx, path) else { return Ok(None) };
+    if rx.cx.config.options.backup_dir.is_some() {
+        make_directories(rx, path, &to).await;
     }
     if let Ok(meta) = rx.cx.stat(Ask::Stat { at: to.clone(), follow: Follow::No }).await {
-        let ask = if meta.mode & TYPE == DIRECTORY { Ask::Rmdir { at: to.clone() } } else { Ask::Unlink { at: to.clone() } };
+        let ask =
+            if meta.mode & TYPE == DIRECTORY { Ask::Rmdir { at: to.clone() } } else { Ask::Unlink { at: to.clone() } };
         let _ = rx.cx.unit(ask).await;
     }
     Ok(Some(to))
 }
 
-async fn make_directories(rx: &Rx, to: &At) {
+/// The directories above a backup look like those of the destination.
+async fn make_directories(rx: &Rx, path: &[u8], to: &At) {
+    let prefix = to.path.len().saturating_sub(path.len() + suffix(&rx.cx.config.options).len());
     for (at, _) in to.path.iter().enumerate().filter(|&(at, &b)| b == b'/' && at > 0) {
         let dir = At { root: to.root, path: to.path[..at].to_vec() };
-        let _ = rx.cx.unit(Ask::Mkdir { at: dir, mode: 0o777 & !rx.powers.umask }).await;
+        let made = rx.cx.unit(Ask::Mkdir { at: dir.clone(), mode: 0o777 & !rx.powers.umask }).await;
+        if made.is_ok() && at > prefix && rx.backup_root.get().is_none_or(|root| root == to.root) {
+            let like = At { root: rx.dest(), path: path[..(at - prefix).min(path.len())].to_vec() };
+            copy_directory_meta(rx, like, dir).await;
+        }
     }
+}
+
+/// Owner and bits of one directory for another. Without root's rights the owner's own bits stay: a backup has to get in.
+async fn copy_directory_meta(rx: &Rx, from: At, to: At) {
+    let Ok(meta) = rx.cx.stat(Ask::Stat { at: from, follow: Follow::No }).await else { return };
+    let root = rx.powers.root;
+    let set = SetMeta {
+        uid: root.then_some(meta.uid),
+        gid: (root || rx.powers.may_set_group(meta.gid)).then_some(meta.gid),
+        mode: Some(meta.mode & 0o7777 | if root { 0 } else { 0o700 }),
+        ..SetMeta::default()
+    };
+    // The backup matters, not how its directory looks.
+    let _ = rx.cx.ask(Ask::SetMeta { at: to, meta: set }).await;
 }
 
 /// Backs up what a rename is about to replace.

@@ -16,7 +16,7 @@ use super::receiving::Rx;
 use super::step::{Config, Notice, Role, Side, Transport};
 use super::task::{Event, Work};
 use crate::filter::{Check, FilterList, PerDir, Subject};
-use crate::options::{Info, RemoveSource};
+use crate::options::{Chmod, Info, RemoveSource};
 use crate::report::{self, Numbers, Progress, Scope, Stats};
 use crate::wire::{Inbox, NdxCoder, Outbox, Reader, Stop, Tag};
 use crate::{Error, Exit};
@@ -62,12 +62,16 @@ pub(crate) struct Context {
     pub(crate) receiving: RefCell<Option<Rx>>,
     /// Sender: entries that the peer has stored (`--remove-source-files`).
     pub(crate) stored: RefCell<Vec<i32>>,
+    /// Sender: number of the list that the item worked on is in, among all of the session.
+    pub(crate) list_number: Cell<usize>,
     /// All lists are there.
     pub(crate) list_complete: Cell<bool>,
     pub(crate) progress: RefCell<Progress>,
     /// Raw bytes before framing began: they don't count.
     pub(crate) counted_in: Cell<u64>,
     pub(crate) counted_out: Cell<u64>,
+    /// What is said is for the terminal only: the log has its own form of it.
+    pub(crate) showing: Cell<bool>,
     /// The counts when the item that is worked on began.
     item_start: Cell<(u64, u64)>,
     /// The peer takes no more output.
@@ -122,10 +126,12 @@ impl Context {
             stats: RefCell::default(),
             receiving: RefCell::default(),
             stored: RefCell::default(),
+            list_number: Cell::default(),
             list_complete: Cell::new(false),
             progress: RefCell::new(meter),
             counted_in: Cell::new(0),
             counted_out: Cell::new(0),
+            showing: Cell::default(),
             item_start: Cell::default(),
             output_broken: Cell::new(false),
             alarm_ms: Cell::new(None),
@@ -264,8 +270,18 @@ impl Context {
     }
 
     /// Whether symlinks are made harmless on this side.
+    /// What changes the modes of a list on this side: a client's `--chmod`, or what a daemon's module says. The receiving half
+    /// of a local copy gets modes that are changed already.
+    pub(crate) fn chmod(&self) -> Option<&Chmod> {
+        let config = &self.config;
+        if self.is_server() { config.module_chmod.as_ref() } else { config.options.chmod.as_ref() }
+    }
+
+    /// Whether symlink targets are disarmed where they are stored. A local copy has but one side to do it: the sender, which takes
+    /// the mark off.
     pub(crate) fn munges(&self) -> bool {
-        self.config.options.munge_links || self.config.module.as_ref().is_some_and(|module| module.munge_symlinks)
+        (self.config.options.munge_links && (!self.is_local() || self.is_sender()))
+            || self.config.module.as_ref().is_some_and(|module| module.munge_symlinks)
     }
 
     /// What a module does not allow at all (spec 5.4.6).
@@ -310,10 +326,12 @@ impl Context {
     }
 
     /// Entries behind this one, as progress counts them.
-    pub(crate) fn entries_left(&self, ndx: i32) -> u64 {
+    ///
+    /// With incremental recursion each list takes one index more than it has entries: the one in front of it.
+    pub(crate) fn entries_left(&self, ndx: i32, list: usize) -> u64 {
         let total = self.stats.borrow().files.total();
-        let base = u64::from(self.agreed().inc);
-        total.saturating_sub((ndx.max(0) as u64).saturating_sub(base) + 1)
+        let gaps = if self.agreed().inc { list as u64 + 1 } else { 0 };
+        total.saturating_sub((ndx.max(0) as u64).saturating_sub(gaps) + 1)
     }
 
     /// Seconds since 1970.
@@ -337,12 +355,18 @@ impl Context {
 
     /// An item begins: what moves from here on is its own.
     pub(crate) fn item_begins(&self) {
-        self.item_start.set(self.traffic());
+        self.item_start.set(self.item_traffic());
+    }
+
+    /// Bytes of the data streams so far, with those that a local copy saves.
+    fn item_traffic(&self) -> (u64, u64) {
+        let sent = self.outbox.borrow().data_total() + self.stats.borrow().virtual_sent;
+        (sent, self.inbox.borrow().consumed_total())
     }
 
     /// Bytes sent and received for the item.
     pub(crate) fn item_bytes(&self) -> (u64, u64) {
-        let (start, now) = (self.item_start.get(), self.traffic());
+        let (start, now) = (self.item_start.get(), self.item_traffic());
         (now.0.saturating_sub(start.0), now.1.saturating_sub(start.1))
     }
 
@@ -353,11 +377,6 @@ impl Context {
         let mut stats = self.stats.borrow_mut();
         stats.sent = sent;
         stats.received = received;
-    }
-
-    /// The file whose data is arriving.
-    pub(crate) fn arriving(&self) -> Option<super::receiver::Arriving> {
-        self.receiving.borrow().as_ref()?.arriving.borrow().clone()
     }
 
     /// Forgets what the roles had asked for.

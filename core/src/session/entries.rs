@@ -4,16 +4,20 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use super::alternates::{Other, Reported};
 use super::ask::{Ask, At, Errno, HostResult, Meta, Reply, SetMeta};
 use super::decide::{self, Item};
 use super::generator::{Generator, Pass, TouchUp, is_below};
 use super::receiving::Receiving;
 use super::say::Class;
 use crate::Error;
-use crate::options::{Delete, Info, RemoveSource};
 use crate::checksum::DigestValue;
 use crate::flist::{Flags, Found, View};
+use crate::options::{Delete, Info, RemoveSource};
 use crate::report::{self, ItemFlags};
+
+/// How a directory is reported that was not there.
+const NEW_DIRECTORY: ItemFlags = ItemFlags(ItemFlags::LOCAL_CHANGE.0 | ItemFlags::IS_NEW.0);
 
 /// The entry with this index, unless it was dropped as a duplicate or is the directory of a list.
 pub(crate) fn item(rx: &Receiving, ndx: i32) -> Option<Item> {
@@ -60,7 +64,6 @@ pub(crate) fn of_entry(ndx: i32, view: &View<'_>) -> Item {
         digest: view.digest().map(|digest| DigestValue::from_bytes(digest.as_bytes())),
         content_dir: flags.has(Flags::CONTENT_DIR),
         implied: flags.has(Flags::IMPLIED),
-        hlink: view.group(),
         prefix: Vec::new(),
         name,
     }
@@ -86,7 +89,7 @@ impl Generator {
         let o = &cx.config.options;
         let inc = cx.agreed().inc;
         if o.listing {
-            if !(inc && item.is_dir() && item.path != b".") && !(item.implied && !o.implied_dirs) {
+            if (!inc || !item.is_dir() || item.path == b".") && (!item.implied || o.implied_dirs) {
                 super::show::listing(&cx, item);
             }
             return Ok(());
@@ -185,7 +188,7 @@ impl Generator {
         let cx = self.cx.clone();
         let o = &cx.config.options;
         if o.listing {
-            if own_list && item.path != b"." && !(item.implied && !o.implied_dirs) {
+            if own_list && item.path != b"." && (!item.implied || o.implied_dirs) {
                 super::show::listing(&cx, item);
             }
             return Ok(());
@@ -201,7 +204,9 @@ impl Generator {
         if item.implied && o.relative && !o.implied_dirs {
             return Ok(());
         }
-        let early = self.made_early.remove(&item.path);
+        // The destination itself was made before the first entry came, and is new all the same.
+        let entered = item.path == b"." && self.rx.dest_new.get();
+        let early = self.made_early.remove(&item.path) || entered;
         let mut existing = if early { None } else { meta.ok() };
         if self.ruled_out(item, &existing.clone().ok_or_else(super::generator::not_found)) {
             self.skipping = Some(item.path.clone());
@@ -215,8 +220,9 @@ impl Generator {
             existing = None;
         }
         let mode = decide::wanted_mode(o, &self.rx.powers, item, existing.as_ref());
+        let alternate = if existing.is_none() { self.directory_in_alternate(item).await } else { None };
         let flags = match &existing {
-            None => ItemFlags(ItemFlags::LOCAL_CHANGE.0 | ItemFlags::IS_NEW.0),
+            None => alternate.unwrap_or(NEW_DIRECTORY),
             Some(meta) => decide::differences(o, &self.rx.powers, item, meta, false),
         };
         if existing.is_none() && !o.dry_run && !early && !self.make_directory(item, mode, flags).await {
@@ -274,7 +280,7 @@ impl Generator {
         if widened {
             let bits = (mode | 0o700) & 0o7777;
             set.mode = (current.mode & 0o7777 != bits).then_some(bits);
-        } else if self.cx.agreed().inc && existing.is_none() {
+        } else if (self.cx.agreed().inc || item.path == b".") && existing.is_none() {
             // It may have been made early with fewer bits.
             set.mode = Some(mode & 0o7777);
         }
@@ -369,7 +375,14 @@ impl Generator {
             return self.unchanged(item, there, flags).await;
         }
         let same_type = existing.as_ref().filter(|m| m.mode & decide::TYPE == decide::SYMLINK);
-        let flags = self.creation_flags(item, same_type);
+        let mut reported = Reported { flags: self.creation_flags(item, same_type), xname: None };
+        if existing.is_none() {
+            match self.other_in_alternate(item).await {
+                Other::None => {}
+                Other::Settled => return Ok(()),
+                Other::Make(report) => reported = report,
+            }
+        }
         let Some(replaced) = self.make_replaceable(item, existing.as_ref(), "symlink").await? else { return Ok(()) };
         if !o.dry_run {
             let ask = Ask::Symlink { at: self.at(&item.path), target: listed.to_vec(), replace: replaced };
@@ -385,7 +398,7 @@ impl Generator {
         if same_type.is_none() {
             cx.stats.borrow_mut().created.links += 1;
         }
-        self.item_record(item.ndx, flags, None).await;
+        self.item_record(item.ndx, reported.flags, reported.xname).await;
         self.report_success(item.ndx);
         Ok(())
     }
@@ -407,7 +420,14 @@ impl Generator {
             let flags = decide::differences(o, &self.rx.powers, item, there, false);
             return self.unchanged(item, there, flags).await;
         }
-        let flags = self.creation_flags(item, same_type);
+        let mut reported = Reported { flags: self.creation_flags(item, same_type), xname: None };
+        if existing.is_none() {
+            match self.other_in_alternate(item).await {
+                Other::None => {}
+                Other::Settled => return Ok(()),
+                Other::Make(report) => reported = report,
+            }
+        }
         let what = if item.is_device() { "device file" } else { "special file" };
         let Some(replaced) = self.make_replaceable(item, existing.as_ref(), what).await? else { return Ok(()) };
         let mode = decide::wanted_mode(o, &self.rx.powers, item, same_type);
@@ -424,7 +444,7 @@ impl Generator {
             let mut stats = cx.stats.borrow_mut();
             if item.is_device() { stats.created.devices += 1 } else { stats.created.specials += 1 }
         }
-        self.item_record(item.ndx, flags, None).await;
+        self.item_record(item.ndx, reported.flags, reported.xname).await;
         self.report_success(item.ndx);
         Ok(())
     }

@@ -21,6 +21,7 @@
 //! no thread; a role that waits costs nothing.
 
 mod agreed;
+mod alternates;
 mod ask;
 mod backup;
 mod context;
@@ -55,7 +56,6 @@ use alloc::rc::Rc;
 
 use crate::{Error, Exit};
 use context::{Context, Shared, io_error};
-use receiving::Rx;
 use say::Class;
 use task::Executor;
 
@@ -67,6 +67,7 @@ pub struct Session {
     cx: Shared,
     tasks: Executor,
     state: State,
+    ended_by_peer: bool,
     last_traffic_ms: u64,
     last_output_ms: u64,
 }
@@ -85,7 +86,7 @@ impl Session {
         let cx = Rc::new(Context::new(config));
         let mut tasks = Executor::default();
         tasks.spawn(Box::pin(roles(cx.clone())));
-        Session { cx, tasks, state: State::Running, last_traffic_ms: 0, last_output_ms: 0 }
+        Session { cx, tasks, state: State::Running, ended_by_peer: false, last_traffic_ms: 0, last_output_ms: 0 }
     }
 
     /// Goes as far as it can, and says what the host has to do next.
@@ -103,7 +104,7 @@ impl Session {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => {
-                    self.fail(error);
+                    self.task_failed(error);
                     continue;
                 }
             }
@@ -116,7 +117,7 @@ impl Session {
                 }
             }
             if let Some(exit) = self.cx.peer_exit.take() {
-                self.end(exit, false);
+                self.end_by_peer(exit);
                 continue;
             }
             if self.tasks.is_empty() && self.cx.spawned.borrow().is_empty() && self.state == State::Running {
@@ -124,8 +125,37 @@ impl Session {
                 self.end(self.exit_code(), false);
                 continue;
             }
+            if let Some(error) = self.cut_off() {
+                self.fail(error);
+                continue;
+            }
             return self.idle();
         }
+    }
+
+    /// A role failed. Where the stream broke off after the peer had said why it ends, that is the reason.
+    fn task_failed(&mut self, error: Error) {
+        let said = error.exit == Exit::STREAM && messages::dispatch(&self.cx, true).is_ok();
+        match self.cx.peer_exit.take().filter(|_| said) {
+            Some(exit) => self.end_by_peer(exit),
+            None => self.fail(error),
+        }
+    }
+
+    /// Whether the roles wait for room that never comes: the peer takes no more output, and its last words were read.
+    fn cut_off(&mut self) -> Option<Error> {
+        if !self.cx.output_broken.get() || self.state != State::Running {
+            return None;
+        }
+        self.cx.outbox.borrow_mut().flush();
+        if !self.cx.outbox.borrow().is_full() || self.wants_input() {
+            return None;
+        }
+        let lost = || {
+            let text = alloc::format!("rsync: [{}] write error: Broken pipe (32)", self.cx.role_name());
+            Error::host(Exit::SOCKET_IO, text)
+        };
+        Some(self.cx.end_of_input().unwrap_or_else(lost))
     }
 
     fn next_step(&mut self) -> Option<Step> {
@@ -166,7 +196,8 @@ impl Session {
             return deadline_ms;
         }
         let timeout = u64::from(self.cx.timeout_s.get()) * 1000;
-        let idle = (timeout > 0).then(|| (self.last_traffic_ms + timeout).min(self.last_output_ms + timeout.div_ceil(2)));
+        let idle =
+            (timeout > 0).then(|| (self.last_traffic_ms + timeout).min(self.last_output_ms + timeout.div_ceil(2)));
         [idle, self.cx.alarm_ms.get()].into_iter().flatten().min()
     }
 
@@ -193,7 +224,7 @@ impl Session {
 
     /// Writing an output failed (disk full): the session ends with rsync's message.
     pub fn write_failed(&mut self, path: &[u8], error: Errno) {
-        let what = [b"write failed on \"".as_slice(), path, b"\""].concat();
+        let what = show::quoted(&self.cx, b"write failed on ", path, b"");
         self.cx.say_errno(Class::Error, "receiver", &what, &error);
         self.fail(Error::host(Exit::FILE_IO, alloc::vec::Vec::new()));
     }
@@ -281,9 +312,24 @@ impl Session {
         }
     }
 
+    /// What this process is called in the last line that it prints, if it has to print one: not if the peer ended the
+    /// session, for then the peer has said why, and a server says nothing about errors that its client counts too.
+    pub fn last_words_role(&self) -> Option<&'static str> {
+        let State::Ending { exit, .. } = self.state else { return None };
+        let counted = [Exit::PARTIAL, Exit::VANISHED, Exit::DEL_LIMIT].contains(&exit);
+        let silent = exit == Exit::OK || self.ended_by_peer || (counted && self.cx.is_server());
+        (!silent).then(|| self.cx.role_name())
+    }
+
+    fn end_by_peer(&mut self, exit: Exit) {
+        self.ended_by_peer = true;
+        self.end(exit, false);
+    }
+
     /// The session can't go on.
     fn fail(&mut self, error: Error) {
-        if !error.text.is_empty() {
+        // What fails after the end is a consequence of it.
+        if !error.text.is_empty() && self.state == State::Running {
             self.cx.say(Class::Error, error.text);
         }
         self.end(error.exit, true);
@@ -301,7 +347,8 @@ impl Session {
         if tells {
             cx.outbox.borrow_mut().message(crate::wire::Tag::ErrorExit, &exit.0.to_le_bytes());
         }
-        if tell || self.cx.arriving().is_some() {
+        let whole = self.tasks.is_empty() && self.cx.spawned.borrow().is_empty();
+        if tell || !whole {
             self.tasks.clear();
             self.cx.spawned.borrow_mut().clear();
             cx.drop_work();
@@ -345,4 +392,3 @@ async fn roles(cx: Shared) -> Result<(), Error> {
         Role::Receiver => listing::run(cx).await,
     }
 }
-

@@ -62,7 +62,10 @@ impl Generator {
     /// Whether a pass over the whole destination makes sense.
     pub(crate) fn may_delete_everywhere(&self) -> bool {
         let empty = self.rx.lists.borrow().is_empty();
-        !empty && !self.rx.dest_missing.get() && !self.cx.config.options.listing && self.rx.local_name.borrow().is_none()
+        !empty
+            && !self.rx.dest_missing.get()
+            && !self.cx.config.options.listing
+            && self.rx.local_name.borrow().is_none()
     }
 
     /// An error at the sender makes its list incomplete: then nothing may be deleted.
@@ -167,7 +170,7 @@ impl Generator {
 
     /// Says that a directory can't be read. After that nothing more is deleted.
     fn unreadable(&self, path: &[u8], errno: &Errno) {
-        if !errno.is_not_found() {
+        if !errno.is_not_found() && errno.code != Errno::ENOTDIR {
             let what = super::show::quoted(&self.cx, b"opendir ", path, b" failed");
             self.cx.say_errno(Class::Transfer, "generator", &what, errno);
             self.cx.add_io_error(io_error::GENERAL);
@@ -187,19 +190,19 @@ impl Generator {
         self.rx.filters.protects(path, is_dir, inside_doomed) || self.cx.daemon_hides(path, is_dir)
     }
 
-    /// Removes an entry, a directory with all that it holds. `counted`: it counts for `--max-delete`.
+    /// Removes an entry, a directory with all that it holds. `counted`: it counts and is shown; what makes way for a new
+    /// entry doesn't, but what lies in it does.
     fn remove<'a>(&'a mut self, path: &'a [u8], meta: &'a Meta, counted: bool) -> Removing<'a> {
         Box::pin(async move {
             if meta.mode & TYPE != DIRECTORY {
                 return self.remove_leaf(path, meta, counted).await;
             }
             self.make_writable(path, meta).await;
-            match self.empty_directory(path, counted).await? {
+            match self.empty_directory(path).await? {
                 Outcome::Removed => self.remove_leaf(path, meta, counted).await,
-                Outcome::Limit => Ok(Outcome::Limit),
-                Outcome::Stays => {
+                stays => {
                     self.cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
-                    Ok(Outcome::Stays)
+                    Ok(stays)
                 }
             }
         })
@@ -216,7 +219,7 @@ impl Generator {
     }
 
     /// Empties a directory that is to go.
-    async fn empty_directory(&mut self, path: &[u8], counted: bool) -> Result<Outcome, Error> {
+    async fn empty_directory(&mut self, path: &[u8]) -> Result<Outcome, Error> {
         let entries = match self.list_dir(path).await {
             Ok(entries) => entries,
             Err(errno) => {
@@ -239,7 +242,7 @@ impl Generator {
         }
         sort_for_removal(&mut inside, self.cx.protocol());
         for (path, meta) in inside {
-            match self.remove(&path, &meta, counted).await? {
+            match self.remove(&path, &meta, true).await? {
                 Outcome::Removed => {}
                 other => {
                     if outcome != Outcome::Limit {
@@ -290,9 +293,9 @@ impl Generator {
         }
         if counted {
             self.removal.done += 1;
+            self.count(meta);
+            super::show::deleted(&cx, path, is_dir);
         }
-        self.count(meta);
-        super::show::deleted(&cx, path, is_dir);
         Ok(Outcome::Removed)
     }
 
@@ -384,8 +387,9 @@ pub(crate) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     }
     let mut path = Vec::with_capacity(dir.len() + 1 + name.len());
     path.extend_from_slice(dir);
-    path.push(b'/');
+    if !dir.ends_with(b"/") {
+        path.push(b'/');
+    }
     path.extend_from_slice(name);
     path
 }
-

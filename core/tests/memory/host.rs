@@ -8,8 +8,8 @@ use std::rc::Rc;
 use syncline_core::checksum::{Algorithm, Digest, DigestValue};
 use syncline_core::delta::{Signer, SumHead};
 use syncline_core::session::{
-    Ask, At, CopyLocal, Create, Dirent, Errno, FileId, Follow, HostResult, KeepMode, Meta, Output as Place, OutputError, Reply,
-    RootId, SetErrors, SetMeta,
+    Ask, At, CopyLocal, Create, Dirent, Errno, FileId, Follow, HostResult, KeepMode, Meta, Output as Place,
+    OutputError, Reply, RootId, SetErrors, SetMeta,
 };
 
 use super::errno;
@@ -19,7 +19,7 @@ use super::tree::{DIRECTORY, File, REGULAR, SYMLINK, Tree, clean, join};
 #[derive(Debug)]
 enum Open {
     Source(File),
-    Output(Output),
+    Output(Box<Output>),
 }
 
 /// What a host counts.
@@ -124,7 +124,7 @@ impl Host {
             Ask::List { at, follow, digest } => Reply::Listing(self.list(&self.path(&at), follow, digest)),
             Ask::Digest { at, algorithm } => Reply::Digest(self.digest(&self.path(&at), algorithm)),
             Ask::Names { uids, gids } => {
-                let name = |kind: &str, id: u32| (id % 2 == 0).then(|| format!("{kind}{id}").into_bytes());
+                let name = |kind: &str, id: u32| id.is_multiple_of(2).then(|| format!("{kind}{id}").into_bytes());
                 Reply::Names(
                     uids.into_iter().map(|id| name("u", id)).collect(),
                     gids.into_iter().map(|id| name("g", id)).collect(),
@@ -173,7 +173,11 @@ impl Host {
             Ask::Mkdir { at, mode } => Reply::Unit(self.mkdir(&self.path(&at), mode)),
             Ask::Symlink { at, target, replace } => {
                 let inode = self.tree.new_inode(SYMLINK | 0o777);
-                Reply::Unit(self.make(&at, Rc::new(RefCell::new(super::tree::Inode { data: target, ..inode })), replace))
+                Reply::Unit(self.make(
+                    &at,
+                    Rc::new(RefCell::new(super::tree::Inode { data: target, ..inode })),
+                    replace,
+                ))
             }
             Ask::Mknod { at, mode, rdev, replace } => {
                 let inode = self.tree.new_inode(mode);
@@ -193,7 +197,9 @@ impl Host {
             }
             Ask::Unlink { at } => Reply::Unit(self.remove(&self.path(&at), false)),
             Ask::Rmdir { at } => Reply::Unit(self.remove(&self.path(&at), true)),
-            Ask::RemoveSource { at, size, mtime, mtime_nsec } => self.remove_source(&self.path(&at), size, (mtime, mtime_nsec)),
+            Ask::RemoveSource { at, size, mtime, mtime_nsec } => {
+                self.remove_source(&self.path(&at), size, (mtime, mtime_nsec))
+            }
         }
     }
 
@@ -202,7 +208,9 @@ impl Host {
         match ask {
             Ask::Root { .. } | Ask::SubRoot { .. } => Reply::Root(Err(error)),
             Ask::StatPath { .. } | Ask::Stat { .. } => Reply::Stat(Err(error)),
-            Ask::ReadPath { .. } | Ask::ReadAt { .. } | Ask::Sign { .. } | Ask::ReadFile { .. } => Reply::Bytes(Err(error)),
+            Ask::ReadPath { .. } | Ask::ReadAt { .. } | Ask::Sign { .. } | Ask::ReadFile { .. } => {
+                Reply::Bytes(Err(error))
+            }
             Ask::StatMany { paths, .. } => Reply::Stats(paths.iter().map(|_| Err(error.clone())).collect()),
             Ask::List { .. } => Reply::Listing(Err(error)),
             Ask::Digest { .. } => Reply::Digest(Err(error)),
@@ -388,7 +396,7 @@ impl Host {
         };
         let (path, basis) = (self.path(&create.at), create.basis.as_ref().map(|at| self.path(at)));
         let (output, meta) = Output::create(&mut self.tree, create, path, temp_dir, basis)?;
-        Ok((self.insert(Open::Output(output)), meta))
+        Ok((self.insert(Open::Output(Box::new(output))), meta))
     }
 
     fn copy_local(&mut self, copy: &CopyLocal) -> Result<(SetErrors, u64), OutputError> {
@@ -423,7 +431,7 @@ impl Host {
 
     fn take_output(&mut self, file: FileId) -> Output {
         match self.open.remove(&file.0) {
-            Some(Open::Output(output)) => output,
+            Some(Open::Output(output)) => *output,
             other => panic!("{file:?} is no output but {other:?}"),
         }
     }

@@ -72,7 +72,8 @@ pub fn trees(entries: &[Planned], wishes: Wishes) -> (Tree, Tree) {
         let dir = dirs[usize::from(entry.dir) % dirs.len()].clone();
         let path = format!("{dir}{}", name(entry.name));
         let new = entry.inode(wishes);
-        let there = source.find(format!("src/{path}").as_bytes()).is_ok() || dest.find(format!("dst/{path}").as_bytes()).is_ok();
+        let there = source.find(format!("src/{path}").as_bytes()).is_ok()
+            || dest.find(format!("dst/{path}").as_bytes()).is_ok();
         if there {
             continue;
         }
@@ -100,7 +101,21 @@ pub fn trees(entries: &[Planned], wishes: Wishes) -> (Tree, Tree) {
 
 /// Names that sort in interesting ways.
 fn name(number: u8) -> String {
-    let names = ["a", "b", "b-c", "B", "a.txt", "~x", "long-name-with-more-letters", "0", ".hidden", "z z", "\u{e4}", "foo", "foo.d"];
+    let names = [
+        "a",
+        "b",
+        "b-c",
+        "B",
+        "a.txt",
+        "~x",
+        "long-name-with-more-letters",
+        "0",
+        ".hidden",
+        "z z",
+        "\u{e4}",
+        "foo",
+        "foo.d",
+    ];
     let number = usize::from(number);
     format!("{}{}", names[number % names.len()], ["", "1", "2"][number / names.len() % 3])
 }
@@ -117,9 +132,16 @@ impl Planned {
         let mut rng = Rng::new(self.seed);
         match self.kind {
             0 | 1 => Inode { mode: mode(DIRECTORY, &[0o755, 0o700, 0o2775, 0o555]), mtime, ..Inode::default() },
-            2 => Inode { mode: SYMLINK | 0o777, mtime, data: format!("to/{}", self.seed).into_bytes(), ..Inode::default() },
+            2 => Inode {
+                mode: SYMLINK | 0o777,
+                mtime,
+                data: format!("to/{}", self.seed).into_bytes(),
+                ..Inode::default()
+            },
             3 if wishes.specials => Inode { mode: mode(0o010000, &[0o644, 0o600]), mtime, ..Inode::default() },
-            4 if wishes.specials => Inode { mode: 0o020000 | 0o660, mtime, rdev: (self.seed as u32 % 300, 7), ..Inode::default() },
+            4 if wishes.specials => {
+                Inode { mode: 0o020000 | 0o660, mtime, rdev: (self.seed as u32 % 300, 7), ..Inode::default() }
+            }
             _ => {
                 let data = rng.bytes(self.size as usize);
                 Inode { mode: mode(REGULAR, &[0o644, 0o600, 0o755, 0o444, 0o4755]), mtime, data, ..Inode::default() }

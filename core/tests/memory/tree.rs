@@ -188,7 +188,8 @@ impl Tree {
             }
         }
         let below = [from, b"/"].concat();
-        let moving: Vec<_> = self.names.keys().filter(|name| *name == from || name.starts_with(&below)).cloned().collect();
+        let moving: Vec<_> =
+            self.names.keys().filter(|name| *name == from || name.starts_with(&below)).cloned().collect();
         for old in moving {
             if let Some(file) = self.names.remove(&old) {
                 self.names.insert([to, &old[from.len()..]].concat(), file);
@@ -215,7 +216,10 @@ impl Tree {
     pub fn add(&mut self, path: &str, inode: Inode) {
         for (cut, _) in path.match_indices('/') {
             if self.find(&path.as_bytes()[..cut]).is_err() {
-                self.add(&path[..cut], Inode { mode: DIRECTORY | 0o755, mtime: (1_000_000_000, 0), ..Inode::default() });
+                self.add(
+                    &path[..cut],
+                    Inode { mode: DIRECTORY | 0o755, mtime: (1_000_000_000, 0), ..Inode::default() },
+                );
             }
         }
         let dir = self.find(parent(path.as_bytes())).unwrap();
@@ -231,10 +235,6 @@ impl Tree {
 
     pub fn add_dir(&mut self, path: &str) {
         self.add(path, Inode { mode: DIRECTORY | 0o755, mtime: (1_000_000_000, 0), ..Inode::default() });
-    }
-
-    pub fn data(&self, path: &str) -> Option<Vec<u8>> {
-        self.find(path.as_bytes()).ok().map(|file| file.borrow().data.clone())
     }
 
     pub fn snapshot(&self, dir: &str) -> Snapshot {

@@ -187,7 +187,13 @@ impl Pair {
                 return;
             }
             if !self.move_bytes(pace, &mut rng) && !self.pass_time() {
-                panic!("both sessions hang\nclient {:?}\n{}\nserver {:?}\n{}", self.client.wants, self.client.shown(), self.server.wants, self.server.shown());
+                panic!(
+                    "both sessions hang\nclient {:?}\n{}\nserver {:?}\n{}",
+                    self.client.wants,
+                    self.client.shown(),
+                    self.server.wants,
+                    self.server.shown()
+                );
             }
         }
         panic!("the sessions go on forever");

@@ -36,7 +36,9 @@ use std::collections::HashMap;
 
 use rustix::io::Errno as Code;
 use syncline_core::checksum::DigestValue;
-use syncline_core::session::{Ask, At, Commit, Create, Errno, FileId, HostResult, Meta, OutputError, Reply, RootId, SetErrors};
+use syncline_core::session::{
+    Ask, At, Commit, Create, Errno, FileId, HostResult, Meta, OutputError, Reply, RootId, SetErrors,
+};
 
 use crate::errno::errno;
 use clone::Cloning;
@@ -81,6 +83,18 @@ impl Fs {
     pub fn confined(mut self) -> Fs {
         self.roots.confine();
         self
+    }
+
+    /// Another file system over the same open roots, for another thread.
+    pub fn fork(&self) -> Fs {
+        let mut fs = Fs::new().with_umask(self.umask);
+        fs.roots = self.roots.fork();
+        fs
+    }
+
+    /// Changes whenever what a fork knows may have become wrong.
+    pub fn version(&self) -> u64 {
+        self.roots.version()
     }
 
     /// Does what a session asks.

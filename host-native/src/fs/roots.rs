@@ -92,6 +92,7 @@ pub struct Spot {
     pub name: Vec<u8>,
 }
 
+#[derive(Clone)]
 struct Root {
     dir: Arc<Dir>,
     path: Vec<u8>,
@@ -111,6 +112,7 @@ pub struct Roots {
     kept: Vec<Kept>,
     confined: bool,
     walks: bool,
+    version: u64,
 }
 
 impl Roots {
@@ -165,6 +167,7 @@ impl Roots {
         if self.roots.len() >= ROOTS_MAX {
             return Err(errno(Code::MFILE));
         }
+        self.version += 1;
         self.roots.push(Root { dir, path });
         Ok(RootId((self.roots.len() - 1) as u32))
     }
@@ -234,9 +237,20 @@ impl Roots {
         self.kept.retain(|kept| kept.root != at.root || !is_within(&kept.path, path));
     }
 
+    /// The same roots, for another thread.
+    pub fn fork(&self) -> Roots {
+        Roots { roots: self.roots.clone(), confined: self.confined, walks: self.walks, ..Roots::default() }
+    }
+
+    /// Counts the events after which a fork is out of date: new roots, and directories that were removed or renamed.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
     /// As [`Roots::forget`], for a directory: roots may lie within each other, so what other roots keep is in doubt too.
     pub fn forget_dir(&mut self, at: &At) {
         let path = trim(&at.path);
+        self.version += 1;
         self.kept.retain(|kept| kept.root == at.root && !is_within(&kept.path, path));
     }
 
@@ -309,7 +323,8 @@ fn walk(top: impl AsFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Code> {
 }
 
 fn is_symlink(dir: &OwnedFd, name: &[u8]) -> bool {
-    rustix::fs::statat(dir, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| stat.st_mode & 0o170000 == 0o120000)
+    rustix::fs::statat(dir, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|stat| stat.st_mode & 0o170000 == 0o120000)
 }
 
 /// What a file is that should have been a regular one but is not.

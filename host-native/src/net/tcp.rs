@@ -43,7 +43,10 @@ fn direct(host: &str, port: u16, options: &Options, role: &str) -> Result<OwnedF
         match attempt(address, options) {
             Ok(socket) => return Ok(socket),
             Err(error) if error.kind() == std::io::ErrorKind::TimedOut && options.contimeout > 0 => {
-                let text = format!("rsync: [{role}] failed to connect to {host} ({}): Connection timed out (110)", address.ip());
+                let text = format!(
+                    "rsync: [{role}] failed to connect to {host} ({}): Connection timed out (110)",
+                    address.ip()
+                );
                 return Err(Error::host(Exit::CONNECT_TIMEOUT, text));
             }
             Err(error) => {
