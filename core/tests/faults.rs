@@ -2,11 +2,14 @@
 //! new and never in between, and an incomplete copy is not called a success.
 
 mod memory;
+#[path = "memory/scenario.rs"]
+mod scenario;
 
 use memory::host::Host;
 use memory::setup::{Transfer, Way};
 use memory::tree::{DIRECTORY, Inode, REGULAR, Snapshot, Tree};
 use memory::wire::Pace;
+use proptest::prelude::*;
 
 /// Errors that hosts give: access denied, disk full, and the one that many paths treat as harmless.
 const CODES: [i32; 3] = [13, 28, 2];
@@ -122,7 +125,7 @@ fn fail_one(way: Way, options: &str, side: usize, n: usize, code: i32) -> (Trans
 /// Requests whose failure changes nothing that was asked for, or that say that there is nothing (any more).
 fn is_harmless(request: &str, code: i32) -> bool {
     // A source that is gone before it is looked at is not there; one that vanishes later is reported.
-    let looks = ["Stat", "List", "Unlink", "Rmdir"].iter().any(|call| request.starts_with(call));
+    let looks = ["Stat", "List", "Unlink", "Rmdir", "Rename"].iter().any(|call| request.starts_with(call));
     // A directory for delayed updates that stays behind does no harm.
     let tidies = request.starts_with("Rmdir") && request.contains(".~tmp~");
     (code == 2 && looks) || tidies || request.starts_with("Close")
@@ -154,3 +157,53 @@ fn with_partial_files_and_backups() {
 fn in_place() {
     fail_everything("-a --delete --inplace", true);
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 200, ..ProptestConfig::with_cases(128) })]
+
+    /// Any tree, any pace, any request of either side: nothing hangs, and every file is old or new.
+    #[test]
+    fn any_failure(
+        entries in scenario::entries(20),
+        (push, protocol, options) in (any::<bool>(), 29..=32u32, 0..OPTIONS.len()),
+        (side, n, code) in (0..2usize, 1..400usize, prop::sample::select(CODES.as_slice())),
+        (seed, piece_max, late_answers) in (any::<u64>(), 1..5000usize, any::<bool>()),
+    ) {
+        let wishes = scenario::Wishes { other_types: true, extras: true, specials: true, nanoseconds: false };
+        let options = format!("-a --protocol={protocol} {}", OPTIONS[options]);
+        let way = if push { Way::Push } else { Way::Pull };
+        let (source, dest) = scenario::trees(&entries, wishes);
+        let (old, new) = (dest.snapshot("dst"), source.snapshot("src"));
+        let mut failing = transfer(way, &options, (source, dest));
+        let end = if (side == 0) == push { &mut failing.pair.client } else { &mut failing.pair.server };
+        end.host.fail = Some((n, code));
+        let done = failing.run(&Pace { seed, piece_max, capacity: 4096, late_answers });
+        let end = if side == 0 { done.sender() } else { done.receiver() };
+        let request = end.host.failed.clone();
+        let exits = done.exits();
+        let shown = done.shown();
+        let dest = done.into_trees().1.snapshot("dst");
+        let what = format!("{way:?} {options}: error {code} of {request:?}\n{shown}");
+        let wrong = mixed(&dest, &old, &new, false);
+        prop_assert!(wrong.is_empty(), "{}\n{:?}", what, wrong);
+        match &request {
+            None => prop_assert_eq!(exits, (0, 0), "{}", what),
+            Some(request) if exits == (0, 0) && !is_harmless(request, code) => {
+                let wrong = differences(&dest, &new, false);
+                prop_assert!(wrong.is_empty(), "{}\n{:?}", what, wrong);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+const OPTIONS: [&str; 8] = [
+    "--delete",
+    "--delete-before -z",
+    "--delete-delay --delay-updates",
+    "--delete-after --checksum",
+    "--delete --whole-file --fsync",
+    "--delete --no-inc-recursive --partial-dir=.part",
+    "--delete -zz --block-size=600",
+    "--delete -I",
+];

@@ -83,6 +83,7 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
         eof: Cell::default(),
         redo: RefCell::default(),
         redone: RefCell::default(),
+        marks: Cell::default(),
         phases_done: Cell::default(),
         delayed: RefCell::default(),
         dest: Cell::default(),

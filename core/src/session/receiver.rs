@@ -94,6 +94,7 @@ impl Receiver {
 
     /// The sender's mark: the end of a list, or of a phase.
     async fn mark(&mut self) -> Result<(), Error> {
+        self.rx.take_mark()?;
         if self.phase == 0 && self.rx.cx.agreed().inc {
             self.confirmed += 1;
             self.rx.free_oldest();
