@@ -16,7 +16,7 @@
 //! | [`plan`] | the sum head: block length, sum length, how many |
 //! | [`signature`] | signing a basis, and reading a signature off the wire |
 //! | [`table`] | finding blocks by weak sum, with a filter that says no quickly |
-//! | [`scan`] | the hot loop: the weak sum at every offset, many offsets at a time |
+//! | [`mod@scan`] | the hot loop: the weak sum at every offset, many offsets at a time |
 //! | [`search`] | literals and blocks out of a stream of file data |
 //! | [`patch`] | where a receiver reads and writes |
 

@@ -9,7 +9,7 @@
 //! blocks long, however long the file.
 //!
 //! Any stream of tokens that rebuilds the file is right, so what a peer sends as signature can cost matches but never
-//! correctness: in the worst case we stop checking candidates that turn out false too often, see [`Credit`].
+//! correctness: in the worst case we stop checking candidates that turn out false too often, see `Credit`.
 
 use super::scan::{ScanFn, scan};
 use super::signature::Signature;

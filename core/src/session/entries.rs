@@ -284,8 +284,8 @@ impl Generator {
         if widened {
             let bits = (mode | 0o700) & 0o7777;
             set.mode = (current.mode & 0o7777 != bits).then_some(bits);
-        } else if (self.cx.agreed().inc || item.path == b".") && existing.is_none() {
-            // It may have been made early with fewer bits.
+        } else if existing.is_none() {
+            // It may have been made early with fewer bits, and mkdir takes no set-id bits, or inherits one.
             set.mode = Some(mode & 0o7777);
         }
         let keeps_time = decide::keeps_mtime(o, &self.rx.powers, item);
