@@ -47,12 +47,12 @@ fn transfer(way: Way, options: &str, trees: (Tree, Tree)) -> Transfer {
 fn mixed(dest: &Snapshot, old: &Snapshot, new: &Snapshot, backup: bool) -> Vec<String> {
     let fits = |path: &String| {
         let original = path.strip_suffix('~').filter(|_| backup).unwrap_or(path);
-        let original = original.replace(".~tmp~/", "");
-        let known = [old.get(&original), new.get(&original)];
+        let known = [old.get(original), new.get(original)];
         known.into_iter().flatten().any(|file| file.data == dest[path].data)
     };
     // What is kept in a partial directory is incomplete by its nature.
-    let files = dest.iter().filter(|(path, file)| file.is(REGULAR) && !path.contains(".part/")).map(|(path, _)| path);
+    let partial = |path: &str| path.contains(".part/") || path.contains(".~tmp~/");
+    let files = dest.iter().filter(|(path, file)| file.is(REGULAR) && !partial(path)).map(|(path, _)| path);
     files.filter(|path| !fits(path)).map(|path| format!("{path} is neither old nor new")).collect()
 }
 

@@ -126,7 +126,11 @@ pub fn sanitize(path: &[u8], how: Sanitize) -> Vec<u8> {
             _ => kept.push(part),
         }
     }
-    let joined = kept.join(&b'/');
+    let mut joined = kept.join(&b'/');
+    if climbs > 0 && kept.len() == climbs && path.split(|&byte| byte == b'/').count() > climbs {
+        // Stock keeps the slash after the last `..` when more of them were refused.
+        joined.push(b'/');
+    }
     if joined.is_empty() { b".".to_vec() } else { joined }
 }
 

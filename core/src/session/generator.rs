@@ -8,7 +8,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::ask::{Ask, Errno, HostResult, Meta, Reply};
-use super::context::{Context, Shared, wrong_kind};
+use super::context::{Context, Shared};
 use super::decide::Item;
 use super::receiving::Rx;
 use super::say::Class;
@@ -274,7 +274,7 @@ impl Generator {
             } else if follow && item.is_dir() {
                 None
             } else {
-                Some(found.next().unwrap_or_else(|| Err(wrong_kind())))
+                found.next()
             }
         };
         batch.iter().zip(known).map(pick).collect()

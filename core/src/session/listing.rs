@@ -181,10 +181,14 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
                     stats.total_size += entry.size;
                 }
                 drop(stats);
-                if cx.munges()
-                    && let Some(target) = &mut entry.target
-                {
-                    *target = [show::MUNGED, target].concat();
+                if let Some(target) = &mut entry.target {
+                    if cx.munges() {
+                        *target = [show::MUNGED, target].concat();
+                    } else if cx.config.module.as_ref().is_some_and(|module| module.sanitize) {
+                        // Without a chroot, a link must not lead out of the module (2.8.5).
+                        let depth = entry.name.iter().filter(|&&byte| byte == b'/').count();
+                        *target = verify::sanitize(target, verify::Sanitize { depth, keep_dots: false });
+                    }
                 }
                 list.push(&entry)?;
             }
