@@ -1,14 +1,56 @@
 //! The `syncline` command: client, server and daemon.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`client`] | options, plan, connection, session |
+//! | [`engine`] | what the daemon needs of the rest: parsing a client's words, running its session |
+//! | [`drive`] | the loop between a session and its connection |
+//! | [`fs`] | what a session asks of files, beneath open directories |
+//! | [`net`] | remote shells and sockets |
+//! | [`daemon`] | the daemon, and the client's text phase with one |
+//! | [`output`], [`signals`], [`time`], [`errno`], [`glob`], [`simd`], [`zstd`] | the system around it |
 
-mod daemon {
-    pub mod names;
-}
+mod client;
+mod daemon;
 mod drive;
-mod exit;
-mod locale;
+mod engine;
+mod errno;
+mod fs;
+mod glob;
 mod net;
 mod output;
 mod signals;
+mod simd;
 mod time;
+mod zstd;
 
-fn main() {}
+use std::io::Write;
+use std::os::unix::ffi::OsStringExt;
+
+use syncline_core::options::{Command, Options, Setup, parse_with};
+
+fn main() {
+    std::process::exit(run());
+}
+
+fn run() -> i32 {
+    let words: Vec<Vec<u8>> = std::env::args_os().skip(1).map(OsStringExt::into_vec).collect();
+    let is_client = !words.iter().any(|word| word == b"--server" || word == b"--daemon");
+    let aliases = is_client.then(client::user_aliases);
+    let setup = Setup { aliases: aliases.as_ref(), ..Setup::default() };
+    signals::catch();
+    match parse_with(&words, &client::environment(), &setup) {
+        Ok(Command::Print(text)) => {
+            let _ = std::io::stdout().write_all(&text);
+            0
+        }
+        Ok(Command::Client { options, args }) => client::run(*options, &args, time::umask_and_clear()),
+        Ok(Command::Server(server)) => client::serve(server, Vec::new(), time::umask_and_clear()),
+        Ok(Command::Secluded(secluded)) => client::serve_secluded(secluded, time::umask_and_clear()),
+        Ok(Command::Daemon(options)) => engine::run_daemon(options),
+        Err(error) => {
+            let role = if is_client { "client" } else { "server" };
+            output::Console::new(&Options::default()).fail(&error, role)
+        }
+    }
+}

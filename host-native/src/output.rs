@@ -1,184 +1,157 @@
-//! Standard output and standard error, as the user sees them.
-//!
-//! Names come from peers, so every message is escaped on its way (spec 4.9.4). Standard output is buffered, and flushed
-//! before anything is waited for and before standard error is written to, so that the two keep their order on a terminal.
-//! Both threads of a local copy share one `Output`.
+//! Standard output, standard error and the log: where the texts of a session go.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::{Errno, fcntl_dupfd_cloexec, write};
-use syncline_core::options::OutBuf;
-use syncline_core::report::{Charset, escape};
+use syncline_core::options::{Options, OutBuf};
+use syncline_core::report::{Charset, LocalTime, escape};
+use syncline_core::session::Notice;
+use syncline_core::{Error, Exit};
 
-/// Text that may wait in the buffer.
-const BUFFER_BYTES: usize = 16 * 1024;
+use crate::time;
 
-/// See the module's doc.
-pub struct Output {
+/// Bytes kept back before they are written, when nobody watches.
+const BUFFER_BYTES: usize = 32 * 1024;
+
+/// Takes a line for a log.
+pub type LogLine = Box<dyn FnMut(&[u8]) + Send>;
+
+/// Where texts go.
+pub struct Console {
+    out: Vec<u8>,
     charset: Charset,
-    buffering: OutBuf,
-    streams: Mutex<Streams>,
+    eager: bool,
+    log: Option<LogLine>,
 }
 
-struct Streams {
-    out: OwnedFd,
-    err: OwnedFd,
-    waiting: Vec<u8>,
-    broken: bool,
-}
-
-impl Output {
-    /// The streams of the process. Without `--outbuf`, a terminal gets line by line what a file gets in blocks.
-    pub fn new(charset: Charset, buffering: Option<OutBuf>) -> io::Result<Output> {
-        let out = fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
-        let err = fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3)?;
-        Ok(Output::over(out, err, charset, buffering))
+impl Console {
+    /// For a process with these options.
+    pub fn new(options: &Options) -> Console {
+        let eager = match options.outbuf {
+            Some(OutBuf::None | OutBuf::Line) => true,
+            Some(OutBuf::Block) => false,
+            None => io::stdout().is_terminal(),
+        };
+        Console { out: Vec::new(), charset: charset(options.eight_bit_output), eager, log: None }
     }
 
-    /// Other streams.
-    pub fn over(out: OwnedFd, err: OwnedFd, charset: Charset, buffering: Option<OutBuf>) -> Output {
-        let by_kind = if rustix::termios::isatty(&out) { OutBuf::Line } else { OutBuf::Block };
-        let streams = Streams { out, err, waiting: Vec::new(), broken: false };
-        Output { charset, buffering: buffering.unwrap_or(by_kind), streams: Mutex::new(streams) }
+    /// Gives log lines to `log`.
+    pub fn with_log(mut self, log: LogLine) -> Console {
+        self.log = Some(log);
+        self
     }
 
-    /// Shows one message on standard output. A newline or return at its end is its own; any other control character inside
-    /// it is escaped.
-    pub fn out(&self, message: &[u8]) {
-        let mut streams = self.lock();
-        if streams.broken {
+    /// Opens `--log-file`; says so if that fails.
+    pub fn open_log(&mut self, options: &Options) {
+        let Some(path) = &options.log_file else { return };
+        match OpenOptions::new().append(true).create(true).open(std::ffi::OsStr::from_bytes(path)) {
+            Ok(file) => self.log = Some(Box::new(move |line| write_log(&file, line))),
+            Err(error) => {
+                let errno = crate::errno::of_io(&error);
+                let path = String::from_utf8_lossy(path);
+                let text = format!("rsync: [client] failed to open log-file {path}: {} ({})\n", errno.text, errno.code);
+                self.error(text.as_bytes());
+                self.print(b"Ignoring \"log file\" setting.\n");
+            }
+        }
+    }
+
+    /// Shows a notice.
+    pub fn show(&mut self, notice: &Notice) {
+        match notice {
+            Notice::Out(text) => self.print(text),
+            Notice::Err(text) => self.error(text),
+            Notice::Log(line) => {
+                if let Some(log) = &mut self.log {
+                    log(line);
+                }
+            }
+        }
+    }
+
+    /// Prints to standard output.
+    pub fn print(&mut self, text: &[u8]) {
+        for line in text.split_inclusive(|&b| b == b'\n') {
+            escape::console(line, self.charset, &mut self.out);
+        }
+        if self.eager || self.out.len() >= BUFFER_BYTES {
+            self.flush();
+        }
+    }
+
+    /// Prints to standard error, behind everything printed before.
+    pub fn error(&mut self, text: &[u8]) {
+        self.flush();
+        let mut shown = Vec::with_capacity(text.len());
+        for line in text.split_inclusive(|&b| b == b'\n') {
+            escape::console(line, self.charset, &mut shown);
+        }
+        let _ = io::stderr().write_all(&shown);
+    }
+
+    /// Prints an error that ends the program before there is a session, and the line that names its exit code.
+    pub fn fail(&mut self, error: &Error, role: &str) -> i32 {
+        if !error.text.is_empty() {
+            self.error(&[&error.text[..], b"\n"].concat());
+        }
+        self.exit_line(error.exit, role);
+        error.exit.0
+    }
+
+    /// The last line of a process that failed.
+    pub fn exit_line(&mut self, exit: Exit, role: &str) {
+        if exit == Exit::OK {
             return;
         }
-        escape::console(message, self.charset, &mut streams.waiting);
-        let due = match self.buffering {
-            OutBuf::None => true,
-            OutBuf::Line => message.ends_with(b"\n") || message.ends_with(b"\r"),
-            OutBuf::Block => false,
-        };
-        if due || streams.waiting.len() >= BUFFER_BYTES {
-            streams.flush();
+        let kind = if exit == Exit::VANISHED { "warning" } else { "error" };
+        let text = format!("rsync {kind}: {} (code {}) at main.rs({}) [{role}=3.5.0]", exit.name(), exit.0, line!());
+        self.error(format!("{text}\n").as_bytes());
+        if let Some(log) = &mut self.log {
+            log(text.as_bytes());
         }
     }
 
-    /// Shows one message on standard error.
-    pub fn err(&self, message: &[u8]) {
-        let mut line = Vec::with_capacity(message.len() + 1);
-        escape::console(message, self.charset, &mut line);
-        let mut streams = self.lock();
-        streams.flush();
-        // There is nowhere to complain that standard error is gone.
-        let _ = write_all(streams.err.as_fd(), &line);
-    }
-
-    /// Shows a text of ours on standard error, each of its lines as a message. The last newline is added.
-    pub fn err_lines(&self, text: &[u8]) {
-        for line in text.split(|&byte| byte == b'\n') {
-            self.err(&[line, b"\n"].concat());
+    /// The same for a daemon, which has a log and no terminal.
+    pub fn log_exit(&mut self, exit: Exit, role: &str) {
+        let kind = if exit == Exit::VANISHED { "warning" } else { "error" };
+        let text = format!("rsync {kind}: {} (code {}) at main.rs({}) [{role}=3.5.0]", exit.name(), exit.0, line!());
+        if let Some(log) = &mut self.log {
+            log(text.as_bytes());
         }
     }
 
-    /// Writes out what waits.
-    pub fn flush(&self) {
-        self.lock().flush();
-    }
-
-    /// Whether nobody can read standard output any more.
-    pub fn is_broken(&self) -> bool {
-        self.lock().broken
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Streams> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        self.flush();
-    }
-}
-
-impl Streams {
-    fn flush(&mut self) {
-        if !self.waiting.is_empty() {
-            self.broken |= write_all(self.out.as_fd(), &self.waiting).is_err();
-            self.waiting.clear();
+    /// Writes out what was kept back.
+    pub fn flush(&mut self) {
+        if self.out.is_empty() {
+            return;
+        }
+        let mut stdout = io::stdout().lock();
+        let result = stdout.write_all(&self.out).and_then(|()| stdout.flush());
+        self.out.clear();
+        if result.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            // Nobody reads: stock rsync goes on in silence, and so do we.
+            self.out.shrink_to_fit();
         }
     }
 }
 
-/// A terminal that another program made non-blocking is waited for.
-fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
-    while !bytes.is_empty() {
-        match write(fd, bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                poll(&mut [PollFd::new(&fd, PollFlags::OUT)], None).or_else(|error| match error {
-                    Errno::INTR => Ok(0),
-                    error => Err(error),
-                })?;
-            }
-            Err(error) => return Err(error),
-        }
+/// What the terminal can show, by the locale's variables.
+fn charset(eight_bit: bool) -> Charset {
+    if eight_bit {
+        return Charset::EightBit;
     }
-    Ok(())
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")).unwrap_or_default();
+    let locale = locale.to_ascii_lowercase().replace('-', "");
+    if locale.contains("utf8") { Charset::Utf8 } else { Charset::Ascii }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Read;
-    use std::os::unix::net::UnixStream;
-
-    fn output(buffering: OutBuf) -> (Output, UnixStream, UnixStream) {
-        let (out, out_end) = UnixStream::pair().unwrap();
-        let (err, err_end) = UnixStream::pair().unwrap();
-        out_end.set_nonblocking(true).unwrap();
-        (Output::over(out.into(), err.into(), Charset::Utf8, Some(buffering)), out_end, err_end)
-    }
-
-    fn available(stream: &mut UnixStream) -> Vec<u8> {
-        let mut buffer = [0; 4096];
-        let count = stream.read(&mut buffer).unwrap_or(0);
-        buffer[..count].to_vec()
-    }
-
-    #[test]
-    fn names_can_not_forge_lines() {
-        let (output, mut out, mut err) = output(OutBuf::None);
-        output.out(b"a\nrsync error: x\x1b[2J\n");
-        assert_eq!(available(&mut out), b"a\\#012rsync error: x\\#033[2J\n");
-        output.err_lines(b"one\ntwo\x07");
-        drop(output);
-        let mut text = Vec::new();
-        err.read_to_end(&mut text).unwrap();
-        assert_eq!(text, b"one\ntwo\\#007\n");
-    }
-
-    #[test]
-    fn buffering() {
-        let (blocks, mut out, _err) = output(OutBuf::Block);
-        blocks.out(b"name\n");
-        assert_eq!(available(&mut out), b"");
-        blocks.err(b"trouble\n");
-        assert_eq!(available(&mut out), b"name\n", "standard output comes first");
-        let (lines, mut out, _err) = output(OutBuf::Line);
-        lines.out(b"building ... ");
-        assert_eq!(available(&mut out), b"");
-        lines.out(b"done\n");
-        assert_eq!(available(&mut out), b"building ... done\n");
-    }
-
-    #[test]
-    fn a_closed_reader_is_noticed() {
-        let (output, out, _err) = output(OutBuf::None);
-        assert!(!output.is_broken());
-        drop(out);
-        output.out(b"name\n");
-        assert!(output.is_broken());
-    }
+fn write_log(mut file: &File, line: &[u8]) {
+    let time = LocalTime::at(time::unix_seconds(), time::local_offset(time::unix_seconds()));
+    let mut text = time.text(' ');
+    text.extend_from_slice(format!(" [{}] ", std::process::id()).as_bytes());
+    escape::log(line, &mut text);
+    text.push(b'\n');
+    let _ = file.write_all(&text);
 }

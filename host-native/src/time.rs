@@ -39,8 +39,7 @@ pub fn umask_and_clear() -> u32 {
 
 /// The groups this process is in, the effective one among them.
 pub fn groups() -> Vec<u32> {
-    let mut groups: Vec<u32> =
-        rustix::process::getgroups().unwrap_or_default().iter().map(|group| group.as_raw()).collect();
+    let mut groups: Vec<u32> = rustix::process::getgroups().unwrap_or_default().iter().map(|group| group.as_raw()).collect();
     let effective = rustix::process::getegid().as_raw();
     if !groups.contains(&effective) {
         groups.push(effective);
@@ -70,4 +69,14 @@ mod tests {
     fn the_effective_group_is_among_the_groups() {
         assert!(groups().contains(&rustix::process::getegid().as_raw()));
     }
+}
+
+/// Local time of a moment.
+pub fn local_time(unix_seconds: i64) -> syncline_core::report::LocalTime {
+    syncline_core::report::LocalTime::at(unix_seconds, local_offset(unix_seconds))
+}
+
+/// The effective group.
+pub fn egid() -> u32 {
+    rustix::process::getegid().as_raw()
 }

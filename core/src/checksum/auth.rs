@@ -1,15 +1,9 @@
-//! The digests of a daemon's challenge and response (spec 1.6.5, 5.8).
+//! The digests with which a daemon and its clients prove that they share a password (spec 1.6.5).
 
 use alloc::vec::Vec;
 
-use md4::Md4;
-use md5::Md5;
-use sha1::Sha1;
-
-use sha2::{Sha256, Sha512};
-
-/// A digest for passwords.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A digest for daemon logins, strongest first as in [`AuthDigest::ALL`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AuthDigest {
     /// SHA-512.
     Sha512,
@@ -17,18 +11,30 @@ pub enum AuthDigest {
     Sha256,
     /// SHA-1.
     Sha1,
-    /// MD5.
+    /// MD5: what peers that list no digests use since protocol 30.
     Md5,
-    /// MD4.
+    /// MD4: what peers that list no digests use below protocol 30.
     Md4,
 }
 
 impl AuthDigest {
-    /// Strongest first: the order in which greetings name them.
-    pub const ALL: [AuthDigest; 5] =
-        [AuthDigest::Sha512, AuthDigest::Sha256, AuthDigest::Sha1, AuthDigest::Md5, AuthDigest::Md4];
+    /// All digests in the canonical order: send names in this order.
+    pub const ALL: [AuthDigest; 5] = [
+        AuthDigest::Sha512,
+        AuthDigest::Sha256,
+        AuthDigest::Sha1,
+        AuthDigest::Md5,
+        AuthDigest::Md4,
+    ];
 
-    /// Its name in greetings.
+    /// The digest called `name`, whatever the case.
+    pub fn from_name(name: &[u8]) -> Option<AuthDigest> {
+        AuthDigest::ALL
+            .into_iter()
+            .find(|digest| digest.name().as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// The name that travels.
     pub fn name(self) -> &'static str {
         match self {
             AuthDigest::Sha512 => "sha512",
@@ -39,59 +45,101 @@ impl AuthDigest {
         }
     }
 
-    /// The digest of the parts in a row, as base64 without padding.
-    fn base64(self, parts: &[&[u8]]) -> Vec<u8> {
-        fn of<D: sha1::digest::Digest>(parts: &[&[u8]]) -> Vec<u8> {
-            let mut digest = D::new();
-            parts.iter().for_each(|part| digest.update(part));
-            digest.finalize().to_vec()
+    /// The digest of `parts` joined.
+    pub fn digest(self, parts: &[&[u8]]) -> Vec<u8> {
+        match self {
+            AuthDigest::Sha512 => joined::<sha2::Sha512>(parts),
+            AuthDigest::Sha256 => joined::<sha2::Sha256>(parts),
+            AuthDigest::Sha1 => joined::<sha1::Sha1>(parts),
+            AuthDigest::Md5 => joined::<md5::Md5>(parts),
+            AuthDigest::Md4 => joined::<md4::Md4>(parts),
         }
-        let digest = match self {
-            AuthDigest::Sha512 => of::<Sha512>(parts),
-            AuthDigest::Sha256 => of::<Sha256>(parts),
-            AuthDigest::Sha1 => of::<Sha1>(parts),
-            AuthDigest::Md5 => of::<Md5>(parts),
-            AuthDigest::Md4 => of::<Md4>(parts),
-        };
-        base64_nopad(&digest)
-    }
-
-    /// The response to a challenge. `zeros`: four zero bytes go first, as the implicit MD4 of protocols below 30 wants.
-    pub fn respond(self, password: &[u8], challenge: &[u8], zeros: bool) -> Vec<u8> {
-        let zeros: &[u8] = if zeros { &[0; 4] } else { &[] };
-        self.base64(&[zeros, password, challenge])
     }
 }
 
-/// Base64 in the standard alphabet without padding.
-fn base64_nopad(bytes: &[u8]) -> Vec<u8> {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = Vec::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let mut word = 0u32;
-        for at in 0..3 {
-            word = word << 8 | u32::from(chunk.get(at).copied().unwrap_or(0));
-        }
-        let digits = chunk.len() + 1;
-        out.extend((0..digits).map(|at| ALPHABET[(word >> (18 - 6 * at) & 63) as usize]));
+impl AuthDigest {
+    /// The text that answers `challenge`. `zeros`: the peer sent no list of digests and the protocol is below 30, where the
+    /// digest starts with four zero bytes.
+    pub fn respond(self, password: &[u8], challenge: &[u8], zeros: bool) -> Vec<u8> {
+        let seed: &[u8] = if zeros { &[0; 4] } else { &[] };
+        base64_nopad(&self.digest(&[seed, password, challenge]))
     }
-    out
+}
+
+/// A challenge out of what the host offers as `entropy`; it is as long as the digest is wide.
+pub fn challenge(digest: AuthDigest, entropy: &[&[u8]]) -> Vec<u8> {
+    base64_nopad(&digest.digest(entropy))
+}
+
+/// Base64 with the usual alphabet and no padding.
+pub fn base64_nopad(bytes: &[u8]) -> Vec<u8> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = Vec::with_capacity(bytes.len().div_ceil(3) * 4);
+    for triple in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(triple.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for digit in 0..=triple.len() {
+            text.push(ALPHABET[(bits >> (18 - 6 * digit)) as usize & 63]);
+        }
+    }
+    text
+}
+
+fn joined<D: md5::Digest>(parts: &[&[u8]]) -> Vec<u8> {
+    let mut digest = D::new();
+    parts.iter().for_each(|part| digest.update(part));
+    digest.finalize().to_vec()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Spec 1.6.5.
     #[test]
-    fn responses() {
+    fn responses_of_the_spec() {
         for (digest, zeros, expect) in [
             (AuthDigest::Sha1, false, "M4EnVA3MvkhYmg/zCHVUj8JMdMg"),
             (AuthDigest::Md5, false, "xCuToaw7OC6IBxUQKWqWzg"),
             (AuthDigest::Md4, false, "Jm6l1mauvOrkY/TRtDSpQA"),
             (AuthDigest::Md4, true, "alX9szSGkPFF0PHICLMjkw"),
         ] {
-            assert_eq!(digest.respond(b"secret", b"abc", zeros), expect.as_bytes(), "{digest:?} {zeros}");
+            assert_eq!(
+                AuthDigest::respond(digest, b"secret", b"abc", zeros),
+                expect.as_bytes(),
+                "{digest:?} zeros {zeros}"
+            );
         }
+    }
+
+    #[test]
+    fn base64_of_every_length() {
+        for (bytes, text) in [
+            ("", ""),
+            ("f", "Zg"),
+            ("fo", "Zm8"),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg"),
+            ("fooba", "Zm9vYmE"),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64_nopad(bytes.as_bytes()), text.as_bytes());
+        }
+        assert_eq!(base64_nopad(&[0xfb, 0xff]), b"+/8");
+    }
+
+    #[test]
+    fn challenges_have_the_length_of_their_digest() {
+        let lengths = AuthDigest::ALL.map(|digest| challenge(digest, &[b"random", b"bytes"]).len());
+        assert_eq!(lengths, [86, 43, 27, 22, 22]);
+    }
+
+    #[test]
+    fn names_are_canonical_and_ignore_case() {
+        assert_eq!(
+            AuthDigest::ALL.map(AuthDigest::name),
+            ["sha512", "sha256", "sha1", "md5", "md4"]
+        );
+        assert_eq!(AuthDigest::from_name(b"SHA256"), Some(AuthDigest::Sha256));
+        assert_eq!(AuthDigest::from_name(b"sha224"), None);
     }
 }

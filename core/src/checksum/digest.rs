@@ -1,35 +1,30 @@
-//! Strong sums of blocks and digests of whole files, with their seed rules (spec 3.5.3).
+//! The digest of a whole file, fed piece by piece (spec 3.5.4 for transfers, 2.3.10 for `--checksum`).
 
+use super::algorithm::Algorithm;
 use alloc::boxed::Box;
-#[cfg(test)]
-use alloc::vec::Vec;
+use md5::Digest as _;
+use xxhash_rust::{xxh3::Xxh3, xxh64::Xxh64};
 
-use md4::Md4;
-use md5::Md5;
-use sha1::Sha1;
-use sha1::digest::Digest as _;
-use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed, xxh3_128_with_seed};
-use xxhash_rust::xxh64::{Xxh64, xxh64};
+/// Length of the longest digest, that of SHA-1.
+pub const DIGEST_BYTES_MAX: usize = 20;
 
-use super::Algorithm;
-
-/// Longest digest.
-const DIGEST_BYTES_MAX: usize = 20;
-
-/// The value of a digest, as its bytes travel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A finished digest, in the byte order of the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DigestValue {
     bytes: [u8; DIGEST_BYTES_MAX],
     len: u8,
 }
 
 impl DigestValue {
-    /// From bytes; what exceeds the longest digest is cut.
-    pub fn from_bytes(bytes: &[u8]) -> DigestValue {
-        let mut value = DigestValue::zero(bytes.len());
-        let len = usize::from(value.len);
-        value.bytes[..len].copy_from_slice(&bytes[..len]);
-        value
+    /// Takes a digest off the wire; the bytes beyond [`DIGEST_BYTES_MAX`] are ignored.
+    pub fn from_bytes(digest: &[u8]) -> DigestValue {
+        let mut bytes = [0; DIGEST_BYTES_MAX];
+        let len = digest.len().min(DIGEST_BYTES_MAX);
+        bytes[..len].copy_from_slice(&digest[..len]);
+        DigestValue {
+            bytes,
+            len: len as u8,
+        }
     }
 
     /// All zero: what stands for the digest of a file that can't be read.
@@ -37,69 +32,50 @@ impl DigestValue {
         DigestValue { bytes: [0; DIGEST_BYTES_MAX], len: len.min(DIGEST_BYTES_MAX) as u8 }
     }
 
-    /// The bytes.
+    /// As many bytes as the algorithm has.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
     }
-}
 
-/// The strong sum of blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Strong {
-    /// The checksum.
-    pub algorithm: Algorithm,
-    /// The session's seed.
-    pub seed: i32,
-    /// Whether MD5 hashes the seed before the data rather than after it.
-    pub seed_first: bool,
-}
-
-impl Strong {
-    /// The sum of one block; its leading bytes travel. Bytes past the digest's length are zero.
-    pub fn block(&self, data: &[u8], out: &mut [u8; 20]) {
-        let seed = self.seed.to_le_bytes();
-        // Seed 0 counts as no seed at all.
-        let seed: &[u8] = if self.seed == 0 { &[] } else { &seed };
-        let wide = i64::from(self.seed) as u64;
-        *out = [0; 20];
-        match self.algorithm {
-            Algorithm::Xxh128 => out[..16].copy_from_slice(&xxh3_128_with_seed(data, wide).to_le_bytes()),
-            Algorithm::Xxh3 => out[..8].copy_from_slice(&xxh3_64_with_seed(data, wide).to_le_bytes()),
-            Algorithm::Xxh64 => out[..8].copy_from_slice(&xxh64(data, wide).to_le_bytes()),
-            Algorithm::Md5 if self.seed_first => put(out, &Md5::new().chain_update(seed).chain_update(data).finalize()),
-            Algorithm::Md5 => put(out, &Md5::new().chain_update(data).chain_update(seed).finalize()),
-            Algorithm::Md4 | Algorithm::Md4Old => put(out, &Md4::new().chain_update(data).chain_update(seed).finalize()),
-            Algorithm::Sha1 => put(out, &Sha1::new().chain_update(seed).chain_update(data).finalize()),
-            Algorithm::None => {}
+    /// What a sender reports after it failed to read its file, so that the receiver can not take the result for good:
+    /// zeros, or something else should the true digest be zeros (spec 3.3.4).
+    pub fn falsified(&self) -> DigestValue {
+        let mut bytes = [0; DIGEST_BYTES_MAX];
+        if self.as_bytes().iter().all(|&byte| byte == 0) {
+            bytes[usize::from(self.len).saturating_sub(1)] = 1;
+        }
+        DigestValue {
+            bytes,
+            len: self.len,
         }
     }
 }
 
-fn put(out: &mut [u8; 20], digest: &[u8]) {
-    out[..digest.len()].copy_from_slice(digest);
-}
-
-/// The digest of a file, fed piece by piece.
-pub struct Digest(State);
-
-enum State {
-    Xxh128(Box<Xxh3>),
-    Xxh3(Box<Xxh3>),
-    Xxh64(Box<Xxh64>),
-    Md5(Md5),
-    Md4(Md4),
-    Sha1(Sha1),
-    None,
-}
-
-impl core::fmt::Debug for Digest {
+impl core::fmt::Debug for DigestValue {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Digest")
+        self.as_bytes()
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
+/// A digest in the making.
+#[derive(Clone)]
+pub struct Digest(State);
+
+#[derive(Clone)]
+enum State {
+    Xxh128(Box<Xxh3>),
+    Xxh3(Box<Xxh3>),
+    Xxh64(Xxh64),
+    Md5(md5::Md5),
+    Md4(md4::Md4),
+    Sha1(sha1::Sha1),
+    None,
+}
+
 impl Digest {
-    /// The digest that verifies a transfer. Only the old MD4 knows the seed.
+    /// The digest that follows the data of a transferred file. Only the implicit MD4 of old protocols takes the seed.
     pub fn whole_file(algorithm: Algorithm, seed: i32) -> Digest {
         let mut digest = Digest::list(algorithm);
         if algorithm == Algorithm::Md4Old {
@@ -108,20 +84,20 @@ impl Digest {
         digest
     }
 
-    /// The digest of `--checksum`, never seeded.
+    /// The digest that stands in the file list with `--checksum`: never seeded.
     pub fn list(algorithm: Algorithm) -> Digest {
         Digest(match algorithm {
             Algorithm::Xxh128 => State::Xxh128(Box::new(Xxh3::new())),
             Algorithm::Xxh3 => State::Xxh3(Box::new(Xxh3::new())),
-            Algorithm::Xxh64 => State::Xxh64(Box::new(Xxh64::new(0))),
-            Algorithm::Md5 => State::Md5(Md5::new()),
-            Algorithm::Md4 | Algorithm::Md4Old => State::Md4(Md4::new()),
-            Algorithm::Sha1 => State::Sha1(Sha1::new()),
+            Algorithm::Xxh64 => State::Xxh64(Xxh64::new(0)),
+            Algorithm::Md5 => State::Md5(md5::Md5::new()),
+            Algorithm::Md4 | Algorithm::Md4Old => State::Md4(md4::Md4::new()),
+            Algorithm::Sha1 => State::Sha1(sha1::Sha1::new()),
             Algorithm::None => State::None,
         })
     }
 
-    /// More bytes of the file.
+    /// Appends `data`.
     pub fn update(&mut self, data: &[u8]) {
         match &mut self.0 {
             State::Xxh128(state) | State::Xxh3(state) => state.update(data),
@@ -133,7 +109,7 @@ impl Digest {
         }
     }
 
-    /// The digest of all bytes so far.
+    /// The digest of everything appended.
     pub fn finish(self) -> DigestValue {
         match self.0 {
             State::Xxh128(state) => DigestValue::from_bytes(&state.digest128().to_le_bytes()),
@@ -142,70 +118,87 @@ impl Digest {
             State::Md5(state) => DigestValue::from_bytes(&state.finalize()),
             State::Md4(state) => DigestValue::from_bytes(&state.finalize()),
             State::Sha1(state) => DigestValue::from_bytes(&state.finalize()),
-            State::None => DigestValue::zero(1),
+            State::None => DigestValue::from_bytes(&[0]),
         }
     }
 }
 
-/// Lower-case hexadecimal.
-#[cfg(test)]
-fn hex(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().flat_map(|b| [b"0123456789abcdef"[usize::from(b >> 4)], b"0123456789abcdef"[usize::from(b & 15)]]).collect()
+impl core::fmt::Debug for Digest {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self.0 {
+            State::Xxh128(_) => "Digest(xxh128)",
+            State::Xxh3(_) => "Digest(xxh3)",
+            State::Xxh64(_) => "Digest(xxh64)",
+            State::Md5(_) => "Digest(md5)",
+            State::Md4(_) => "Digest(md4)",
+            State::Sha1(_) => "Digest(sha1)",
+            State::None => "Digest(none)",
+        })
+    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use alloc::string::String;
+    use alloc::{format, string::String};
 
-    fn text(bytes: &[u8]) -> String {
-        String::from_utf8(hex(bytes)).unwrap()
+    pub(crate) fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Spec 3.5.5.
+    /// The small source file of the spec's captures.
+    const SMALL: &[u8] =
+        b"0123456789abcdefABCDEFGHIJKLMNOP<new ABCDEFGHIJKL>QRSTUVWXYZ!?.,:;tail42";
+
+    fn check(mut digest: Digest, data: &[u8], expect: &str) {
+        let mut pieces = digest.clone();
+        digest.update(data);
+        assert_eq!(hex(digest.finish().as_bytes()), expect);
+        data.chunks(5).for_each(|piece| pieces.update(piece));
+        assert_eq!(hex(pieces.finish().as_bytes()), expect, "in pieces");
+    }
+
     #[test]
-    fn blocks() {
-        for (algorithm, seed, seed_first, expect) in [
-            (Algorithm::Xxh128, 12345, true, "e580c6789674a3aae271b3066857858a"),
-            (Algorithm::Xxh3, 12345, true, "a94e7f379ce497b2"),
-            (Algorithm::Xxh64, 12345, true, "340f28c21a3597a0"),
-            (Algorithm::Md5, 12345, true, "f31ded067ffe2245e70e2db9c0d157fd"),
-            (Algorithm::Md5, 12345, false, "071da9155f1dfda50fbbc46feff6a756"),
-            (Algorithm::Sha1, 12345, true, "2d0440c555307a6514ea7386fd71d5c75cd774bb"),
-            (Algorithm::Md4, 12345, true, "23d17bfacbffed326697308ca025602f"),
-            (Algorithm::Md4Old, 12345, true, "23d17bfacbffed326697308ca025602f"),
-            (Algorithm::Xxh128, -7, true, "48ca3f3aca30912acc8b3ca994ddc274"),
-            (Algorithm::Xxh3, -7, true, "c7cb8fa609a1eaf9"),
-            (Algorithm::Xxh64, -7, true, "785edd449343dc9b"),
-            (Algorithm::Md5, -7, true, "ca793848abe233c40e3890d36b70f226"),
-            (Algorithm::Md5, -7, false, "71ec9ce9c86c4013f833974cc52a7c00"),
-            (Algorithm::Sha1, -7, true, "689c395b91dc4c8c917554d4bc9cbe06dff0d79a"),
-            (Algorithm::Md4, -7, true, "5b2b82f5a7c770ee4c9e1dfb9904deea"),
+    fn whole_files_of_the_spec() {
+        for (algorithm, expect) in [
+            (Algorithm::Xxh128, "6a0220a36dbcd1a28a1eb9f911f7351c"),
+            (Algorithm::Xxh3, "7e3d0552fa8e26c0"),
+            (Algorithm::Xxh64, "04d406a9f1ba6174"),
+            (Algorithm::Md5, "f1db253733a9246da41e9d44b5260ea0"),
+            (Algorithm::Sha1, "b79cd23cd201194820aadb0dd2493217e164f9b9"),
+            (Algorithm::Md4, "b30701d5d03a4aa71b1a4c44e4f6d08a"),
+            (Algorithm::Md4Old, "142cc109849e373d95175001d80c328d"),
+            (Algorithm::None, "00"),
         ] {
-            let mut out = [0; 20];
-            Strong { algorithm, seed, seed_first }.block(b"0123456789abcdef", &mut out);
-            assert_eq!(text(&out[..expect.len() / 2]), expect, "{algorithm:?} {seed}");
+            check(Digest::whole_file(algorithm, 12345), SMALL, expect);
         }
+        check(
+            Digest::whole_file(Algorithm::Xxh128, 12345),
+            b"",
+            "7f498d4624c30160d8984701d306aa99",
+        );
     }
 
-    /// Spec 2.3.10.
     #[test]
-    fn whole_files() {
+    fn list_digests_of_abc() {
         for (algorithm, expect) in [
             (Algorithm::Md4, "a448017aaf21d8525fc10ae87aa6729d"),
+            (Algorithm::Md4Old, "a448017aaf21d8525fc10ae87aa6729d"),
             (Algorithm::Md5, "900150983cd24fb0d6963f7d28e17f72"),
             (Algorithm::Sha1, "a9993e364706816aba3e25717850c26c9cd0d89d"),
             (Algorithm::Xxh64, "990977adf52cbc44"),
             (Algorithm::Xxh3, "50392f89945faf78"),
             (Algorithm::Xxh128, "50392f89945faf7885613a73b65ab006"),
-            (Algorithm::None, "00"),
         ] {
-            let mut digest = Digest::whole_file(algorithm, 12345);
-            digest.update(b"a");
-            digest.update(b"bc");
-            let value = digest.finish();
-            assert_eq!(text(value.as_bytes()), expect, "{algorithm:?}");
-            assert_eq!(value.as_bytes().len(), algorithm.digest_bytes());
+            check(Digest::list(algorithm), b"abc", expect);
         }
+    }
+
+    #[test]
+    fn a_falsified_digest_never_verifies() {
+        let zero = DigestValue::from_bytes(&[0; 8]);
+        assert_eq!(zero.falsified().as_bytes(), [0, 0, 0, 0, 0, 0, 0, 1]);
+        let real = DigestValue::from_bytes(&[1, 2, 3, 4]);
+        assert_eq!(real.falsified().as_bytes(), [0; 4]);
     }
 }

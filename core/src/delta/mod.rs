@@ -1,20 +1,35 @@
-//! The delta algorithm: rebuild a file from an old version of it by sending only what is new (spec 3.4 to 3.6).
+//! The algorithm: bring a file up to date by sending only what the other side does not have.
 //!
 //! ```text
-//! receiving side                                   sender
-//!   basis ─ plan ─ signature ── sums ──────────────> signature
-//!                                                      │ search (its file, the sums)
-//!   new file <─ literals and blocks of the basis <─────┘
+//!  receiving side                                       sending side
+//!
+//!  basis file ── plan: how long are blocks?
+//!      └──────── signature: two sums per block ───────► table: which block has this sum?
+//!                                                          │
+//!                                                       search: slide over the new file
+//!                                                          │
+//!  new file ◄─── patch: literals and old blocks ◄────── tokens
 //! ```
 //!
-//! Everything streams over buffers of bounded size; files may be larger than memory.
+//! | module | what |
+//! |---|---|
+//! | [`plan`] | the sum head: block length, sum length, how many |
+//! | [`signature`] | signing a basis, and reading a signature off the wire |
+//! | [`table`] | finding blocks by weak sum, with a filter that says no quickly |
+//! | [`scan`] | the hot loop: the weak sum at every offset, many offsets at a time |
+//! | [`search`] | literals and blocks out of a stream of file data |
+//! | [`patch`] | where a receiver reads and writes |
 
-mod plan;
-mod scan;
-mod search;
-mod signature;
+pub mod patch;
+pub mod plan;
+pub mod scan;
+pub mod search;
+pub mod signature;
+pub mod table;
 
+pub use patch::{Copy, Patch};
 pub use plan::{PlanOptions, SumHead};
-pub use scan::{Filter, ScanFn, scan};
-pub use search::{Counters, Found, Search, SearchOptions};
+pub use scan::{ScanFn, scan};
+pub use search::{Found, Search, SearchOptions, Tally};
 pub use signature::{Signature, Signer};
+pub use table::Table;

@@ -1,423 +1,515 @@
-//! The search: finds blocks of the basis in the sender's file, wherever they lie (spec 3.6).
-//!
-//! The file passes through a window of bounded size. Between what was handed out and the position under the sum lies at most
-//! one literal:
+//! Finding what the other side already has: turns a stream of file data into literals and block numbers (spec 3.6).
 //!
 //! ```text
-//! window   ░░░░░ handed out ░░░░░┃ literal ┃ block under the sum ┃ read ahead │ free
-//!                              sent       pos              pos + block      filled
+//!   window:   [ given out | literal so far |<-- block length -->| not examined | room ]
+//!             0           start            at                                  end
 //! ```
 //!
-//! Work stays linear in the file's length whatever the sums are: chains of equal weak sums are short, since blocks with equal
-//! sums count once, and strong sums are computed against a budget that grows with the bytes passed and that hits refund.
+//! The caller reads the file straight into the window and takes literals out of it without a copy. The window is a few
+//! blocks long, however long the file.
+//!
+//! Any stream of tokens that rebuilds the file is right, so what a peer sends as signature can cost matches but never
+//! correctness: in the worst case we stop checking candidates that turn out false too often, see [`Credit`].
 
+use super::scan::{ScanFn, scan};
+use super::signature::Signature;
+use super::table::Table;
+use crate::checksum::{DIGEST_BYTES_MAX, Digest, DigestValue, Strong, weak};
+use crate::limits::LITERAL_BYTES;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::scan::{Filter, ScanFn, scan};
-use super::{Signature, SumHead};
-use crate::checksum::rolling::{self, Rolling};
-use crate::checksum::{Digest, DigestValue, Strong};
-use crate::limits::LITERAL_BYTES;
-
-/// Blocks with equal weak and different strong sums that are tried at one position.
-const CHAIN_MAX: usize = 1024;
-/// Bytes that strong sums may cover in vain, at the start and per byte passed.
-const BUDGET_START: u64 = 64 << 20;
-const BUDGET_PER_BYTE: u64 = 8;
-/// Smallest window.
+/// The window is at least this long, unless the caller offers less.
 const WINDOW_BYTES: usize = 1 << 20;
-const NONE: u32 = u32::MAX;
+/// In place, how many equal blocks are looked at for one that is not overwritten yet.
+const SAME_BLOCKS_MAX: usize = 1024;
 
-/// What the search depends on besides the sums.
-#[derive(Debug, Default)]
-pub struct SearchOptions {
-    /// The basis is being overwritten: blocks behind the position may be gone (spec 3.6.3).
-    pub updating_in_place: bool,
-    /// The digest of the whole file, fed as it passes.
-    pub digest: Option<Digest>,
-    /// Bytes at the start of the file that only count for the digest (`--append-verify`).
-    pub skip: u64,
-}
-
-/// What was found next.
+/// What a search has found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found<'a> {
-    /// Bytes that no block holds, at most [`LITERAL_BYTES`].
+    /// Bytes that no block has: at most [`LITERAL_BYTES`].
     Literal(&'a [u8]),
-    /// A block of the basis.
-    Block {
-        /// Which.
-        index: u32,
-        /// Its bytes, as they are in the file.
-        bytes: &'a [u8],
-    },
-    /// More of the file is needed.
+    /// A whole block of the basis, by number.
+    Block(u32),
+    /// Nothing without more input: call [`Search::space`], or [`Search::end`].
     More,
-    /// The file has passed.
+    /// The file is at its end.
     End,
 }
 
-/// What stock rsync counts at `-vv`.
+/// What decides which blocks may be used.
+#[derive(Debug, Default)]
+pub struct SearchOptions {
+    /// The basis is the file being written, so what is overwritten must not be referred to (spec 3.6.3).
+    pub updating_in_place: bool,
+    /// The digest to feed with the file.
+    pub digest: Option<Digest>,
+    /// Leading bytes of the input that go into the digest but are not sent: the other side has them (spec 3.6.4).
+    pub skip: u64,
+}
+
+/// What a search has counted, for statistics and debug texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
+pub struct Tally {
     /// Blocks found.
     pub matches: u64,
-    /// Positions whose weak sum was in the table.
+    /// Offsets whose weak sum some block has.
     pub hash_hits: u64,
-    /// Strong sums that did not match.
+    /// Those of them whose strong sum no usable block has.
     pub false_alarms: u64,
-    /// Literal bytes.
-    pub literal: u64,
+    /// Bytes given out as literals.
+    pub literal_bytes: u64,
+    /// Bytes in blocks found.
+    pub matched_bytes: u64,
 }
 
-/// A search through one file.
+/// A search of one file against one signature.
+#[derive(Debug)]
 pub struct Search {
-    head: SumHead,
     signature: Signature,
+    table: Table,
     strong: Strong,
     scan: ScanFn,
-    filter: Option<Filter>,
-    heads: Vec<u32>,
-    chain: Vec<u32>,
-    in_place: bool,
-    /// Blocks that lie where they are needed, in place.
-    kept: Vec<bool>,
     digest: Option<Digest>,
     skip: u64,
+    /// Which blocks were used at their own offset, one bit each; only if the basis is being overwritten.
+    kept: Option<Vec<u64>>,
     window: Vec<u8>,
-    sent: usize,
-    pos: usize,
-    filled: usize,
+    start: usize,
+    at: usize,
+    end: usize,
+    /// The weak sum at `at` if that offset was examined.
+    examined: Option<u32>,
+    /// The block that starts at `at`.
+    found: Option<u32>,
+    /// The block behind the one found last.
+    wanted: Option<u32>,
     /// Offset of the window in the file.
-    offset: u64,
-    sum: Option<Rolling>,
-    queued: Option<(u32, usize)>,
-    previous: Option<u32>,
+    window_offset: u64,
     ended: bool,
-    tail_tried: bool,
-    budget: u64,
-    counters: Counters,
-}
-
-impl core::fmt::Debug for Search {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Search").field("head", &self.head).field("counters", &self.counters).finish_non_exhaustive()
-    }
+    credit: Credit,
+    tally: Tally,
 }
 
 impl Search {
-    /// A search for the blocks of a signature; one without sums finds only literals.
+    /// A search with the portable scan.
     pub fn new(signature: Signature, strong: Strong, options: SearchOptions) -> Search {
-        let head = signature.head;
-        let count = signature.weak.len();
-        let window = WINDOW_BYTES.max(4 * head.block_bytes as usize);
-        let mut search = Search {
-            head,
+        Search::with_scan(
+            signature,
             strong,
-            scan: |data, len, end, sum, filter| scan(data, len, end, sum, filter),
-            filter: (count > 0).then(|| Filter::new(&signature.weak)),
-            heads: Vec::new(),
-            chain: Vec::new(),
-            in_place: options.updating_in_place,
-            kept: if options.updating_in_place { vec![false; count] } else { Vec::new() },
+            options,
+            |data, window, table, at, sum| scan(data, window, table, at, sum),
+        )
+    }
+
+    /// A search with a scan that the host chose.
+    pub fn with_scan(
+        signature: Signature,
+        strong: Strong,
+        options: SearchOptions,
+        scan: ScanFn,
+    ) -> Search {
+        let kept = options
+            .updating_in_place
+            .then(|| vec![0; signature.weak.len().div_ceil(64)]);
+        Search {
+            table: Table::new(&signature),
+            strong,
+            scan,
             digest: options.digest,
             skip: options.skip,
-            window: vec![0; if count > 0 { window } else { WINDOW_BYTES }],
-            sent: 0,
-            pos: 0,
-            filled: 0,
-            offset: 0,
-            sum: None,
-            queued: None,
-            previous: None,
+            kept,
+            window: Vec::new(),
+            start: 0,
+            at: 0,
+            end: 0,
+            examined: None,
+            found: None,
+            wanted: None,
+            window_offset: 0,
             ended: false,
-            tail_tried: false,
-            budget: BUDGET_START,
-            counters: Counters::default(),
+            credit: Credit::new(),
+            tally: Tally::default(),
             signature,
-        };
-        search.build_table();
-        search
-    }
-
-    /// Uses another compilation of [`scan`].
-    pub fn with_scan(mut self, scan: Option<ScanFn>) -> Search {
-        if let Some(scan) = scan {
-            self.scan = scan;
-        }
-        self
-    }
-
-    /// Blocks by weak sum, lower ones first; of blocks with equal sums only the first.
-    fn build_table(&mut self) {
-        let count = self.signature.weak.len();
-        if count == 0 {
-            return;
-        }
-        self.heads = vec![NONE; (count * 2).next_power_of_two()];
-        self.chain = vec![NONE; count];
-        let mut tails = vec![NONE; self.heads.len()];
-        let mut lengths = vec![0u16; self.heads.len()];
-        for index in 0..count as u32 {
-            let slot = self.slot(self.signature.weak[index as usize]);
-            if usize::from(lengths[slot]) >= CHAIN_MAX || self.is_known(slot, index) {
-                continue;
-            }
-            lengths[slot] += 1;
-            match tails[slot] {
-                NONE => self.heads[slot] = index,
-                tail => self.chain[tail as usize] = index,
-            }
-            tails[slot] = index;
         }
     }
 
-    /// Whether an equal block is in the chain already; looked for among the first few only, so that building stays linear.
-    fn is_known(&self, slot: usize, index: u32) -> bool {
-        let mut at = self.heads[slot];
-        for _ in 0..16 {
-            if at == NONE {
-                return false;
-            }
-            let same_len = self.head.block_len(at) == self.head.block_len(index);
-            let same_weak = self.signature.weak[at as usize] == self.signature.weak[index as usize];
-            if same_len && same_weak && self.signature.strong(at) == self.signature.strong(index) {
-                return true;
-            }
-            at = self.chain[at as usize];
-        }
-        false
-    }
-
-    fn slot(&self, weak: u32) -> usize {
-        (weak.wrapping_mul(0x9e37_79b1) >> 7) as usize & (self.heads.len() - 1)
-    }
-
-    /// Room to read the file into: at most `want` bytes.
+    /// Room for up to `want` bytes of the file; say with [`Search::filled`] how many were put there. Call it after
+    /// [`Found::More`]: then there is always room; at other times it may be empty. The window grows to a few blocks or
+    /// 1 MiB, but only as far as needed for what is asked.
     pub fn space(&mut self, want: usize) -> &mut [u8] {
-        let keep = self.sent;
-        if keep > 0 && (self.window.len() - self.filled < want || keep == self.filled) {
-            self.window.copy_within(keep..self.filled, 0);
-            self.offset += keep as u64;
-            self.filled -= keep;
-            self.pos -= keep;
-            self.sent = 0;
+        if self.end + want > self.window.len() && self.start > 0 {
+            self.window.copy_within(self.start..self.end, 0);
+            self.window_offset += self.start as u64;
+            self.at -= self.start;
+            self.end -= self.start;
+            self.start = 0;
         }
-        let end = self.window.len().min(self.filled + want);
-        &mut self.window[self.filled..end]
+        let longest = self.block_bytes().saturating_mul(4).max(WINDOW_BYTES);
+        let needed = (self.end + want).min(longest);
+        if needed > self.window.len() {
+            self.window.resize(needed, 0);
+        }
+        let room = want.min(self.window.len() - self.end);
+        &mut self.window[self.end..self.end + room]
     }
 
-    /// `n` bytes were read into [`Search::space`].
-    pub fn filled(&mut self, n: usize) {
-        self.filled = (self.filled + n).min(self.window.len());
+    /// `len` bytes were put into what [`Search::space`] lent.
+    pub fn filled(&mut self, len: usize) {
+        self.end = (self.end + len).min(self.window.len());
     }
 
-    /// The file has no more bytes.
+    /// There is no more input.
     pub fn end(&mut self) {
         self.ended = true;
     }
 
-    /// Goes on to the next finding.
-    #[allow(clippy::should_implement_trait, reason = "it lends")]
+    /// What comes next in the file.
     pub fn next(&mut self) -> Found<'_> {
-        self.pass_skipped();
+        self.digest_skipped();
         loop {
-            if let Some((index, len)) = self.queued {
-                if self.sent < self.pos {
-                    return self.literal();
+            if self.at - self.start >= LITERAL_BYTES
+                || (self.found.is_some() && self.at > self.start)
+            {
+                return self.give_literal();
+            }
+            if let Some(block) = self.found.take() {
+                return self.give_block(block);
+            }
+            match self.advance() {
+                Progress::Moved => {}
+                Progress::Starved => return Found::More,
+                Progress::Exhausted if self.at > self.start => return self.give_literal(),
+                Progress::Exhausted => return Found::End,
+            }
+        }
+    }
+
+    /// The bytes of the block that [`Found::Block`] just told of, until the window moves on.
+    pub fn block_data(&self, block: u32) -> &[u8] {
+        let len = self.signature.head.block_len(block) as usize;
+        &self.window[self.at.saturating_sub(len)..self.at]
+    }
+
+    /// The digest of everything given out and skipped, once; `None` if there was none to feed.
+    pub fn take_digest(&mut self) -> Option<DigestValue> {
+        self.digest.take().map(Digest::finish)
+    }
+
+    /// What was counted so far.
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    fn give_literal(&mut self) -> Found<'_> {
+        let start = self.start;
+        let len = (self.at - start).min(LITERAL_BYTES);
+        self.feed_digest(start, len);
+        self.tally.literal_bytes += len as u64;
+        self.start += len;
+        Found::Literal(&self.window[start..start + len])
+    }
+
+    fn give_block(&mut self, block: u32) -> Found<'_> {
+        let len = self.signature.head.block_len(block) as usize;
+        self.feed_digest(self.at, len);
+        if self.signature.head.block_offset(block) == self.file_offset(self.at) {
+            self.keep(block);
+        }
+        self.tally.matches += 1;
+        self.tally.matched_bytes += len as u64;
+        self.credit.earn(len);
+        self.at += len;
+        self.start = self.at;
+        self.examined = None;
+        self.wanted = block.checked_add(1);
+        Found::Block(block)
+    }
+
+    /// Moves `at` on: to the next block, or past bytes at which no block starts.
+    fn advance(&mut self) -> Progress {
+        let block_bytes = self.block_bytes();
+        let ahead = self.end - self.at;
+        if self.table.is_empty() || ahead < block_bytes {
+            return self.advance_to_end();
+        }
+        match self.examined {
+            None => {
+                let sum = weak(&self.window[self.at..self.at + block_bytes]);
+                self.examined = Some(sum);
+                let wanted = self
+                    .wanted
+                    .and_then(|block| self.signature.weak.get(block as usize));
+                if wanted == Some(&sum) || self.table.contains(sum) {
+                    self.confirm(sum, true)
+                } else {
+                    Progress::Moved
                 }
-                self.queued = None;
-                return self.block(index, len);
             }
-            if self.pos - self.sent >= LITERAL_BYTES {
-                return self.literal();
+            Some(_) if ahead == block_bytes => self.advance_to_end(),
+            Some(mut sum) => {
+                // A literal's worth at a time, so that its bytes are still in the cache when they are given out.
+                let end = self.end.min(self.start + LITERAL_BYTES + block_bytes);
+                let before = self.at;
+                let hit = (self.scan)(
+                    &self.window[..end],
+                    block_bytes,
+                    &self.table,
+                    &mut self.at,
+                    &mut sum,
+                );
+                self.examined = Some(sum);
+                self.credit.earn(self.at - before);
+                if hit {
+                    self.confirm(sum, false)
+                } else {
+                    Progress::Moved
+                }
             }
-            if self.advance() {
-                continue;
-            }
-            if !self.ended {
-                return Found::More;
-            }
-            self.pos = self.filled;
-            return if self.sent < self.filled { self.literal() } else { Found::End };
         }
     }
 
-    /// The digest of everything that passed.
-    pub fn take_digest(&mut self) -> DigestValue {
-        self.digest.take().map(Digest::finish).unwrap_or_default()
-    }
-
-    /// What was counted.
-    pub fn counters(&self) -> Counters {
-        self.counters
-    }
-
-    fn pass_skipped(&mut self) {
-        if self.skip == 0 {
-            return;
-        }
-        let n = ((self.filled - self.sent) as u64).min(self.skip) as usize;
-        if let Some(digest) = &mut self.digest {
-            digest.update(&self.window[self.sent..self.sent + n]);
-        }
-        self.skip -= n as u64;
-        self.sent += n;
-        self.pos = self.sent;
-    }
-
-    fn literal(&mut self) -> Found<'_> {
-        let from = self.sent;
-        let to = self.pos.min(from + LITERAL_BYTES);
-        self.sent = to;
-        self.counters.literal += (to - from) as u64;
-        let bytes = &self.window[from..to];
-        if let Some(digest) = &mut self.digest {
-            digest.update(bytes);
-        }
-        Found::Literal(bytes)
-    }
-
-    fn block(&mut self, index: u32, len: usize) -> Found<'_> {
-        let from = self.pos;
-        if self.in_place && self.offset + from as u64 == u64::from(index) * u64::from(self.head.block_bytes) {
-            self.kept[index as usize] = true;
-        }
-        self.pos += len;
-        self.sent = self.pos;
-        self.sum = None;
-        self.previous = Some(index);
-        self.counters.matches += 1;
-        let bytes = &self.window[from..from + len];
-        if let Some(digest) = &mut self.digest {
-            digest.update(bytes);
-        }
-        Found::Block { index, bytes }
-    }
-
-    /// Moves the position on, to a match or over a stretch without one. False if the bytes at hand are used up.
-    fn advance(&mut self) -> bool {
-        let Some(filter) = &self.filter else {
-            let moved = self.pos < self.filled;
-            self.pos = self.filled.min(self.sent + LITERAL_BYTES);
-            return moved && self.pos - self.sent >= LITERAL_BYTES;
+    /// Moves `at` on where no full-length block fits any more, or where there is none at all.
+    fn advance_to_end(&mut self) -> Progress {
+        let head = self.signature.head;
+        let short = if self.signature.is_complete() && head.full_blocks() < head.count {
+            head.remainder as usize
+        } else {
+            0
         };
-        let len = self.head.block_bytes as usize;
-        if self.filled - self.pos < len {
-            return self.ended && self.match_tail();
+        if !self.ended {
+            // Without full-length blocks all but what may be the short last one is literal already.
+            let literal_end = self.end.saturating_sub(short);
+            if !self.table.is_empty() || literal_end <= self.at {
+                return Progress::Starved;
+            }
+            self.at = literal_end;
+            return Progress::Moved;
         }
-        let pos = self.pos;
-        let mut sum = self.sum.unwrap_or_else(|| Rolling::of(&self.window[pos..pos + len]));
-        // The last position that has a whole block, or where a literal is full.
-        let end = (self.filled - len - pos).min(self.sent + LITERAL_BYTES - pos);
-        let moved = (self.scan)(&self.window[pos..self.filled], len, end, &mut sum, filter);
-        let hit = filter.has(sum.value());
-        self.pos += moved;
-        self.budget += moved as u64 * BUDGET_PER_BYTE;
-        self.sum = Some(sum);
-        if hit && self.match_here(sum.value(), len) {
-            return true;
+        if self.at == self.end {
+            return Progress::Exhausted;
         }
-        if self.pos + len < self.filled {
-            let (old, new) = (self.window[self.pos], self.window[self.pos + len]);
-            sum.roll(len as u32, old, new);
-            self.sum = Some(sum);
-            self.pos += 1;
-            return true;
+        if short > 0 && self.end - self.at >= short && self.is_short_block(self.end - short) {
+            self.at = self.end - short;
+            self.found = Some(head.count - 1);
+        } else {
+            self.at = self.end;
         }
-        // The last whole block at hand doesn't match; what follows it isn't known yet, so the position moves without a sum.
-        self.pos += 1;
-        self.sum = None;
-        self.ended && self.match_tail()
+        Progress::Moved
     }
 
-    /// The last block, if it is shorter than the others, can only be at the very end.
-    fn match_tail(&mut self) -> bool {
-        let len = self.head.remainder as usize;
-        if self.tail_tried || len == 0 || self.filled < self.pos + len || self.signature.weak.is_empty() {
+    /// Whether the rest of the file from `at` is the short last block of the basis.
+    fn is_short_block(&mut self, at: usize) -> bool {
+        let last = self.signature.head.count - 1;
+        let rest = &self.window[at..self.end];
+        if self.signature.weak.get(last as usize) != Some(&weak(rest))
+            || !self.is_usable(last, self.file_offset(at))
+        {
             return false;
         }
-        self.tail_tried = true;
-        let index = self.signature.weak.len() as u32 - 1;
-        let at = self.filled - len;
-        let tail = &self.window[at..self.filled];
-        if rolling::weak(tail) != self.signature.weak[index as usize] || !self.may_use(index, at) {
-            return false;
-        }
-        self.counters.hash_hits += 1;
-        if !self.is_strong(tail, index) {
-            self.counters.false_alarms += 1;
-            return false;
-        }
-        self.pos = at;
-        self.queued = Some((index, len));
-        true
+        self.tally.hash_hits += 1;
+        let same = self
+            .strong_at(at, self.end - at)
+            .matches(&self.signature, last);
+        self.tally.false_alarms += u64::from(!same);
+        same
     }
 
-    fn is_strong(&self, data: &[u8], index: u32) -> bool {
-        let mut strong = [0; 20];
-        self.strong.block(data, &mut strong);
-        strong.starts_with(self.signature.strong(index))
-    }
-
-    /// Looks for a whole block at the position.
-    fn match_here(&mut self, weak: u32, len: usize) -> bool {
-        let first = self.heads[self.slot(weak)];
-        let mut at = first;
-        while at != NONE && self.signature.weak[at as usize] != weak {
-            at = self.chain[at as usize];
+    /// Some block has the weak sum of the window: is it one that we may use?
+    fn confirm(&mut self, sum: u32, is_first: bool) -> Progress {
+        let block_bytes = self.block_bytes();
+        // The first offset after a block is always worth a look: it moved the search on by a whole block.
+        if !is_first && !self.credit.is_left() {
+            return Progress::Moved;
         }
-        if at == NONE || self.budget < len as u64 {
-            return false;
-        }
-        self.counters.hash_hits += 1;
-        self.budget -= len as u64;
-        let mut strong = [0; 20];
-        self.strong.block(&self.window[self.pos..self.pos + len], &mut strong);
-        let Some(index) = self.choose(weak, len, &strong, at) else {
-            self.counters.false_alarms += 1;
-            return false;
+        self.tally.hash_hits += 1;
+        let strong = self.strong_at(self.at, block_bytes);
+        let Some(block) = self.choose(sum, &strong) else {
+            self.tally.false_alarms += 1;
+            self.credit.spend(block_bytes);
+            return Progress::Moved;
         };
-        self.budget += len as u64;
-        self.queued = Some((index, len));
-        true
+        if self.kept.is_some() && sum == 0 {
+            return self.align_zeros(block);
+        }
+        self.found = Some(block);
+        Progress::Moved
     }
 
-    /// The block to use: in place the one that lies here already, else the one after the previous, else the first that matches.
-    fn choose(&self, weak: u32, len: usize, strong: &[u8; 20], first: u32) -> Option<u32> {
-        let is = |index: u32| {
-            (index as usize) < self.signature.weak.len()
-                && self.signature.weak[index as usize] == weak
-                && self.head.block_len(index) as usize == len
-                && strong.starts_with(self.signature.strong(index))
-                && self.may_use(index, self.pos)
+    /// The block to use for the window: in place the one that is there already, else the one that continues the last
+    /// match, else the last that has these sums (spec 3.6.2, 3.6.3).
+    fn choose(&self, sum: u32, strong: &StrongSum) -> Option<u32> {
+        let offset = self.file_offset(self.at);
+        let is_same = |block: &u32| {
+            *block < self.signature.head.full_blocks()
+                && self.signature.weak.get(*block as usize) == Some(&sum)
+                && strong.matches(&self.signature, *block)
         };
-        let offset = self.offset + self.pos as u64;
-        if self.in_place && offset.is_multiple_of(len as u64) {
-            let here = offset / len as u64;
-            if here < u64::from(NONE) && is(here as u32) {
-                return Some(here as u32);
+        let here = self.kept.as_ref().and_then(|_| self.block_at(offset));
+        if let Some(block) = here.filter(is_same) {
+            return Some(block);
+        }
+        let wanted = self
+            .wanted
+            .filter(|&block| is_same(&block) && self.is_usable(block, offset));
+        if wanted.is_some() {
+            return wanted;
+        }
+        let same = self.table.find(sum, strong.as_bytes(), &self.signature);
+        same.iter()
+            .rev()
+            .take(SAME_BLOCKS_MAX)
+            .copied()
+            .find(|&block| self.is_usable(block, offset))
+    }
+
+    /// In place, a run of zeros had better match where it already is, a little further on: that saves writing (spec
+    /// 3.6.3). `block` is what matches right here.
+    fn align_zeros(&mut self, block: u32) -> Progress {
+        let block_bytes = self.block_bytes();
+        let into_block = (self.file_offset(self.at) % block_bytes as u64) as usize;
+        let aligned = self.at + (block_bytes - into_block) % block_bytes;
+        if aligned > self.at && aligned + block_bytes > self.end && !self.ended {
+            self.examined = None;
+            return Progress::Starved;
+        }
+        self.found = Some(block);
+        let there = self.block_at(self.file_offset(aligned));
+        if let (Some(there), Some(data)) = (
+            there,
+            self.window[..self.end].get(aligned..aligned + block_bytes),
+        ) {
+            let is_zero = weak(data) == 0 && self.signature.weak.get(there as usize) == Some(&0);
+            if is_zero
+                && self
+                    .strong_at(aligned, block_bytes)
+                    .matches(&self.signature, there)
+            {
+                self.at = aligned;
+                self.examined = Some(0);
+                self.found = Some(there);
             }
         }
-        if let Some(next) = self.previous.map(|index| index + 1).filter(|&next| is(next)) {
-            return Some(next);
-        }
-        let mut at = first;
-        while at != NONE {
-            if is(at) {
-                return Some(at);
-            }
-            at = self.chain[at as usize];
-        }
-        None
+        Progress::Moved
     }
 
-    /// In place, a block can be used while it has not been overwritten.
-    fn may_use(&self, index: u32, at: usize) -> bool {
-        !self.in_place
-            || u64::from(index) * u64::from(self.head.block_bytes) >= self.offset + at as u64
-            || self.kept[index as usize]
+    /// The full-length block of the basis at exactly `offset`.
+    fn block_at(&self, offset: u64) -> Option<u32> {
+        let block_bytes = u64::from(self.signature.head.block_bytes);
+        let block = u32::try_from(offset.checked_div(block_bytes)?).ok()?;
+        (offset % block_bytes == 0 && block < self.signature.head.full_blocks()).then_some(block)
+    }
+
+    /// Whether `block` is still what it was when output has been written up to `offset`.
+    fn is_usable(&self, block: u32, offset: u64) -> bool {
+        let Some(kept) = &self.kept else { return true };
+        let is_kept = || {
+            kept.get(block as usize / 64)
+                .is_some_and(|bits| bits >> (block % 64) & 1 == 1)
+        };
+        self.signature.head.block_offset(block) >= offset || is_kept()
+    }
+
+    fn keep(&mut self, block: u32) {
+        if let Some(bits) = self
+            .kept
+            .as_mut()
+            .and_then(|kept| kept.get_mut(block as usize / 64))
+        {
+            *bits |= 1 << (block % 64);
+        }
+    }
+
+    fn strong_at(&self, at: usize, len: usize) -> StrongSum {
+        let mut bytes = [0; DIGEST_BYTES_MAX];
+        self.strong.block(&self.window[at..at + len], &mut bytes);
+        StrongSum {
+            bytes,
+            len: (self.signature.head.strong_bytes as usize).min(DIGEST_BYTES_MAX),
+        }
+    }
+
+    fn digest_skipped(&mut self) {
+        if self.skip > 0 && self.end > self.start {
+            let len = self.skip.min((self.end - self.start) as u64) as usize;
+            self.feed_digest(self.start, len);
+            self.skip -= len as u64;
+            self.start += len;
+            self.at = self.start;
+        }
+    }
+
+    fn feed_digest(&mut self, at: usize, len: usize) {
+        if let Some(digest) = &mut self.digest {
+            digest.update(&self.window[at..at + len]);
+        }
+    }
+
+    fn block_bytes(&self) -> usize {
+        self.signature.head.block_bytes as usize
+    }
+
+    fn file_offset(&self, at: usize) -> u64 {
+        self.window_offset + at as u64
+    }
+}
+
+enum Progress {
+    /// `at` moved, or something was found there.
+    Moved,
+    /// Nothing moves without more input.
+    Starved,
+    /// `at` is at the end of the file.
+    Exhausted,
+}
+
+/// The strong sum of a window, as far as the signature has it.
+struct StrongSum {
+    bytes: [u8; DIGEST_BYTES_MAX],
+    len: usize,
+}
+
+impl StrongSum {
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    fn matches(&self, signature: &Signature, block: u32) -> bool {
+        signature.strong_of(block) == self.as_bytes()
+    }
+}
+
+/// What may be spent on strong sums that turn out wrong, in bytes summed.
+///
+/// A signature can be made so that every offset of a file has the weak sum of some block and none its strong sum. Summing
+/// a whole block per offset would then take time in the length of the file times that of a block. So false alarms are paid
+/// for by bytes passed, and without credit a candidate is passed over. Honest data never comes near the limit: of
+/// random sums about one in `2^32 / count` is a false alarm.
+#[derive(Debug)]
+struct Credit {
+    bytes: i64,
+}
+
+impl Credit {
+    /// Bytes that may be summed in vain per byte of the file.
+    const PER_BYTE: i64 = 8;
+    /// Most that can be saved up, and what a search starts with.
+    const MAX: i64 = 16 << 20;
+
+    fn new() -> Credit {
+        Credit { bytes: Credit::MAX }
+    }
+
+    fn is_left(&self) -> bool {
+        self.bytes > 0
+    }
+
+    fn earn(&mut self, passed: usize) {
+        self.bytes = (self.bytes + passed as i64 * Credit::PER_BYTE).min(Credit::MAX);
+    }
+
+    fn spend(&mut self, len: usize) {
+        self.bytes -= len as i64;
     }
 }
 

@@ -19,6 +19,10 @@ use super::pattern::Pattern;
 use super::rule::{Action, Choice, DirMerge, Rule, Sides, Template};
 use crate::{Error, Exit, limits};
 
+mod source;
+
+use source::{Origin, Source};
+
 /// How deep files may name files.
 const DEPTH_MAX: usize = 32;
 /// How many per-directory files may be in use at once: each may name others, and they are matched recursively.
@@ -46,30 +50,6 @@ pub struct Missing {
     pub text: Vec<u8>,
     /// The error number.
     pub code: i32,
-}
-
-/// Where the rules of a source stand, for error texts.
-#[derive(Clone, Debug)]
-enum Origin {
-    /// On the command line.
-    Option,
-    /// In a file that was named on the command line, or in a directory of the transfer.
-    File(Vec<u8>),
-    /// In a file that a file named: only where that was is said.
-    Nested(Vec<u8>),
-}
-
-/// Rules that are being worked through.
-#[derive(Debug)]
-struct Source {
-    bytes: Vec<u8>,
-    at: usize,
-    line: usize,
-    template: Template,
-    /// How a bare pattern is meant, in old-style sources.
-    bare: Choice,
-    origin: Origin,
-    from_cvs: bool,
 }
 
 /// Something that was added, and the options as they were then.
@@ -124,6 +104,8 @@ pub struct Builder {
     pub role: &'static str,
     /// Things to tell the user that are no errors.
     pub warnings: Vec<Vec<u8>>,
+    /// Memory for rules that came from a client.
+    pub(super) received_bytes: usize,
     rules: Vec<Rule>,
     inputs: VecDeque<Input>,
     /// The options of the input that is worked through.
@@ -150,6 +132,7 @@ impl Default for Builder {
             cvsignore: Vec::new(),
             role: "client",
             warnings: Vec::new(),
+            received_bytes: 0,
             rules: Vec::new(),
             inputs: VecDeque::new(),
             current: (false, false),
@@ -246,14 +229,13 @@ impl Builder {
     }
 
     /// Adds the contents of a per-directory file.
-    pub(super) fn dir_file(&mut self, path: &[u8], bytes: Vec<u8>, template: Template) {
-        let origin = Origin::File(path.to_vec());
-        self.stack.push(Frame::Rules(Source::new(
-            bytes,
-            template,
-            Choice::Exclude,
-            origin,
-        )));
+    pub(super) fn dir_file(&mut self, path: &[u8], bytes: Vec<u8>, merge: &DirMerge) {
+        let origin = match merge.is_nested {
+            true => Origin::Nested(b"a file read earlier".to_vec()),
+            false => Origin::File(path.to_vec()),
+        };
+        let source = Source::new(bytes, merge.template, Choice::Exclude, origin);
+        self.stack.push(Frame::Rules(source));
     }
 
     /// Works through what was added, up to the next file that is needed: read it and call [`Builder::supply`]. `None`: all
@@ -433,7 +415,7 @@ impl Builder {
             }
             Kind::Clear => self.clear(from_cvs),
             Kind::Cvs => self.begin_cvs(),
-            Kind::DirMerge => self.push_merge(parsed),
+            Kind::DirMerge => self.push_merge(parsed, origin.is_some()),
             Kind::Merge => return self.want(parsed, origin),
         }
         Ok(())
@@ -479,7 +461,7 @@ impl Builder {
         Ok(())
     }
 
-    fn push_merge(&mut self, parsed: &Parsed<'_>) {
+    fn push_merge(&mut self, parsed: &Parsed<'_>, is_nested: bool) {
         let merge = DirMerge {
             name: parsed.text.to_vec(),
             template: Template {
@@ -488,6 +470,7 @@ impl Builder {
                 ..parsed.template
             },
             no_inherit: parsed.no_inherit,
+            is_nested,
             slot: self.slots,
         };
         if self.known_merges.iter().any(|known| known == merge.base()) {
@@ -545,74 +528,6 @@ impl Builder {
             Pattern::make_absolute(pattern);
         }
         self.rules.push(rule);
-    }
-}
-
-impl Source {
-    fn new(bytes: Vec<u8>, template: Template, bare: Choice, origin: Origin) -> Source {
-        Source {
-            bytes,
-            at: 0,
-            line: 0,
-            template,
-            bare,
-            origin,
-            from_cvs: false,
-        }
-    }
-
-    /// Words of the CVS list.
-    fn cvs(words: Vec<u8>, perishable: bool) -> Source {
-        let only = Some(Choice::Exclude);
-        let template = Template {
-            word_split: true,
-            only,
-            cvs: true,
-            perishable,
-            ..Template::default()
-        };
-        let origin = Origin::File(b".cvsignore".to_vec());
-        Source {
-            from_cvs: true,
-            ..Source::new(words, template, Choice::Exclude, origin)
-        }
-    }
-
-    /// The next rule, without what ends it.
-    fn next_token(&mut self) -> Option<Vec<u8>> {
-        if matches!(self.origin, Origin::Option) {
-            // One rule, whatever bytes are in it.
-            let is_first = core::mem::replace(&mut self.at, usize::MAX) == 0;
-            return is_first.then(|| core::mem::take(&mut self.bytes));
-        }
-        loop {
-            let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
-            let ends = |byte: &u8| match () {
-                () if self.template.word_split => byte.is_ascii_whitespace() || *byte == 0x0b,
-                () if self.template.nul => *byte == 0,
-                () => matches!(byte, b'\n' | b'\r'),
-            };
-            let length = rest.iter().position(ends).unwrap_or(rest.len());
-            let token = rest[..length].to_vec();
-            let ends_in_crlf = !self.template.word_split && rest[length..].starts_with(b"\r\n");
-            self.at += length + if ends_in_crlf { 2 } else { 1 };
-            self.line += 1;
-            let is_comment =
-                !self.template.word_split && matches!(token.first(), Some(b'#' | b';'));
-            if !token.is_empty() && !is_comment {
-                return Some(token);
-            }
-        }
-    }
-
-    /// Where the rule stands that was read last, if it is in a file.
-    fn place(&self) -> Option<Vec<u8>> {
-        match &self.origin {
-            Origin::Option => None,
-            Origin::File(name) if self.template.word_split => Some(name.clone()),
-            Origin::File(name) => Some([name, format!(" line {}", self.line).as_bytes()].concat()),
-            Origin::Nested(place) => Some(place.clone()),
-        }
     }
 }
 

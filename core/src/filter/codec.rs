@@ -9,6 +9,10 @@ use super::rule::{Action, Choice, DirMerge, Rule, Side, Sides};
 use crate::wire::item::{Reader, Stop, put_i32};
 use crate::{Error, Exit, limits};
 
+/// Most memory that the rules of a client may take, and what one takes besides its text.
+const RECEIVED_BYTES_MAX: usize = 64 << 20;
+const RULE_BYTES: usize = 256;
+
 /// What shapes the list on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transit {
@@ -174,13 +178,18 @@ pub fn read_rule<'a>(r: &mut Reader<'a>) -> Result<Option<&'a [u8]>, Stop> {
     }
 }
 
-/// Gives a received rule to the builder of a server (spec 1.9.5).
-pub fn accept(transit: &Transit, builder: &mut Builder, rule: &[u8]) {
+/// Gives a received rule to the builder of a server (spec 1.9.5). Fails where a client sends more than anyone needs.
+pub fn accept(transit: &Transit, builder: &mut Builder, rule: &[u8]) -> Result<(), Error> {
+    builder.received_bytes += rule.len() + RULE_BYTES;
+    if builder.received_bytes > RECEIVED_BYTES_MAX {
+        return Err(Error::peer(Exit::MALLOC, "too many filter rules"));
+    }
     if transit.has_modifiers() {
         builder.filter(rule);
     } else {
         builder.pattern(Choice::Exclude, rule);
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -26,4 +26,4 @@ pub use build::{Builder, NeedFile};
 pub use list::{Check, FilterList, Verdict};
 pub use pattern::Subject;
 pub use per_dir::PerDir;
-pub use rule::{Choice, Rule, Side};
+pub use rule::{Rule, Side};

@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use super::build::{Builder, Missing, NeedFile};
 use super::list::{Check, FilterList, Verdict};
 use super::pattern::Subject;
-use super::rule::{Action, DirMerge};
+use super::rule::{Action, DirMerge, Side};
 use crate::Error;
 
 /// The rules of one file, and of those that they inherit from.
@@ -40,6 +40,8 @@ impl Drop for Chain {
 pub struct PerDir {
     /// By slot.
     chains: Vec<Option<Arc<Chain>>>,
+    /// Basenames that were in use on the way here, even if their rule was cleared since: they are not taken up again.
+    known: Vec<Vec<u8>>,
     slots: u32,
 }
 
@@ -90,25 +92,38 @@ impl PerDir {
         Verdict::Default
     }
 
-    /// Starts to enter a directory from the one that this is in force in. `root` is the absolute path of the transfer root.
-    pub fn enter(&self, list: &FilterList, place: Place, root: &[u8]) -> Enter {
+    /// Starts to enter a directory from the one that this is in force in. `side` is the side that names are looked up for,
+    /// and `root` the absolute path of the transfer root.
+    pub fn enter(&self, list: &FilterList, place: Place, side: Side, root: &[u8]) -> Enter {
+        let mut known = self.known.clone();
+        for merge in list.dir_merges() {
+            remember(&mut known, merge);
+        }
+        let slots = self.slots.max(list.slots());
         Enter {
             outer: self.clone(),
             inner: PerDir {
                 chains: Vec::new(),
-                slots: self.slots.max(list.slots()),
+                known,
+                slots,
             },
             place,
+            side,
             root: root.to_vec(),
             delete_excluded: list.delete_excluded(),
-            waiting: list.dir_merges().cloned().collect(),
-            known: list
+            waiting: list
                 .dir_merges()
-                .map(|merge| merge.base().to_vec())
+                .map(|merge| (merge.clone(), false))
                 .collect(),
             reading: None,
             warnings: Vec::new(),
         }
+    }
+}
+
+fn remember(known: &mut Vec<Vec<u8>>, merge: &DirMerge) {
+    if !known.iter().any(|known| known == merge.base()) {
+        known.push(merge.base().to_vec());
     }
 }
 
@@ -165,10 +180,11 @@ pub struct Enter {
     outer: PerDir,
     inner: PerDir,
     place: Place,
+    side: Side,
     root: Vec<u8>,
     delete_excluded: bool,
-    waiting: VecDeque<DirMerge>,
-    known: Vec<Vec<u8>>,
+    /// Files that are still to be read here, and whether another file named them.
+    waiting: VecDeque<(DirMerge, bool)>,
     reading: Option<(DirMerge, Option<Builder>)>,
     /// Things to tell the user that are no errors.
     pub warnings: Vec<Vec<u8>>,
@@ -190,8 +206,10 @@ impl Enter {
                 },
                 None => match self.waiting.pop_front() {
                     None => return Ok(None),
-                    Some(merge) if self.is_read_here(&merge) => self.reading = Some((merge, None)),
-                    Some(merge) => self.place_chain(&merge, None),
+                    Some((merge, is_named)) if is_named || self.is_read_here(&merge) => {
+                        self.reading = Some((merge, None))
+                    }
+                    Some((merge, _)) => self.place_chain(&merge, None),
                 },
             }
         }
@@ -210,9 +228,14 @@ impl Enter {
                     Place::Above(above) => above.dir.clone(),
                 };
                 let (slots, from0) = (self.inner.slots, merge.template.nul);
-                let mut builder =
-                    Builder::for_dir(&dir, slots, self.known.clone(), self.delete_excluded, from0);
-                builder.dir_file(&self.shown_path(merge.base()), bytes, merge.template);
+                let mut builder = Builder::for_dir(
+                    &dir,
+                    slots,
+                    self.inner.known.clone(),
+                    self.delete_excluded,
+                    from0,
+                );
+                builder.dir_file(&self.shown_path(merge.base()), bytes, &merge);
                 self.reading = Some((merge, Some(builder)));
             }
             (Some((merge, None)), Err(_)) => {
@@ -246,7 +269,7 @@ impl Enter {
         }
     }
 
-    /// Above the transfer root, only files are read whose name says so.
+    /// Above the transfer root, only files are read whose name says so, and those that they name.
     fn is_read_here(&self, merge: &DirMerge) -> bool {
         let Place::Above(above) = &self.place else {
             return true;
@@ -272,6 +295,8 @@ impl Enter {
         self.warnings.append(&mut builder.warnings);
         let (mut rules, cleared, slots) = builder.finish_dir();
         self.inner.slots = slots;
+        // Nobody is told these rules, so those for the other side are of no use.
+        rules.retain(|rule| rule.sides.apply_at(self.side));
         for rule in &mut rules {
             if let Action::Choose(_, pattern) = &mut rule.action {
                 match &self.place {
@@ -294,10 +319,8 @@ impl Enter {
             next = chain.parent.as_ref();
         }
         for merge in named.into_iter().rev() {
-            if !self.known.iter().any(|known| known == merge.base()) {
-                self.known.push(merge.base().to_vec());
-            }
-            self.waiting.push_front(merge);
+            remember(&mut self.inner.known, &merge);
+            self.waiting.push_front((merge, true));
         }
         let slot = merge.slot as usize;
         if self.inner.chains.len() <= slot {

@@ -97,6 +97,8 @@ pub struct DirMerge {
     pub template: Template,
     /// Subdirectories do not inherit its rules.
     pub no_inherit: bool,
+    /// Another file named it.
+    pub is_nested: bool,
     /// Tells apart rules of the same name.
     pub slot: u32,
 }

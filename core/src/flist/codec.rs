@@ -5,8 +5,8 @@
 //!   └─ bits that say which of the others are there, or equal those of the previous entry
 //! ```
 //!
-//! Nearly every field is left out where it equals that of the entry before, so both sides remember one: [`Previous`]. It
-//! lives as long as the session, over all lists.
+//! Nearly every field is left out where it equals that of the entry before, so both sides remember one. That
+//! memory lives as long as the session, over all lists.
 
 use alloc::vec::Vec;
 

@@ -34,7 +34,7 @@ pub static FLAGS: &[Flag] = &[
         long: "inc-recursive",
         aliases: &["i-r"],
         negations: &["no-inc-recursive", "no-i-r"],
-        help: "list directories bit by bit while transferring (default)",
+        help: "list directories bit by bit (default; --no-inc-recursive)",
         kind: Kind::Bool(|o| &mut o.inc_recursive),
         ..BASE
     },
@@ -78,7 +78,7 @@ pub static FLAGS: &[Flag] = &[
         long: "implied-dirs",
         aliases: &["i-d"],
         negations: &["no-implied-dirs", "no-i-d"],
-        help: "with -R, send the directories above each argument (default)",
+        help: "with -R, send parent directories (default; --no-implied-dirs)",
         kind: Kind::Bool(|o| &mut o.implied_dirs),
         remote: &[Travel::Words(480, Side::Both, |s, w| {
             if s.options.relative && !s.options.implied_dirs && (!s.push || s.protocol >= 30) {

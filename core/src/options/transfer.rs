@@ -16,7 +16,7 @@ pub static FLAGS: &[Flag] = &[
         long: "whole-file",
         short: Some('W'),
         negations: &["no-whole-file", "no-W"],
-        help: "send whole files, no deltas",
+        help: "send whole files (--no-whole-file: always deltas)",
         kind: Kind::Switch(|o, on| o.whole_file = Some(on)),
         remote: &[
             Travel::Letter(16, Side::Both, |s| usize::from(s.options.whole_file == Some(true))),

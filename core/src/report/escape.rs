@@ -79,7 +79,9 @@ fn sequence(bytes: &[u8]) -> usize {
         0xfc..0xfe => (6, 0x01),
         _ => return 0,
     };
-    let Some(tail) = bytes.get(1..length) else { return 0 };
+    let Some(tail) = bytes.get(1..length) else {
+        return 0;
+    };
     let mut code = u32::from(bytes[0] & lead_bits);
     for byte in tail {
         if byte & 0xc0 != 0x80 {
@@ -109,30 +111,30 @@ mod tests {
     }
 
     /// Names, and how stock rsync shows them in the C locale, in UTF-8, and in a log file.
-    const NAMES: &[(&[u8], &[u8], &[u8], &[u8])] = &[
-        (b"tab\tx", b"tab\tx", b"tab\tx", b"tab\tx"),
-        (b"nl\nx", b"nl\\#012x", b"nl\\#012x", b"nl\\#012x"),
-        (b"cr\rx", b"cr\\#015x", b"cr\\#015x", b"cr\\#015x"),
-        (b"esc\x1bx", b"esc\\#033x", b"esc\\#033x", b"esc\\#033x"),
-        (b"del\x7fx", b"del\x7fx", b"del\x7fx", b"del\x7fx"),
-        (b"hi\x80x", b"hi\\#200x", b"hi\\#200x", b"hi\\#200x"),
-        (b"u\xc3\xa9x", b"u\\#303\\#251x", b"u\xc3\xa9x", b"u\xc3\xa9x"),
-        (b"bad\xc3x", b"bad\\#303x", b"bad\\#303x", b"bad\xc3x"),
-        (b"bs\\x", b"bs\\x", b"bs\\x", b"bs\\x"),
-        (b"bs\\#12", b"bs\\#12", b"bs\\#12", b"bs\\#12"),
-        (b"bs\\#123", b"bs\\#134#123", b"bs\\#134#123", b"bs\\#134#123"),
-        (b"bs\\#888", b"bs\\#134#888", b"bs\\#134#888", b"bs\\#134#888"),
-        (b"bs\\\\#123", b"bs\\\\#134#123", b"bs\\\\#134#123", b"bs\\\\#134#123"),
-        (b"l\xe2\x80\xa8x", b"l\\#342\\#200\\#250x", b"l\xe2\x80\xa8x", b"l\xe2\\#200\xa8x"),
-        (b"c1\xc2\x85x", b"c1\\#302\\#205x", b"c1\xc2\x85x", b"c1\xc2\\#205x"),
-        (b"sur\xed\xa0\x80x", b"sur\\#355\\#240\\#200x", b"sur\\#355\\#240\\#200x", b"sur\xed\xa0\\#200x"),
-        (b"ovl\xc0\xafx", b"ovl\\#300\\#257x", b"ovl\\#300\\#257x", b"ovl\xc0\xafx"),
-        (b"trunc\xe2\x82", b"trunc\\#342\\#202", b"trunc\\#342\\#202", b"trunc\xe2\\#202"),
+    const NAMES: &[[&[u8]; 4]] = &[
+        [b"tab\tx", b"tab\tx", b"tab\tx", b"tab\tx"],
+        [b"nl\nx", b"nl\\#012x", b"nl\\#012x", b"nl\\#012x"],
+        [b"cr\rx", b"cr\\#015x", b"cr\\#015x", b"cr\\#015x"],
+        [b"esc\x1bx", b"esc\\#033x", b"esc\\#033x", b"esc\\#033x"],
+        [b"del\x7fx", b"del\x7fx", b"del\x7fx", b"del\x7fx"],
+        [b"hi\x80x", b"hi\\#200x", b"hi\\#200x", b"hi\\#200x"],
+        [b"u\xc3\xa9x", b"u\\#303\\#251x", b"u\xc3\xa9x", b"u\xc3\xa9x"],
+        [b"bad\xc3x", b"bad\\#303x", b"bad\\#303x", b"bad\xc3x"],
+        [b"bs\\x", b"bs\\x", b"bs\\x", b"bs\\x"],
+        [b"bs\\#12", b"bs\\#12", b"bs\\#12", b"bs\\#12"],
+        [b"bs\\#123", b"bs\\#134#123", b"bs\\#134#123", b"bs\\#134#123"],
+        [b"bs\\#888", b"bs\\#134#888", b"bs\\#134#888", b"bs\\#134#888"],
+        [b"bs\\\\#123", b"bs\\\\#134#123", b"bs\\\\#134#123", b"bs\\\\#134#123"],
+        [b"l\xe2\x80\xa8x", b"l\\#342\\#200\\#250x", b"l\xe2\x80\xa8x", b"l\xe2\\#200\xa8x"],
+        [b"c1\xc2\x85x", b"c1\\#302\\#205x", b"c1\xc2\x85x", b"c1\xc2\\#205x"],
+        [b"sur\xed\xa0\x80x", b"sur\\#355\\#240\\#200x", b"sur\\#355\\#240\\#200x", b"sur\xed\xa0\\#200x"],
+        [b"ovl\xc0\xafx", b"ovl\\#300\\#257x", b"ovl\\#300\\#257x", b"ovl\xc0\xafx"],
+        [b"trunc\xe2\x82", b"trunc\\#342\\#202", b"trunc\\#342\\#202", b"trunc\xe2\\#202"],
     ];
 
     #[test]
     fn names_as_stock_shows_them() {
-        for (name, ascii, utf8, in_log) in NAMES {
+        for [name, ascii, utf8, in_log] in NAMES {
             assert_eq!(shown(name, Charset::Ascii), *ascii);
             assert_eq!(shown(name, Charset::Utf8), *utf8);
             assert_eq!(logged(name), *in_log);

@@ -152,6 +152,7 @@ pub fn expand(format: &[u8], info: &ItemInfo<'_>) -> Vec<u8> {
     while let Some((before, escape, after)) = split_escape(rest) {
         line.extend_from_slice(before);
         match value(&escape, info) {
+            _ if escape.letter == b'L' => put_link(&escape, info, &mut line),
             Some(value) => escape.put(&value, &mut line),
             // An escape without a value stays as it is, its width included.
             None => line.extend_from_slice(&rest[before.len()..rest.len() - after.len()]),
@@ -173,18 +174,46 @@ struct Escape {
     /// Apostrophes: the level of numbers.
     level: u32,
     left: bool,
+    /// Numbers that are no amounts (ids) are filled up with zeros.
+    zeros: bool,
     width: usize,
+    /// A width or a side was given, even if it says nothing.
+    sized: bool,
 }
 
 impl Escape {
+    /// An id, with the zeros that its width asks for.
+    fn id(&self, id: u32) -> Vec<u8> {
+        let mut text = format!("{id}").into_bytes();
+        if self.zeros && !self.left {
+            let zeros = self.width.saturating_sub(text.len()).min(PATH_BYTES_MAX);
+            text.splice(..0, [b'0'].repeat(zeros));
+            self.clip(0, &mut text);
+        }
+        text
+    }
+
+    /// Appends the value in its width.
     fn put(&self, value: &[u8], line: &mut Vec<u8>) {
-        let pad = self.width.saturating_sub(value.len());
+        let start = line.len();
+        let pad = match value.len() {
+            PATH_BYTES_MAX.. => 0,
+            len => self.width.saturating_sub(len).min(PATH_BYTES_MAX),
+        };
         if self.left {
             line.extend_from_slice(value);
         }
         line.resize(line.len() + pad, b' ');
         if !self.left {
             line.extend_from_slice(value);
+        }
+        self.clip(start, line);
+    }
+
+    /// Ends a field that is wider than a path, whatever is lost by that, as stock rsync does.
+    fn clip(&self, start: usize, line: &mut Vec<u8>) {
+        if self.width > PATH_BYTES_MAX {
+            line.truncate(start + PATH_BYTES_MAX);
         }
     }
 }
@@ -205,18 +234,27 @@ fn split_escape(format: &[u8]) -> Option<(&[u8], Escape, &[u8])> {
     skip_quotes(&mut rest);
     let left = rest.starts_with(b"-");
     rest = if left { &rest[1..] } else { rest };
-    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let width = width_of(&rest[..digits]);
-    rest = &rest[digits..];
+    let digits;
+    (digits, rest) = rest.split_at(rest.iter().take_while(|byte| byte.is_ascii_digit()).count());
     skip_quotes(&mut rest);
     let (&letter, after) = rest.split_first()?;
-    Some((before, Escape { letter, level, left, width }, after))
+    Some((
+        before,
+        Escape {
+            letter,
+            level,
+            left,
+            zeros: digits.first() == Some(&b'0'),
+            width: width_of(digits),
+            sized: left || !digits.is_empty(),
+        },
+        after,
+    ))
 }
 
-/// The width that these digits ask for. A longer one than a path is cut, so that a line stays bounded.
+/// The width that these digits ask for.
 fn width_of(digits: &[u8]) -> usize {
-    let width = digits.iter().fold(0usize, |width, digit| width.saturating_mul(10).saturating_add(usize::from(digit - b'0')));
-    width.min(PATH_BYTES_MAX)
+    digits.iter().fold(0, |width: usize, digit| width.saturating_mul(10).saturating_add(usize::from(digit - b'0')))
 }
 
 /// What an escape stands for, if it has a value here.
@@ -238,19 +276,18 @@ fn value(escape: &Escape, info: &ItemInfo<'_>) -> Option<Vec<u8>> {
         b'C' => digest_text(info),
         b'f' => long_name(info.source_prefix, info.name),
         b'G' => match info.gid {
-            _ if deleted => b"0".to_vec(),
-            Some(gid) => format!("{gid}").into_bytes(),
+            _ if deleted => escape.id(0),
+            Some(gid) => escape.id(gid),
             None => b"DEFAULT".to_vec(),
         },
-        b'U' => format!("{}", if deleted { 0 } else { info.uid }).into_bytes(),
+        b'U' => escape.id(if deleted { 0 } else { info.uid }),
         b'i' if deleted => DELETING.to_vec(),
         b'i' => info.view.text().to_vec(),
         b'l' => numbers.count(if deleted { 0 } else { info.size }),
-        b'L' => link_text(escape, info),
         b'M' => (info.local_time)(if deleted { 0 } else { info.mtime }).text('-'),
         b'n' => shown_name(info.name, info.view.mode),
         b'o' => operation_text(info.operation).to_vec(),
-        b'p' => format!("{}", info.pid).into_bytes(),
+        b'p' => escape.id(info.pid),
         b't' => (info.local_time)(info.now).text(' '),
         _ => return None,
     })
@@ -285,7 +322,7 @@ fn long_name(prefix: &[u8], name: &[u8]) -> Vec<u8> {
 }
 
 /// `%L`. The width applies to the name alone, and four blanks stand for an arrow that is missing.
-fn link_text(escape: &Escape, info: &ItemInfo<'_>) -> Vec<u8> {
+fn put_link(escape: &Escape, info: &ItemInfo<'_>, line: &mut Vec<u8>) {
     let leader = info.xname.filter(|xname| !xname.is_empty() && !info.view.is_transfer());
     let (arrow, name): (&[u8], &[u8]) = match (leader, info.target) {
         _ if info.operation == Operation::Delete => (b"", b""),
@@ -293,12 +330,13 @@ fn link_text(escape: &Escape, info: &ItemInfo<'_>) -> Vec<u8> {
         (None, Some(target)) => (b" -> ", target),
         (None, None) => (b"", b""),
     };
-    let mut text = arrow.to_vec();
-    if escape.width > 0 {
-        text.resize(4, b' ');
+    let start = line.len();
+    line.extend_from_slice(arrow);
+    if escape.sized {
+        line.resize(start + 4, b' ');
     }
-    escape.put(name, &mut text);
-    text
+    escape.put(name, line);
+    escape.clip(start, line);
 }
 
 /// `%C`: hexadecimal, or blanks.
@@ -309,9 +347,12 @@ fn digest_text(info: &ItemInfo<'_>) -> Vec<u8> {
     };
     let hex = |byte: u8| b"0123456789abcdef"[usize::from(byte & 15)];
     let both = |&byte: &u8| [hex(byte >> 4), hex(byte)];
-    if info.digest_reversed { digest.iter().rev().flat_map(both).collect() } else { digest.iter().flat_map(both).collect() }
+    if info.digest_reversed {
+        digest.iter().rev().flat_map(both).collect()
+    } else {
+        digest.iter().flat_map(both).collect()
+    }
 }
 
 #[cfg(test)]
-#[path = "format_tests.rs"]
 mod tests;

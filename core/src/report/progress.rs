@@ -14,6 +14,7 @@ mod live;
 pub use live::{Live, LiveUpdate};
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::number::Numbers;
@@ -141,7 +142,9 @@ impl Progress {
                 let start = self.continued(now.ms).unwrap_or(now);
                 self.history = Some(History::new(start));
             }
-            Some(history) if now.ms.saturating_sub(history.newest().ms) < CADENCE_MS => return None,
+            Some(history) if now.ms.saturating_sub(history.newest().ms) < CADENCE_MS => {
+                return None;
+            }
             Some(history) => history.push(now),
         }
         let oldest = self.history.as_ref()?.oldest();
@@ -211,7 +214,7 @@ fn rate(from: Reading, to: Reading, ms: u64) -> f64 {
 }
 
 /// `   0:00:00`, or question marks where nobody can tell.
-fn clock(seconds: f64) -> alloc::string::String {
+fn clock(seconds: f64) -> String {
     if !(0.0..=SECONDS_MAX).contains(&seconds) {
         return "  ??:??:??".into();
     }
@@ -220,7 +223,7 @@ fn clock(seconds: f64) -> alloc::string::String {
 }
 
 /// ` (xfr#N, to-chk=R/T)`.
-fn ending(update: &ProgressUpdate) -> alloc::string::String {
+fn ending(update: &ProgressUpdate) -> String {
     let check = if update.list_complete { "to" } else { "ir" };
     format!(" (xfr#{}, {check}-chk={}/{})", update.transferred, update.left, update.total)
 }

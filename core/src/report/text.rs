@@ -180,5 +180,4 @@ pub fn exit_line(exit: Exit, place: Place, role: &str, version: &str) -> Vec<u8>
 }
 
 #[cfg(test)]
-#[path = "text/tests.rs"]
 mod tests;

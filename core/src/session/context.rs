@@ -16,9 +16,9 @@ use super::receiving::Rx;
 use super::step::{Config, Notice, Role, Side, Transport};
 use super::task::{Event, Work};
 use crate::filter::{Check, FilterList, PerDir, Subject};
-use crate::options::Info;
+use crate::options::{Info, RemoveSource};
 use crate::report::{self, Numbers, Progress, Scope, Stats};
-use crate::wire::{Inbox, NdxCoder, Outbox, Reader, Stop};
+use crate::wire::{Inbox, NdxCoder, Outbox, Reader, Stop, Tag};
 use crate::{Error, Exit};
 
 /// The sender's error set (spec 2.4).
@@ -223,7 +223,9 @@ impl Context {
         self.put(|out| self.ndx_out.borrow_mut().encode(ndx, out));
     }
 
+    /// Reads a file index. Messages that stand before it are handled first, so that texts keep their order.
     pub(crate) async fn read_ndx(&self) -> Result<i32, Error> {
+        super::messages::dispatch(self, false)?;
         self.item(|r| self.ndx_in.borrow_mut().decode(r)).await
     }
 
@@ -264,6 +266,34 @@ impl Context {
     /// Whether symlinks are made harmless on this side.
     pub(crate) fn munges(&self) -> bool {
         self.config.options.munge_links || self.config.module.as_ref().is_some_and(|module| module.munge_symlinks)
+    }
+
+    /// What a module does not allow at all (spec 5.4.6).
+    pub(crate) fn check_module(&self) -> Result<(), Error> {
+        let Some(module) = &self.config.module else { return Ok(()) };
+        if !self.is_sender() && module.read_only {
+            return Err(Error::usage("ERROR: module is read only"));
+        }
+        if self.is_sender() && module.write_only {
+            return Err(Error::usage("ERROR: module is write only"));
+        }
+        if self.is_sender() && module.read_only && self.config.options.remove_source != RemoveSource::Keep {
+            return Err(Error::usage("ERROR: --remove-source-files cannot be used with a read-only module"));
+        }
+        Ok(())
+    }
+
+    /// A daemon's timeout holds for both ends, if it is the lower one.
+    pub(crate) fn announce_timeout(&self) {
+        let Some(module) = &self.config.module else { return };
+        let own = self.timeout_s.get();
+        if module.timeout > 0 && (own == 0 || module.timeout < own) {
+            self.timeout_s.set(module.timeout);
+        }
+        let timeout = self.timeout_s.get();
+        if timeout > 0 && self.protocol() >= 31 {
+            self.outbox.borrow_mut().message(Tag::IoTimeout, &timeout.to_le_bytes());
+        }
     }
 
     /// The format of transfer log lines, if there is a log.

@@ -33,8 +33,8 @@ pub(crate) enum Target {
 pub(crate) enum Source {
     /// The first bytes of the inbox's data.
     Inbox(usize),
-    /// The buffer that literals were decompressed into.
-    Scratch,
+    /// The first bytes of the buffer that literals were decompressed into.
+    Scratch(usize),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -149,7 +149,10 @@ impl Context {
                 write(&inbox.data()[..len]);
                 inbox.consume(len);
             }
-            Source::Scratch => write(self.inbox.borrow().scratch()),
+            Source::Scratch(len) => {
+                let inbox = self.inbox.borrow();
+                write(inbox.scratch().get(..len).unwrap_or_default());
+            }
         }
         self.finish_movement();
     }

@@ -172,11 +172,11 @@ impl Generator {
         };
         let Some((file, head)) = signed else {
             self.put_item(item.ndx, ItemFlags(flags), kind, None);
-            cx.put(|out| SumHead::NULL.encode(out));
+            cx.put(|out| out.extend_from_slice(&SumHead::NULL.encode()));
             return Ok(());
         };
         self.put_item(item.ndx, ItemFlags(flags), kind, None);
-        cx.put(|out| head.encode(out));
+        cx.put(|out| out.extend_from_slice(&head.encode()));
         let append = o.append != Append::Off && pass == Pass::First;
         if !append {
             self.put_sums(file, head).await?;

@@ -10,7 +10,8 @@ use crate::Error;
 use crate::filter::build::{Builder, Missing, NeedFile};
 use crate::filter::codec::{Transit, accept, put_list, read_rule};
 use crate::filter::per_dir::{DirNeed, PerDir, Place};
-use crate::filter::{Check, Choice, FilterList, Rule, Subject, Verdict};
+use crate::filter::rule::Choice;
+use crate::filter::{Check, FilterList, Rule, Side, Subject, Verdict};
 use crate::options::{Delete, FilterArg, Options};
 
 /// Largest file of rules.
@@ -74,7 +75,8 @@ impl Rules {
         }
         let mut enter = {
             let list = self.list.borrow();
-            outer.unwrap_or_default().enter(&list, Place::Beneath(dir.to_vec()), &cx.config.cwd)
+            let side = if cx.is_sender() { Side::Sender } else { Side::Receiver };
+            outer.unwrap_or_default().enter(&list, Place::Beneath(dir.to_vec()), side, &cx.config.cwd)
         };
         loop {
             let need = match enter.run() {

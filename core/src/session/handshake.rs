@@ -6,7 +6,7 @@ use super::agreed::{Agreed, compat};
 use super::context::Context;
 use super::step::Transport;
 use crate::checksum::{ALGORITHMS, Algorithm};
-use crate::options::{Delete, Options, Recursion, RemoveSource};
+use crate::options::{Capabilities, Delete, Options, Recursion, RemoveSource};
 use crate::wire::negotiate::{Name, Offer};
 use crate::wire::{Compressor, NdxCoder, item, negotiate};
 use crate::{Error, Exit, Fault};
@@ -102,7 +102,13 @@ impl Context {
 
     fn server_compat_flags(&self) -> i32 {
         let o = &self.config.options;
-        let caps = o.capabilities.as_deref().unwrap_or_default();
+        let full = Capabilities::of_client(o, !self.is_sender()).encode();
+        let caps = match &o.capabilities {
+            // The halves of a local copy have no words between them.
+            _ if self.is_local() => &full,
+            Some(capabilities) => capabilities,
+            None => &full[..0],
+        };
         let has = |letter: u8| caps.contains(&letter);
         let mut flags = compat::SYMLINK_TIMES | compat::SYMLINK_ICONV;
         let mut set = |on: bool, bit: i32| {
@@ -125,8 +131,8 @@ impl Context {
         let o = &self.config.options;
         let strings = protocol >= 30 && flags & compat::VARINT_FLAGS != 0;
         let implied = if protocol >= 30 { Algorithm::Md5 } else { Algorithm::Md4Old };
-        let compresses = o.compresses();
-        let named = o.compressor()?;
+        let compresses = o.wants_compression();
+        let named = o.compress_choice.as_deref().and_then(Compressor::from_name);
         let sums = (strings && o.checksum_choice.is_none()).then(|| self.checksum_offer());
         let compressors = (strings && compresses && named.is_none()).then(|| self.compressor_offer());
         for offer in sums.iter().chain(&compressors) {
@@ -134,7 +140,7 @@ impl Context {
             self.put(|out| result = offer.encode(out));
             result?;
         }
-        let (transfer, file, by_name) = match (&sums, o.checksums()?) {
+        let (transfer, file, by_name) = match (&sums, o.checksum_choice.as_deref().map(chosen_sums)) {
             (Some(offer), _) => {
                 let name = self.choose("checksum", offer).await?;
                 let sum = Algorithm::from_name(name.as_bytes()).unwrap_or(implied);
@@ -163,7 +169,7 @@ impl Context {
     }
 
     fn checksum_offer(&self) -> Offer {
-        let names: Vec<Name> = ALGORITHMS.iter().map(|row| Name { name: row.name, alias: row.alias }).collect();
+        let names: Vec<Name> = ALGORITHMS.iter().map(|row| Name { name: row.name, alias: row.aliases.first().copied() }).collect();
         Offer::new(&names, self.config.checksum_list.as_deref(), self.negotiator())
     }
 
@@ -208,6 +214,13 @@ impl Context {
 pub(crate) fn allows_inc(o: &Options, receiving: bool) -> bool {
     let late = matches!(o.delete, Delete::Before | Delete::After) || o.delay_updates || o.prune_empty_dirs;
     (o.recursion != Recursion::Off) && o.inc_recursive && !o.qsort && !(receiving && late)
+}
+
+/// The checksums that `--checksum-choice` names, for transfers and for `--checksum`; `auto` is none.
+fn chosen_sums(choice: &[u8]) -> (Option<Algorithm>, Option<Algorithm>) {
+    let mut names = choice.splitn(2, |&b| b == b',');
+    let transfer = names.next().and_then(Algorithm::from_name);
+    (transfer, names.next().map_or(transfer, Algorithm::from_name))
 }
 
 /// The protocol and sub-version of a client that runs a pre-release: `32.5` at the start of its capabilities.

@@ -29,11 +29,6 @@ pub(crate) struct Reading {
 }
 
 pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
-    if let Some(module) = &cx.config.module
-        && module.read_only
-    {
-        return Err(Error::usage("ERROR: module is read only"));
-    }
     let rules = filters::exchange(&cx).await?;
     show::list_begins(&cx);
     let rx = Rc::new(new(&cx, rules)?);

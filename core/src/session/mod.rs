@@ -95,6 +95,10 @@ impl Session {
                 return step;
             }
             self.spawn_new();
+            if let Err(error) = messages::dispatch(&self.cx, false) {
+                self.fail(error);
+                continue;
+            }
             match self.tasks.step() {
                 Ok(true) => continue,
                 Ok(false) => {}
@@ -331,6 +335,11 @@ impl Session {
 /// The whole of a session.
 async fn roles(cx: Shared) -> Result<(), Error> {
     cx.handshake().await?;
+    cx.announce_timeout();
+    if let Some(refused) = &cx.config.refused {
+        return Err(refused.clone());
+    }
+    cx.check_module()?;
     match cx.config.role {
         Role::Sender => sender::run(cx).await,
         Role::Receiver => listing::run(cx).await,

@@ -154,7 +154,7 @@ impl Receiver {
         let cx = self.rx.cx.clone();
         let digest_bytes = cx.agreed().transfer_sum.digest_bytes();
         let block_max = cx.agreed().block_bytes_max();
-        let head = cx.item(|r| SumHead::decode(r, block_max, digest_bytes)).await?;
+        let head = cx.item(|r| Ok(SumHead::decode(&r.array()?, block_max, digest_bytes, "receiver")?)).await?;
         if cx.is_local() && show::copies_directly(&cx) {
             return self.copy_directly(item, record).await;
         }
@@ -219,7 +219,7 @@ impl Receiver {
                     cx.stats.borrow_mut().literal += len as u64;
                     self.note_literal();
                     if let Some(file) = file {
-                        cx.write(file, Source::Scratch).await;
+                        cx.write(file, Source::Scratch(len)).await;
                     }
                 }
                 Piece::Blocks { first, count } => {

@@ -148,9 +148,9 @@ impl Sender {
         let block_max = cx.agreed().block_bytes_max();
         let digest_bytes = cx.agreed().transfer_sum.digest_bytes();
         let redo = !self.sent.insert(item.ndx);
-        let head = cx.item(|r| SumHead::decode(r, block_max, digest_bytes)).await?;
+        let head = cx.item(|r| Ok(SumHead::decode(&r.array()?, block_max, digest_bytes, "sender")?)).await?;
         let append = o.append != Append::Off && !redo;
-        let signature = if append { Signature::empty(head) } else { self.read_signature(head).await? };
+        let signature = if append { Signature::without_sums(head) } else { self.read_signature(head).await? };
         if cx.is_local() && show::copies_directly(&cx) {
             return self.name_source(&item, &record, head).await;
         }
@@ -170,7 +170,7 @@ impl Sender {
         self.count(&item);
         show::before_transfer(&cx, &item, &record);
         self.echo(&record).await;
-        cx.put(|out| head.encode(out));
+        cx.put(|out| out.extend_from_slice(&head.encode()));
         let plain_whole = head.count == 0 && !append && self.tokens.is_plain();
         let result = if plain_whole {
             self.send_whole(file, &item, meta.size).await
@@ -194,7 +194,7 @@ impl Sender {
         let (root, path) = self.lister.source_of(item.ndx);
         let mut fits = Ok(());
         cx.put(|out| {
-            head.encode(out);
+            out.extend_from_slice(&head.encode());
             fits = put_vstring(out, &root).and_then(|()| put_vstring(out, &path));
         });
         fits?;
@@ -210,7 +210,7 @@ impl Sender {
     }
 
     async fn read_signature(&self, head: SumHead) -> Result<Signature, Error> {
-        let mut signature = Signature::new(head);
+        let mut signature = Signature::new(head, self.cx.config.options.max_alloc, "sender")?;
         let entry = 4 + head.strong_bytes as usize;
         let mut left = head.count as usize;
         while left > 0 {
@@ -278,7 +278,8 @@ impl Sender {
         }
         show::progress(&cx, &self.transferred, item, size, true);
         cx.put(|out| out.extend_from_slice(&[0; 4]));
-        let digest = cx.data.digest.borrow_mut().take().map(Digest::finish).unwrap_or_default();
+        let none = DigestValue::zero(agreed.transfer_sum.digest_bytes());
+        let digest = cx.data.digest.borrow_mut().take().map_or(none, Digest::finish);
         outcome.map(|()| digest)
     }
 
@@ -304,7 +305,10 @@ impl Sender {
             digest: Some(Digest::whole_file(agreed.transfer_sum, agreed.seed)),
             skip: if verify { skip } else { 0 },
         };
-        let search = Search::new(signature, agreed.strong(), options).with_scan(cx.config.scan);
+        let search = match cx.config.scan {
+            Some(scan) => Search::with_scan(signature, agreed.strong(), options, scan),
+            None => Search::new(signature, agreed.strong(), options),
+        };
         *cx.data.search.borrow_mut() = Some(search);
         let mut at = if append && !verify { skip } else { 0 };
         let mut outcome = Ok(());
@@ -327,15 +331,16 @@ impl Sender {
         let mut out = cx.outbox.borrow_mut();
         self.tokens.end(&mut *out).map_err(broken_codec)?;
         drop(out);
-        let Some(mut search) = cx.data.search.borrow_mut().take() else { return Ok(DigestValue::default()) };
-        let counters = search.counters();
+        let none = DigestValue::zero(agreed.transfer_sum.digest_bytes());
+        let Some(mut search) = cx.data.search.borrow_mut().take() else { return Ok(none) };
+        let counters = search.tally();
         {
             let mut stats = cx.stats.borrow_mut();
             stats.search.matches += counters.matches;
             stats.search.hash_hits += counters.hash_hits;
             stats.search.false_alarms += counters.false_alarms;
         }
-        outcome.map(|()| search.take_digest())
+        outcome.map(|()| search.take_digest().unwrap_or(none))
     }
 
     fn end_search(&self) {
@@ -357,9 +362,10 @@ impl Sender {
                 let _ = self.tokens.literal(bytes, &mut *out);
                 Forwarded::Some
             }
-            Found::Block { index, bytes } => {
-                stats.matched += bytes.len() as u64;
+            Found::Block(index) => {
                 let _ = self.tokens.block(index, &mut *out);
+                let bytes = search.block_data(index);
+                stats.matched += bytes.len() as u64;
                 if self.tokens.needs_matched() {
                     let _ = self.tokens.matched(bytes);
                 }

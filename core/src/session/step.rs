@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 
 use super::ask::{Ask, AskId, FileId};
-use crate::Exit;
+use crate::{Error, Exit};
 use crate::delta::ScanFn;
-use crate::options::Options;
+use crate::options::{Chmod, Options};
 use crate::report::LocalTime;
 use crate::wire::Codecs;
 
@@ -184,6 +184,10 @@ pub struct Config {
     pub scan: Option<ScanFn>,
     /// The module, in a daemon.
     pub module: Option<Module>,
+    /// A daemon's `incoming chmod` or `outgoing chmod`.
+    pub module_chmod: Option<Chmod>,
+    /// A daemon: what to tell the client instead of a transfer.
+    pub refused: Option<Error>,
     /// Server: whether errors are framed (a daemon) rather than written to standard error.
     pub errors_to_client: bool,
 }

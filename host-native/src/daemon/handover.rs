@@ -60,8 +60,16 @@ pub fn session_config(
         seed: prepared.seed,
         unix_time: super::log::unix_time(),
         pid: std::process::id(),
-        local_offset: |unix| sys::local_time(unix).1,
+        local_time: crate::time::local_time,
+        ids: (sys::euid(), crate::time::egid()),
+        home: std::env::var_os("HOME").map(std::os::unix::ffi::OsStringExt::into_vec).unwrap_or_default(),
+        checksum_list: crate::client::env("RSYNC_CHECKSUM_LIST"),
+        compress_list: crate::client::env("RSYNC_COMPRESS_LIST"),
+        codecs: crate::client::CODECS,
+        scan: Some(crate::simd::best_scan()),
         module: Some(session_module(worker, chosen, prepared)?),
+        module_chmod: None,
+        refused: None,
         // Behind a remote shell the user sees our standard error.
         errors_to_client: worker.start.shell.is_none(),
     })
@@ -97,5 +105,6 @@ fn session_module(
         user: chosen.user.clone(),
         path: prepared.root.full,
         filters: prepared.filters,
+        inside: Vec::new(),
     })
 }

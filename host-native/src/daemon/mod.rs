@@ -46,7 +46,7 @@ mod proxy;
 pub mod refuse;
 mod root;
 mod rules;
-mod sockopt;
+pub mod sockopt;
 mod sys;
 mod tree;
 mod trusted;

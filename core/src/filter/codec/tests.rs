@@ -286,6 +286,13 @@ fn lengths_are_checked() {
     );
 }
 
+#[test]
+fn the_rules_of_a_client_are_bounded() {
+    let mut builder = Builder::new();
+    let refused = (0..1 << 20).find_map(|_| accept(&PULL, &mut builder, b"- x").err());
+    assert_eq!(refused.map(|error| error.exit), Some(Exit::MALLOC));
+}
+
 proptest! {
     #[test]
     fn the_server_has_the_same_rules(patterns in proptest::collection::vec(("[-+HSPR]", "[/ab*_ -]{1,4}/?"), 0..6), old: bool, name in "[ab]{1,2}(/[ab])?") {
@@ -293,7 +300,7 @@ proptest! {
         let transit = Transit { protocol: if old { 28 } else { 31 }, ..PULL };
         let server = built(|builder| {
             for text in sent(&transit, &list).unwrap() {
-                accept(&transit, builder, text.as_bytes());
+                accept(&transit, builder, text.as_bytes()).unwrap();
             }
         });
         for is_dir in [false, true] {

@@ -1,6 +1,7 @@
 //! Names that are refused, requested, made safe.
 
 use super::*;
+use crate::flist::codec::Wanted;
 use crate::flist::entry::Entry;
 
 #[test]
@@ -116,6 +117,7 @@ fn only_what_was_asked_for_is_accepted() {
     assert_eq!(judge(&["x/a"], recurse, "x/a"), None);
     assert_eq!(judge(&["x/"], recurse, "any/thing"), yes);
     assert_eq!(judge(&["x/"], recurse, "./"), yes);
+    assert_eq!(judge(&["x/.."], recurse, "any"), yes);
     assert_eq!(judge(&["x"], recurse, "./"), parent);
     assert_eq!(
         judge(

@@ -162,7 +162,8 @@ fn levels_of_numbers() {
 fn endings_cover_the_one_before() {
     let mut meter = Progress::new(Scope::Transfer, Numbers::default());
     let mut end = |transferred, left, list_complete| {
-        let update = ProgressUpdate { last: true, transferred, left, total: 241, list_complete, ..ProgressUpdate::default() };
+        let update =
+            ProgressUpdate { last: true, transferred, left, total: 241, list_complete, ..ProgressUpdate::default() };
         text(meter.update(&update)).split_off(45)
     };
     assert_eq!(end(207, 10, true), "(xfr#207, to-chk=10/241)");

@@ -32,10 +32,22 @@ fn failed_calls() {
         check(path_failed(role, call, &client("/tmp").quote(name.as_bytes()), error), expect);
     };
     use PathCall as C;
-    failed("sender", C::LinkStat, "x", ENOENT, "rsync: [sender] link_stat \"/tmp/x\" failed: No such file or directory (2)");
+    failed(
+        "sender",
+        C::LinkStat,
+        "x",
+        ENOENT,
+        "rsync: [sender] link_stat \"/tmp/x\" failed: No such file or directory (2)",
+    );
     failed("sender", C::ChangeDir, "x", EACCES, "rsync: [sender] change_dir \"/tmp/x\" failed: Permission denied (13)");
     failed("sender", C::OpenDir, "x", EACCES, "rsync: [sender] opendir \"/tmp/x\" failed: Permission denied (13)");
-    failed("sender", C::OpenSource, "y", EACCES, "rsync: [sender] send_files failed to open \"/tmp/y\": Permission denied (13)");
+    failed(
+        "sender",
+        C::OpenSource,
+        "y",
+        EACCES,
+        "rsync: [sender] send_files failed to open \"/tmp/y\": Permission denied (13)",
+    );
     failed(
         "generator",
         C::MakeDir,
@@ -75,15 +87,30 @@ fn failed_calls() {
 #[test]
 fn failed_calls_on_two_paths() {
     let (a, b) = (client("/d").quote(b"a"), client("/d").quote(b"b"));
-    check(rename_failed("receiver", &a, &b, false, EACCES), "rsync: [receiver] rename \"/d/a\" -> \"/d/b\": Permission denied (13)");
+    check(
+        rename_failed("receiver", &a, &b, false, EACCES),
+        "rsync: [receiver] rename \"/d/a\" -> \"/d/b\": Permission denied (13)",
+    );
     check(
         rename_failed("generator", &a, &b, true, EACCES),
         "rsync: [generator] rename \"/d/a\" -> \"/d/b\" failed: Permission denied (13)",
     );
-    check(copy_failed("receiver", &a, &b, EACCES), "rsync: [receiver] copy \"/d/a\" -> \"/d/b\": Permission denied (13)");
-    check(symlink_failed("generator", &a, b"t", EACCES), "rsync: [generator] symlink \"/d/a\" -> \"t\" failed: Permission denied (13)");
-    check(link_failed("generator", &a, b"b", EACCES), "rsync: [generator] link \"/d/a\" => b failed: Permission denied (13)");
-    check(delete_failed("generator", "rmdir", b"d", EACCES), "rsync: [generator] delete_file: rmdir(d) failed: Permission denied (13)");
+    check(
+        copy_failed("receiver", &a, &b, EACCES),
+        "rsync: [receiver] copy \"/d/a\" -> \"/d/b\": Permission denied (13)",
+    );
+    check(
+        symlink_failed("generator", &a, b"t", EACCES),
+        "rsync: [generator] symlink \"/d/a\" -> \"t\" failed: Permission denied (13)",
+    );
+    check(
+        link_failed("generator", &a, b"b", EACCES),
+        "rsync: [generator] link \"/d/a\" => b failed: Permission denied (13)",
+    );
+    check(
+        delete_failed("generator", "rmdir", b"d", EACCES),
+        "rsync: [generator] delete_file: rmdir(d) failed: Permission denied (13)",
+    );
 }
 
 #[test]
@@ -97,7 +124,10 @@ fn last_lines() {
         exit_line(Exit::VANISHED, place, "sender", "3.5.0"),
         "rsync warning: some files vanished before they could be transferred (code 24) at main.rs(12) [sender=3.5.0]",
     );
-    check(exit_line(Exit(255), place, "sender", "3.5.0"), "rsync error: unexplained error (code 255) at main.rs(12) [sender=3.5.0]");
+    check(
+        exit_line(Exit(255), place, "sender", "3.5.0"),
+        "rsync error: unexplained error (code 255) at main.rs(12) [sender=3.5.0]",
+    );
 }
 
 #[test]
@@ -146,7 +176,10 @@ fn faults() {
     );
     check(could_not_make_way(Newcomer::RegularFile, false, b"a"), "could not make way for new regular file: a");
     check(could_not_make_way(Newcomer::Symlink, true, b"a"), "could not make way for backup symlink: a");
-    check(connection_closed(427_592, "receiver"), "rsync: connection unexpectedly closed (427592 bytes received so far) [receiver]");
+    check(
+        connection_closed(427_592, "receiver"),
+        "rsync: connection unexpectedly closed (427592 bytes received so far) [receiver]",
+    );
     let reset = SystemError { text: "Connection reset by peer", code: 104 };
     check(read_error("Receiver", reset), "rsync: [Receiver] read error: Connection reset by peer (104)");
     check(io_timeout("receiver", 60), "[receiver] io timeout after 60 seconds -- exiting");

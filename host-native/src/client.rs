@@ -1,0 +1,335 @@
+//! One run of the client: options become a plan, the plan a connection, the connection a session.
+
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use syncline_core::options::{
+    Command, Env, Link, Options, Outgoing, Plan, Remote, RemoteKind, Secluded, Server, Setup, aliases::Aliases, plan,
+    shell_command,
+};
+use syncline_core::session::greeting::ClientRequest;
+use syncline_core::session::{Config, PROTOCOL, Role, Session, Side, Transport};
+use syncline_core::wire::Codecs;
+use syncline_core::{Error, Exit};
+
+use crate::daemon::client::{Answered, Call, Words};
+use crate::drive::{self, Wire, socket_pair};
+use crate::fs::Fs;
+use crate::net::{shell, tcp};
+use crate::output::Console;
+use crate::{simd, time, zstd};
+
+/// The port of daemons.
+const DAEMON_PORT: u32 = 873;
+
+/// The compressors that this host adds to the engine's own.
+pub const CODECS: Codecs = Codecs { zstd: Some(zstd::ZSTD) };
+
+/// An environment variable that is set and not empty.
+pub fn env(name: &str) -> Option<Vec<u8>> {
+    std::env::var_os(name).map(OsStringExt::into_vec).filter(|value| !value.is_empty())
+}
+
+/// What options want to know of the environment.
+pub fn environment() -> Env {
+    Env {
+        rsh: env("RSYNC_RSH"),
+        iconv: env("RSYNC_ICONV"),
+        old_args: env("RSYNC_OLD_ARGS"),
+        protect_args: env("RSYNC_PROTECT_ARGS"),
+        partial_dir: env("RSYNC_PARTIAL_DIR"),
+        max_alloc: env("RSYNC_MAX_ALLOC"),
+        posixly_correct: std::env::var_os("POSIXLY_CORRECT").is_some(),
+    }
+}
+
+/// The user's own options: `/etc/popt`, `/etc/popt.d/*` and `~/.popt`.
+pub fn user_aliases() -> Aliases {
+    let mut files = vec![Path::new("/etc/popt").to_owned()];
+    let directory = std::fs::read_dir("/etc/popt.d").into_iter().flatten().flatten();
+    files.extend(directory.map(|entry| entry.path()));
+    if let Some(home) = std::env::var_os("HOME") {
+        files.push(Path::new(&home).join(".popt"));
+    }
+    let mut aliases = Aliases::default();
+    for file in files {
+        if let Ok(text) = std::fs::read(file) {
+            aliases.read(&text);
+        }
+    }
+    aliases
+}
+
+/// What every session of this process starts from.
+fn base_config(options: &Options, umask: u32) -> Config {
+    let cwd = std::env::current_dir().map(|dir| dir.into_os_string().into_vec()).unwrap_or_default();
+    let now = time::unix_seconds();
+    let pid = std::process::id();
+    Config {
+        options: options.clone(),
+        side: Side::Client,
+        role: Role::Sender,
+        transport: Transport::Shell,
+        protocol: None,
+        paths: Vec::new(),
+        requested: Vec::new(),
+        umask,
+        root: rustix::process::geteuid().is_root(),
+        ids: (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
+        groups: time::groups(),
+        cwd,
+        home: env("HOME").unwrap_or_default(),
+        seed: (now as i32) ^ (pid as i32) << 6,
+        unix_time: now,
+        pid,
+        local_time: time::local_time,
+        checksum_list: env("RSYNC_CHECKSUM_LIST"),
+        compress_list: env("RSYNC_COMPRESS_LIST"),
+        codecs: CODECS,
+        scan: Some(simd::best_scan()),
+        module: None,
+        module_chmod: None,
+        refused: None,
+        errors_to_client: false,
+    }
+}
+
+fn bytes_per_second(options: &Options) -> u64 {
+    options.bwlimit * 1024
+}
+
+/// Runs a client and returns the exit code of the process.
+pub fn run(options: Options, args: &[Vec<u8>], umask: u32) -> i32 {
+    let mut console = Console::new(&options);
+    console.open_log(&options);
+    let (role, result) = match plan(&options, args) {
+        Err(error) => ("client", Err(error)),
+        Ok(Plan::Local { sources, dest }) => ("sender", local(&options, sources, dest, umask, &mut console)),
+        Ok(Plan::Push { sources, remote }) => ("sender", push(&options, sources, remote, umask, &mut console)),
+        Ok(Plan::Pull { remote, dest }) => ("Receiver", pull(&options, remote, dest, umask, &mut console)),
+        Ok(Plan::Modules { remote }) => ("Receiver", modules(&options, &remote, &mut console)),
+    };
+    match result {
+        Ok((exit, role)) => {
+            console.exit_line(exit, role);
+            console.flush();
+            exit.0
+        }
+        Err(error) => console.fail(&error, role),
+    }
+}
+
+type Outcome = Result<(Exit, &'static str), Error>;
+
+fn io_error(what: &str, error: &std::io::Error) -> Error {
+    let errno = crate::errno::of_io(error);
+    Error::host(Exit::IPC, format!("rsync: {what}: {} ({})", errno.text, errno.code))
+}
+
+/// Both ends are here: two sessions, each on a thread of its own, with a pair of sockets between them.
+fn local(options: &Options, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, umask: u32, console: &mut Console) -> Outcome {
+    let (near, far) = socket_pair().map_err(|error| io_error("failed to make a socket pair", &error))?;
+    let clone = |fd: &std::os::fd::OwnedFd| fd.try_clone().map_err(|error| io_error("dup failed", &error));
+    let base = base_config(options, umask);
+    let receiving = Config {
+        side: Side::Server,
+        role: Role::Receiver,
+        transport: Transport::Local,
+        paths: dest.into_iter().collect(),
+        options: receiving_options(options),
+        ..base.clone()
+    };
+    let sending = Config { transport: Transport::Local, paths: sources, ..base };
+    let far = Wire::new(clone(&far)?, far);
+    let near = Wire::new(clone(&near)?, near);
+    let listing = options.listing;
+    let receiver = std::thread::spawn(move || {
+        let mut console = Console::new(&receiving.options);
+        let mut fs = Fs::new().with_umask(umask);
+        let exit = drive::run(&mut Session::new(receiving), far, &mut fs, &mut console);
+        console.flush();
+        exit
+    });
+    let mut session = Session::new(sending);
+    let mut wire = near;
+    wire.bytes_per_second = bytes_per_second(options);
+    let exit = drive::run(&mut session, wire, &mut Fs::new().with_umask(umask), console);
+    drop(session);
+    let other = receiver.join().unwrap_or(Exit::CRASHED);
+    let _ = listing;
+    Ok((exit.max(other), "sender"))
+}
+
+/// The options of the receiving half of a local copy: those of a server, which prints nothing itself.
+fn receiving_options(options: &Options) -> Options {
+    let mut options = options.clone();
+    options.server = true;
+    options.log_file = None;
+    options
+}
+
+/// A connection to the remote side, ready for the session.
+struct Reached {
+    wire: Wire,
+    shell: Option<shell::Shell>,
+    protocol: Option<u32>,
+    transport: Transport,
+}
+
+enum Answer {
+    Reached(Reached),
+    /// The daemon listed its modules.
+    Listed,
+}
+
+fn push(options: &Options, sources: Vec<Vec<u8>>, remote: Remote, umask: u32, console: &mut Console) -> Outcome {
+    let Answer::Reached(reached) = reach(options, &remote, true, console)? else { return Ok((Exit::OK, "sender")) };
+    let config = Config { paths: sources, ..base_config(options, umask) };
+    finish(options, config, reached, console, "sender")
+}
+
+fn pull(options: &Options, remote: Remote, dest: Option<Vec<u8>>, umask: u32, console: &mut Console) -> Outcome {
+    let Answer::Reached(reached) = reach(options, &remote, false, console)? else { return Ok((Exit::OK, "Receiver")) };
+    let config = Config {
+        role: Role::Receiver,
+        paths: dest.into_iter().collect(),
+        requested: remote.paths,
+        ..base_config(options, umask)
+    };
+    finish(options, config, reached, console, "generator")
+}
+
+fn modules(options: &Options, remote: &Remote, console: &mut Console) -> Outcome {
+    reach(options, remote, false, console)?;
+    Ok((Exit::OK, "Receiver"))
+}
+
+fn finish(options: &Options, config: Config, mut reached: Reached, console: &mut Console, role: &'static str) -> Outcome {
+    reached.wire.bytes_per_second = bytes_per_second(options);
+    let config = Config { protocol: reached.protocol, transport: reached.transport, ..config };
+    let mut fs = Fs::new().with_umask(config.umask);
+    let exit = drive::run(&mut Session::new(config), reached.wire, &mut fs, console);
+    let Some(shell) = reached.shell else { return Ok((exit, role)) };
+    let other = shell.wait();
+    // A shell that failed says more than the stream that broke off because of it.
+    Ok((exit.max(other), role))
+}
+
+fn reach(options: &Options, remote: &Remote, push: bool, console: &mut Console) -> Result<Answer, Error> {
+    let role = if push { "sender" } else { "Receiver" };
+    let protocol = options.protocol.map_or(PROTOCOL, |protocol| protocol.max(0) as u32);
+    if remote.kind == RemoteKind::Shell {
+        let outgoing = Outgoing { options, push, protocol, link: Link::Shell, paths: &remote.paths };
+        let words = outgoing.words();
+        let argv = shell_command(options, remote, &words.visible)?;
+        let (shell, input, output) = shell::start(&argv, None, role)?;
+        if let Some(secluded) = &words.secluded {
+            let block = syncline_core::options::secluded::encode_secluded(secluded);
+            write_all(&output, &block)?;
+        }
+        let wire = Wire::new(input, output);
+        return Ok(Answer::Reached(Reached { wire, shell: Some(shell), protocol: None, transport: Transport::Shell }));
+    }
+    let port = if remote.port == 0 { DAEMON_PORT } else { remote.port };
+    let (shell, input, output) = if remote.is_socket(options) {
+        let socket = tcp::open(&remote.host, port as u16, options, role)?;
+        let other = socket.try_clone().map_err(|error| io_error("dup failed", &error))?;
+        (None, socket, other)
+    } else {
+        let words = [b"--server".to_vec(), b"--daemon".to_vec(), b".".to_vec()];
+        let argv = shell_command(options, remote, &words)?;
+        let (shell, input, output) = shell::start(&argv, Some(remote.port as i32), role)?;
+        (Some(shell), input, output)
+    };
+    let early_input = match &options.early_input {
+        Some(path) => std::fs::read(std::ffi::OsStr::from_bytes(path)).map_err(|error| io_error("failed to read early input", &error))?,
+        None => Vec::new(),
+    };
+    let user = remote.user.clone().or_else(|| env("USER")).or_else(|| env("LOGNAME")).unwrap_or_default();
+    let module = (!remote.paths.is_empty()).then(|| remote.module().to_vec());
+    let request = ClientRequest { protocol, module, early_input, user };
+    let words = |protocol: u32| {
+        let outgoing = Outgoing { options, push, protocol, link: Link::Daemon, paths: &remote.paths };
+        let words = outgoing.words();
+        Words { plain: words.visible, secluded: words.secluded }
+    };
+    let quiet = options.quiet || !options.motd;
+    let mut show = |line: &[u8]| {
+        if !quiet {
+            console.print(line);
+        }
+    };
+    let call = Call { request, password_file: options.password_file.as_deref(), role, words: &words, show: &mut show };
+    match crate::daemon::client::call(input, output, call)? {
+        Answered::Listed => Ok(Answer::Listed),
+        Answered::Ready { protocol, pending, input, output } => {
+            let wire = Wire { input, output, pending, bytes_per_second: 0 };
+            let protocol = Some(protocol);
+            Ok(Answer::Reached(Reached { wire, shell, protocol, transport: Transport::Daemon }))
+        }
+    }
+}
+
+fn write_all(fd: &std::os::fd::OwnedFd, mut bytes: &[u8]) -> Result<(), Error> {
+    while !bytes.is_empty() {
+        match rustix::io::write(fd, bytes) {
+            Ok(n) => bytes = &bytes[n..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(io_error("write to the remote shell failed", &error.into())),
+        }
+    }
+    Ok(())
+}
+
+/// Runs a server that a client started through a remote shell, on standard input and output.
+pub fn serve(server: Server, pending: Vec<u8>, umask: u32) -> i32 {
+    let options = *server.options;
+    let sender = options.sender;
+    let base = base_config(&options, umask);
+    let mut console = Console::new(&options);
+    console.open_log(&options);
+    let config = Config {
+        side: Side::Server,
+        role: if sender { Role::Sender } else { Role::Receiver },
+        paths: server.paths,
+        ..base
+    };
+    let clone = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned();
+    let (input, output) = match (clone(rustix::stdio::stdin()), clone(rustix::stdio::stdout())) {
+        (Ok(input), Ok(output)) => (input, output),
+        (Err(error), _) | (_, Err(error)) => return console.fail(&io_error("dup failed", &error), "server"),
+    };
+    let wire = Wire { input, output, pending, bytes_per_second: bytes_per_second(&options) };
+    let exit = drive::run(&mut Session::new(config), wire, &mut Fs::new().with_umask(umask), &mut console);
+    console.exit_line(exit, if sender { "sender" } else { "generator" });
+    console.flush();
+    exit.0
+}
+
+/// Reads the words that `--secluded-args` keeps off the command line, and goes on as the server that they make.
+pub fn serve_secluded(secluded: Secluded, umask: u32) -> i32 {
+    let mut console = Console::new(&secluded.options);
+    let mut reader = syncline_core::options::secluded::BlockReader::secluded();
+    let mut buffer = [0u8; 4096];
+    let (words, rest) = loop {
+        let n = match rustix::io::read(rustix::stdio::stdin(), &mut buffer) {
+            Ok(0) => return console.fail(&Error::peer(Exit::STREAM, "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]"), "Receiver"),
+            Ok(n) => n,
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return console.fail(&io_error("read error", &error.into()), "Receiver"),
+        };
+        match reader.read(&buffer[..n]) {
+            Ok(Some((words, used))) => break (words, buffer[used..n].to_vec()),
+            Ok(None) => {}
+            Err(error) => return console.fail(&error, "server"),
+        }
+    };
+    match secluded.resume(&words, &environment(), &Setup::default()) {
+        Ok(Command::Server(mut server)) => {
+            server.paths = crate::glob::expand_all(server.paths);
+            serve(server, rest, umask)
+        }
+        Ok(_) => console.fail(&Error::usage("the secluded words are not those of a server"), "server"),
+        Err(error) => console.fail(&error, "server"),
+    }
+}

@@ -1,0 +1,126 @@
+//! What the daemon needs of the rest of the program: a client's words parsed, a module's rules judged, a session run.
+
+use syncline_core::filter::{Builder, Check, FilterList, PerDir, Subject};
+use syncline_core::options::refuse::{Refusals, spellings};
+use syncline_core::options::{Chmod, DaemonOptions, Env, Setup, parse_worker};
+use syncline_core::session::{Role, Session};
+use syncline_core::{Error, Exit};
+
+use crate::daemon::refuse::{Row, refused};
+use crate::daemon::{Engine, Parsed, Served, listener};
+use crate::drive::{self, Wire};
+use crate::fs::Fs;
+use crate::output::Console;
+use crate::{signals, time};
+
+/// Runs `syncline --daemon`.
+pub fn run_daemon(options: DaemonOptions) -> i32 {
+    let launch = listener::Launch {
+        address: options.address,
+        bwlimit: options.bwlimit.into(),
+        config: options.config,
+        overrides: options.parameters,
+        family: match options.family {
+            syncline_core::options::Family::Any => crate::daemon::names::Family::Any,
+            syncline_core::options::Family::V4 => crate::daemon::names::Family::V4,
+            syncline_core::options::Family::V6 => crate::daemon::names::Family::V6,
+        },
+        stay: !options.detach,
+        log_file: options.log_file,
+        log_format: options.log_file_format,
+        port: u16::try_from(options.port).unwrap_or(0),
+        protocol: options.protocol.and_then(|protocol| u32::try_from(protocol).ok()),
+        server: options.server,
+        socket_options: options.sockopts,
+        temp_dir: options.temp_dir.unwrap_or_default(),
+        verbose: options.verbose,
+    };
+    listener::run(&launch, Engine { parse, check_filters, hides, serve })
+}
+
+fn parse(words: &[Vec<u8>], refuse_list: &[u8]) -> Parsed {
+    let known: Vec<_> = spellings().collect();
+    let shorts: Vec<Option<u8>> = known.iter().map(|spelling| spelling.short.map(|short| short as u8)).collect();
+    let rows: Vec<Row<'_>> = known
+        .iter()
+        .zip(&shorts)
+        .map(|(spelling, short)| Row {
+            long: spelling.long.as_bytes(),
+            short: *short,
+            alias: spelling.meaning,
+            missing: spelling.missing,
+        })
+        .collect();
+    let mut notes = Vec::new();
+    let refusals = Refusals::new(&refused(refuse_list, false, &rows, &mut notes));
+    let worker = parse_worker(words, &Env::default(), &Setup::default(), &refusals, None);
+    let options = worker.options;
+    Parsed {
+        sender: options.sender,
+        relative: options.relative,
+        paths: worker.paths,
+        secluded: worker.secluded,
+        notes,
+        refused: worker.refused,
+        options,
+    }
+}
+
+fn rules(rules: &[Vec<u8>]) -> Result<FilterList, Error> {
+    let mut builder = Builder::new();
+    rules.iter().for_each(|rule| builder.filter(rule));
+    while builder.run()?.is_some() {
+        // A merge file of a module: read with the daemon's rights would be wrong, so it counts as empty.
+        builder.supply(Ok(Vec::new()))?;
+    }
+    Ok(builder.finish())
+}
+
+fn check_filters(texts: &[Vec<u8>]) -> Result<(), Error> {
+    rules(texts).map(drop)
+}
+
+fn hides(texts: &[Vec<u8>], path: &[u8]) -> bool {
+    let Ok(list) = rules(texts) else { return true };
+    let trimmed = path.strip_prefix(b"/").unwrap_or(path);
+    let is = |is_dir| list.check(&Subject::new(trimmed, is_dir), Check::RECEIVER, &PerDir::new()).is_excluded();
+    is(false) || is(true)
+}
+
+/// Runs the session of a worker, which has no more rights than it needs by now.
+fn serve(served: Served) -> i32 {
+    let Served { mut config, policy, refused, input, output, pending, log } = served;
+    signals::catch();
+    config.umask = time::umask_and_clear();
+    let mut console = Console::new(&config.options).with_log({
+        let log = log.share();
+        Box::new(move |line| log.info(line))
+    });
+    let role = if config.role == Role::Sender { "sender" } else { "generator" };
+    let (chmod, sends) = match config.role {
+        Role::Sender => (policy.outgoing_chmod, true),
+        Role::Receiver => (policy.incoming_chmod, false),
+    };
+    if let Some(chmod) = Chmod::parse(&chmod).filter(|_| !chmod.is_empty()) {
+        config.module_chmod = Some(chmod);
+    }
+    if !sends && config.options.temp_dir.is_none() && !policy.temp_dir.is_empty() {
+        config.options.temp_dir = Some(policy.temp_dir);
+    }
+    config.refused = refused;
+    let own = config.options.bwlimit;
+    let limit = match (own, policy.bwlimit) {
+        (0, limit) | (limit, 0) => limit,
+        (own, theirs) => own.min(theirs),
+    };
+    let wire = Wire { input, output, pending, bytes_per_second: limit * 1024 };
+    let mut fs = Fs::new().with_umask(config.umask);
+    if config.module.as_ref().is_some_and(|module| module.sanitize) {
+        fs = fs.confined();
+    }
+    let exit = drive::run(&mut Session::new(config), wire, &mut fs, &mut console);
+    if exit != Exit::OK {
+        console.log_exit(exit, role);
+    }
+    exit.0
+}
