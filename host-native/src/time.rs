@@ -3,6 +3,7 @@
 //! `unsafe` stands here for `localtime_r` alone, which no crate of ours wraps.
 
 use std::mem::MaybeUninit;
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::Mode;
@@ -32,14 +33,24 @@ pub fn local_offset(unix_seconds: i64) -> i32 {
     if found { i32::try_from(parts.tm_gmtoff).unwrap_or(0) } else { 0 }
 }
 
+static ORIGINAL_UMASK: OnceLock<Mode> = OnceLock::new();
+
 /// The umask this process was started with. From now on it is 0: modes are computed by the engine, exactly.
 pub fn umask_and_clear() -> u32 {
-    rustix::process::umask(Mode::empty()).bits()
+    let before = rustix::process::umask(Mode::empty());
+    // Asked again, the system only knows of the zero.
+    ORIGINAL_UMASK.get_or_init(|| before).bits()
+}
+
+/// The umask to give back to children, if it was cleared.
+pub fn original_umask() -> Option<Mode> {
+    ORIGINAL_UMASK.get().copied()
 }
 
 /// The groups this process is in, the effective one among them.
 pub fn groups() -> Vec<u32> {
-    let mut groups: Vec<u32> = rustix::process::getgroups().unwrap_or_default().iter().map(|group| group.as_raw()).collect();
+    let mut groups: Vec<u32> =
+        rustix::process::getgroups().unwrap_or_default().iter().map(|group| group.as_raw()).collect();
     let effective = rustix::process::getegid().as_raw();
     if !groups.contains(&effective) {
         groups.push(effective);

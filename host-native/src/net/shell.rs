@@ -4,11 +4,15 @@ use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use syncline_core::{Error, Exit};
 
-use crate::drive::socket_pair;
+use super::child;
+use crate::errno::of_io;
+
+/// What a pipe to the shell should hold, so that neither side wakes up for every few bytes.
+const PIPE_BYTES: usize = 512 * 1024;
 
 /// A remote shell that runs.
 pub struct Shell {
@@ -16,44 +20,89 @@ pub struct Shell {
 }
 
 /// Starts `argv`; `port` is exported for helpers of daemon connections.
+///
+/// Each direction is a pipe of its own. On one socket for both, a shell that ends without having read everything would make
+/// our reading fail where it should find the end. What we do with our ends (non-blocking) does not show at the shell's.
 pub fn start(argv: &[Vec<u8>], port: Option<i32>, role: &str) -> Result<(Shell, OwnedFd, OwnedFd), Error> {
-    let ipc = |error: &std::io::Error| {
-        let errno = crate::errno::of_io(error);
-        Error::host(Exit::IPC, format!("rsync: [{role}] failed to make a socket pair: {} ({})", errno.text, errno.code))
-    };
-    let (ours, theirs) = socket_pair().map_err(|error| ipc(&error))?;
     let (program, arguments) = argv.split_first().ok_or_else(|| Error::usage("no remote shell was given"))?;
     let mut command = Command::new(OsStr::from_bytes(program));
     command.args(arguments.iter().map(|word| OsStr::from_bytes(word)));
-    let input = theirs.try_clone().map_err(|error| ipc(&error))?;
-    command.stdin(Stdio::from(input)).stdout(Stdio::from(theirs)).stderr(Stdio::inherit());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    // Without a program to ask by, ssh should ask on the terminal.
     if std::env::var_os("SSH_ASKPASS").is_none() {
         command.env_remove("DISPLAY");
     }
     if let Some(port) = port {
         command.env("RSYNC_PORT", port.to_string());
     }
-    let child = command.spawn().map_err(|error| {
-        let errno = crate::errno::of_io(&error);
+    child::prepare(&mut command);
+    let failed = |error: std::io::Error| {
+        let errno = of_io(&error);
         let program = String::from_utf8_lossy(program);
         Error::host(Exit::IPC, format!("rsync: [{role}] Failed to exec {program}: {} ({})", errno.text, errno.code))
-    })?;
-    drop(command);
-    let output = ours.try_clone().map_err(|error| ipc(&error))?;
-    Ok((Shell { child }, ours, output))
+    };
+    let mut child = command.spawn().map_err(failed)?;
+    let (Some(input), Some(output)) = (child.stdout.take(), child.stdin.take()) else {
+        return Err(Error::host(Exit::IPC, format!("rsync: [{role}] the remote shell has no pipes")));
+    };
+    let (input, output) = (OwnedFd::from(input), OwnedFd::from(output));
+    for pipe in [&input, &output] {
+        // A system that doesn't grant the size still has a pipe.
+        let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);
+    }
+    Ok((Shell { child }, input, output))
 }
 
 impl Shell {
-    /// Waits for the shell to end, and says how it did, in rsync's codes (1.11.6).
+    /// Waits for the shell to end, and says how it did. One that a signal killed counts as 16, as stock rsync has it.
     pub fn wait(mut self) -> Exit {
-        match self.child.wait() {
-            Ok(status) => match (status.code(), status.signal()) {
-                (Some(255), _) => Exit(255),
-                (Some(code), _) => Exit(code),
-                (None, Some(_)) => Exit(125),
-                (None, None) => Exit::IPC,
-            },
-            Err(_) => Exit(21),
-        }
+        self.child.wait().map_or(Exit(21), code)
+    }
+}
+
+fn code(status: ExitStatus) -> Exit {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit(code),
+        (None, _) => Exit::TERMINATED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::{Read, Write};
+
+    fn shell(script: &str, port: Option<i32>) -> (Shell, OwnedFd, OwnedFd) {
+        start(&["sh", "-c", script].map(|word| word.as_bytes().to_vec()), port, "sender").unwrap()
+    }
+
+    fn run(script: &str, port: Option<i32>) -> (String, Exit) {
+        let (shell, input, output) = shell(script, port);
+        let _ = File::from(output).write_all(b"hello\n");
+        let mut text = String::new();
+        File::from(input).read_to_string(&mut text).unwrap();
+        (text, shell.wait())
+    }
+
+    #[test]
+    fn both_directions_and_the_code() {
+        assert_eq!(run("read line; echo got $line", None), ("got hello\n".into(), Exit::OK));
+        assert_eq!(run("exit 3", None).1, Exit(3));
+        assert_eq!(run("exit 255", None).1, Exit(255));
+        assert_eq!(run("kill -9 $$", None).1, Exit::TERMINATED);
+    }
+
+    #[test]
+    fn the_environment() {
+        assert_eq!(run("echo $RSYNC_PORT ${DISPLAY-none}", Some(8873)).0, "8873 none\n");
+    }
+
+    #[test]
+    fn a_missing_program() {
+        let Err(error) = start(&[b"/nonexistent/ssh".to_vec()], None, "sender") else { panic!("it started") };
+        assert_eq!(error.exit, Exit::IPC);
+        let expect = "rsync: [sender] Failed to exec /nonexistent/ssh: No such file or directory (2)";
+        assert_eq!(error.text_lossy(), expect);
     }
 }

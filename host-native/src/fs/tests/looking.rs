@@ -159,7 +159,7 @@ fn signatures_of_ranges_make_up_that_of_the_whole() {
     let head = SumHead { count: 1001, block_bytes: 1000, strong_bytes: 16, remainder: 300 };
     let strong = Strong { algorithm: Algorithm::Md5, seed: 7, seed_first: true };
     let mut expect = Vec::new();
-    Signer::new(head, strong).update(&data, &mut expect);
+    Signer::new(head, strong).push(&data, &mut expect);
     let mut sums = Vec::new();
     for (first, count) in [(0, 1), (1, 700), (701, 299), (1000, 1), (1001, 5)] {
         sums.extend(here.bytes(Ask::Sign { file, head, first, count, strong }).unwrap());
