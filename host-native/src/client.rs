@@ -210,9 +210,8 @@ fn finish(options: &Options, config: Config, mut reached: Reached, console: &mut
     let mut fs = Fs::new().with_umask(config.umask);
     let exit = drive::run(&mut Session::new(config), reached.wire, &mut fs, console);
     let Some(shell) = reached.shell else { return Ok((exit, role)) };
-    let other = shell.wait();
     // A shell that failed says more than the stream that broke off because of it.
-    Ok((exit.max(other), role))
+    Ok((shell.finish(exit), role))
 }
 
 fn reach(options: &Options, remote: &Remote, push: bool, console: &mut Console) -> Result<Answer, Error> {

@@ -3,8 +3,8 @@
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use syncline_core::{Error, Exit};
 
@@ -13,6 +13,15 @@ use crate::errno::of_io;
 
 /// What a pipe to the shell should hold, so that neither side wakes up for every few bytes.
 const PIPE_BYTES: usize = 512 * 1024;
+
+/// How long a shell may take to end after an error of ours.
+const FAILED_WAIT: Duration = Duration::from_secs(5);
+/// The same after an interruption.
+const INTERRUPTED_WAIT: Duration = Duration::from_millis(400);
+/// How often one that should end is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// "waitpid() failed"
+const WAIT_FAILED: Exit = Exit(21);
 
 /// A remote shell that runs.
 pub struct Shell {
@@ -54,16 +63,37 @@ pub fn start(argv: &[Vec<u8>], port: Option<i32>, role: &str) -> Result<(Shell, 
 }
 
 impl Shell {
-    /// Waits for the shell to end, and says how it did. One that a signal killed counts as 16, as stock rsync has it.
-    pub fn wait(mut self) -> Exit {
-        self.child.wait().map_or(Exit(21), code)
+    /// Waits for the shell to end, its connection being closed, and says which exit code counts: the larger of the session's
+    /// `own` and the shell's (spec 4.24).
+    ///
+    /// A shell that a signal killed counts as 16 if all seemed well, and not at all otherwise, as stock rsync has it. After
+    /// an error of our own the wait is limited: it may be the shell that hangs.
+    pub fn finish(mut self, own: Exit) -> Exit {
+        let went_well = [Exit::OK, Exit::PARTIAL, Exit::VANISHED, Exit::DEL_LIMIT].contains(&own);
+        let status = if went_well {
+            self.child.wait().map(Some)
+        } else {
+            self.wait_for(if own == Exit::SIGNAL { INTERRUPTED_WAIT } else { FAILED_WAIT })
+        };
+        match status {
+            Ok(Some(status)) => match status.code() {
+                Some(code) => own.max(Exit(code)),
+                None if went_well => own.max(Exit::TERMINATED),
+                None => own,
+            },
+            Ok(None) => own,
+            Err(_) => own.max(WAIT_FAILED),
+        }
     }
-}
 
-fn code(status: ExitStatus) -> Exit {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => Exit(code),
-        (None, _) => Exit::TERMINATED,
+    fn wait_for(&mut self, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
+        let deadline = Instant::now() + limit;
+        loop {
+            match self.child.try_wait()? {
+                None if Instant::now() < deadline => std::thread::sleep(LOOK_EVERY),
+                status => return Ok(status),
+            }
+        }
     }
 }
 
@@ -77,25 +107,37 @@ mod tests {
         start(&["sh", "-c", script].map(|word| word.as_bytes().to_vec()), port, "sender").unwrap()
     }
 
-    fn run(script: &str, port: Option<i32>) -> (String, Exit) {
+    fn run(script: &str, port: Option<i32>, own: Exit) -> (String, Exit) {
         let (shell, input, output) = shell(script, port);
         let _ = File::from(output).write_all(b"hello\n");
         let mut text = String::new();
         File::from(input).read_to_string(&mut text).unwrap();
-        (text, shell.wait())
+        (text, shell.finish(own))
     }
 
     #[test]
     fn both_directions_and_the_code() {
-        assert_eq!(run("read line; echo got $line", None), ("got hello\n".into(), Exit::OK));
-        assert_eq!(run("exit 3", None).1, Exit(3));
-        assert_eq!(run("exit 255", None).1, Exit(255));
-        assert_eq!(run("kill -9 $$", None).1, Exit::TERMINATED);
+        assert_eq!(run("read line; echo got $line", None, Exit::OK), ("got hello\n".into(), Exit::OK));
+        let code = |script, own| run(script, None, own).1;
+        assert_eq!(code("exit 3", Exit::OK), Exit(3));
+        assert_eq!(code("exit 3", Exit::STREAM), Exit::STREAM);
+        assert_eq!(code("exit 255", Exit::STREAM), Exit(255));
+        assert_eq!(code("kill -9 $$", Exit::OK), Exit::TERMINATED);
+        assert_eq!(code("kill -9 $$", Exit::STREAM), Exit::STREAM);
+    }
+
+    #[test]
+    fn a_shell_that_hangs_does_not_hang_us() {
+        let (shell, input, output) = shell("exec sleep 3", None);
+        drop((input, output));
+        let start = Instant::now();
+        assert_eq!(shell.finish(Exit::SIGNAL), Exit::SIGNAL);
+        assert!(start.elapsed() < Duration::from_secs(2));
     }
 
     #[test]
     fn the_environment() {
-        assert_eq!(run("echo $RSYNC_PORT ${DISPLAY-none}", Some(8873)).0, "8873 none\n");
+        assert_eq!(run("echo $RSYNC_PORT ${DISPLAY-none}", Some(8873), Exit::OK).0, "8873 none\n");
     }
 
     #[test]
