@@ -26,6 +26,7 @@ use syncline_core::{Error, Exit, Fault};
 
 use crate::fs::Fs;
 use crate::output::Console;
+use crate::pool::Pool;
 use crate::{errno, signals, time};
 use pump::{Moved, Pump};
 
@@ -41,18 +42,22 @@ const SILENCE_MS: u64 = if cfg!(test) { 100 } else { 5_000 };
 /// Runs a session to its end and returns its exit code. The connection is closed then.
 pub fn run(session: &mut Session, wire: Wire, fs: &mut Fs, console: &mut Console) -> Exit {
     let pump = Pump::new(wire);
-    Driver { session, pump, fs, console, is_interrupted: false, silence: None }.run()
+    let pool = Pool::new();
+    Driver { session, pump, pool, fs, console, is_interrupted: false, silence: None, given_up: None }.run()
 }
 
 struct Driver<'a> {
     session: &'a mut Session,
     pump: Pump,
+    pool: Option<Pool>,
     fs: &'a mut Fs,
     console: &'a mut Console,
     /// The session knows of a signal.
     is_interrupted: bool,
     /// When a peer that takes no more output counts as gone, and what writing to it gave.
     silence: Option<(u64, Errno)>,
+    /// With which exit code a session was ended that could not go on.
+    given_up: Option<Exit>,
 }
 
 impl Driver<'_> {
@@ -74,7 +79,10 @@ impl Driver<'_> {
             }
             let fs = &mut *self.fs;
             match self.session.poll() {
-                Step::Ask(id, ask) => self.session.answer(id, fs.execute(ask)),
+                Step::Ask(id, ask) => match &mut self.pool {
+                    Some(pool) if Pool::takes(&ask) => pool.submit(id, ask, fs),
+                    _ => self.session.answer(id, fs.execute(ask)),
+                },
                 Step::Read { file, at, .. } => self.session.fill(|space| fs.read(file, at, space)),
                 Step::Write { file } => {
                     self.session.lend(|bytes| fs.write(file, bytes));
@@ -86,13 +94,19 @@ impl Driver<'_> {
                     self.check_write();
                 }
                 Step::Notice(notice) => self.console.show(&notice),
-                Step::Wait(wants) => self.wait(wants),
-                Step::Done(exit) => {
-                    self.console.flush();
-                    return exit;
-                }
+                Step::Wait(wants) => match self.given_up.filter(|_| self.is_stuck(wants)) {
+                    // It was told, and still waits for what can't come.
+                    Some(exit) => return self.end(exit),
+                    None => self.wait(wants),
+                },
+                Step::Done(exit) => return self.end(exit),
             }
         }
+    }
+
+    fn end(self, exit: Exit) -> Exit {
+        self.console.flush();
+        exit
     }
 
     fn check_write(&mut self) {
@@ -107,10 +121,19 @@ impl Driver<'_> {
         let wants = Wants { input: wants.input && self.session.wants_input(), ..wants };
         let sent = wants.output && self.send();
         let received = wants.input && self.receive();
-        if sent || received {
+        let answered = self.collect();
+        if sent || received || answered {
             return;
         }
         self.console.flush();
+        if self.is_stuck(wants) {
+            match self.silence {
+                // The peer takes nothing and gives nothing any more.
+                Some((_, error)) => self.connection_failed("write", error),
+                None => self.give_up(Error::host(Exit::IPC, "rsync: the session waits for nothing")),
+            }
+            return;
+        }
         self.sleep(wants);
         let now = time::monotonic_ms();
         self.session.tick(now);
@@ -121,18 +144,31 @@ impl Driver<'_> {
         }
     }
 
+    /// Whether nothing could ever wake the session.
+    fn is_stuck(&self, wants: Wants) -> bool {
+        let is_busy = self.pool.as_ref().is_some_and(Pool::is_busy);
+        !wants.input && !wants.output && wants.deadline_ms.is_none() && !is_busy
+    }
+
     fn sleep(&mut self, wants: Wants) {
         let until = self.silence.map(|(at, _)| at);
-        if !wants.input && !wants.output && wants.deadline_ms.is_none() && until.is_none() {
-            // Nothing could ever wake us. Better a wrong end than none.
-            self.session.abort(Error::host(Exit::IPC, "rsync: the session waits for nothing"));
-            return;
-        }
-        let wake = signals::descriptor().filter(|_| !self.is_interrupted);
-        match self.pump.sleep(wants, until, wake) {
+        let signal = signals::descriptor().filter(|_| !self.is_interrupted);
+        let reply = self.pool.as_ref().filter(|pool| pool.is_busy()).map(Pool::event);
+        match self.pump.sleep(wants, until, [signal, reply]) {
             Ok(()) | Err(Errno::INTR) => {}
             Err(error) => self.connection_failed("poll", error),
         }
+    }
+
+    /// Hands over what the threads have done.
+    fn collect(&mut self) -> bool {
+        let Some(pool) = self.pool.as_mut().filter(|pool| pool.is_busy()) else { return false };
+        let replies = pool.collect();
+        let any = !replies.is_empty();
+        for (id, reply) in replies {
+            self.session.answer(id, reply);
+        }
+        any
     }
 
     fn send(&mut self) -> bool {
@@ -167,10 +203,15 @@ impl Driver<'_> {
     fn connection_failed(&mut self, call: &str, error: Errno) {
         let errno = errno::errno(error);
         let text = format!("rsync: {call} error: {} ({})", errno.text, errno.code);
-        self.session.abort(Error::host(Exit::SOCKET_IO, text));
+        self.give_up(Error::host(Exit::SOCKET_IO, text));
         self.session.output_broken();
         self.session.input_end();
         self.silence = None;
+    }
+
+    fn give_up(&mut self, error: Error) {
+        self.given_up.get_or_insert(error.exit);
+        self.session.abort(error);
     }
 }
 

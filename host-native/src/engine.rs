@@ -1,5 +1,7 @@
 //! What the daemon needs of the rest of the program: a client's words parsed, a module's rules judged, a session run.
 
+use std::os::unix::ffi::OsStringExt;
+
 use syncline_core::filter::{Builder, Check, FilterList, PerDir, Subject};
 use syncline_core::options::refuse::{Refusals, spellings};
 use syncline_core::options::{Chmod, DaemonOptions, Env, Setup, parse_worker};
@@ -117,10 +119,29 @@ fn serve(served: Served) -> i32 {
     let mut fs = Fs::new().with_umask(config.umask);
     if config.module.as_ref().is_some_and(|module| module.sanitize) {
         fs = fs.confined();
+        let root = std::env::current_dir().map(|dir| dir.into_os_string().into_vec()).unwrap_or_default();
+        config.paths = config.paths.iter().map(|path| beneath(&root, path)).collect();
+    }
+    if let Some(module) = &config.module {
+        // Messages show paths as the module's clients know them.
+        config.cwd.clone_from(&module.shown_root);
     }
     let exit = drive::run(&mut Session::new(config), wire, &mut fs, &mut console);
     if exit != Exit::OK {
         console.log_exit(exit, role);
     }
     exit.0
+}
+
+/// A path of the client, which the daemon has put beneath the module's root, relative to that root.
+fn beneath(root: &[u8], path: &[u8]) -> Vec<u8> {
+    let rest = path.strip_prefix(root).unwrap_or(path);
+    let rest = match rest.iter().position(|&b| b != b'/') {
+        Some(at) => &rest[at..],
+        None => b".".as_slice(),
+    };
+    match rest {
+        [b'.', b'/', tail @ ..] if tail.is_empty() => b"./".to_vec(),
+        rest => rest.to_vec(),
+    }
 }

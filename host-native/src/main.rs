@@ -6,6 +6,7 @@
 //! | [`engine`] | what the daemon needs of the rest: parsing a client's words, running its session |
 //! | [`drive`] | the loop between a session and its connection |
 //! | [`fs`] | what a session asks of files, beneath open directories |
+//! | [`pool`] | threads for what takes long |
 //! | [`net`] | remote shells and sockets |
 //! | [`daemon`] | the daemon, and the client's text phase with one |
 //! | [`output`], [`signals`], [`time`], [`errno`], [`glob`], [`simd`], [`zstd`] | the system around it |
@@ -19,6 +20,7 @@ mod fs;
 mod glob;
 mod net;
 mod output;
+mod pool;
 mod signals;
 mod simd;
 mod time;

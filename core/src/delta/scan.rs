@@ -1,63 +1,64 @@
 //! The hot loop: the weak sum at every offset of the data, until a block has it.
 //!
-//! Rolling the sum byte by byte is one chain of dependent additions. But 16 consecutive sums are prefix sums of what enters
-//! and leaves the window, and prefix sums take four steps for 16 lanes:
+//! Rolling the sum byte by byte is one long chain of dependent additions. But with `d[k] = new[k] - old[k]` and
+//! `e[k] = a[k] - n * old[k]` the halves of consecutive sums are prefix sums,
 //!
 //! ```text
-//!   d[j] = new[j] - old[j]                       a[j] = a + d[0] + .. + d[j]
-//!   e[j] = a[j] - n * old[j]                     b[j] = b + e[0] + .. + e[j]
+//!   a[k] = a + d[0] + .. + d[k]                  b[k] = b + e[0] + .. + e[k]
 //! ```
 //!
-//! all modulo 2^16, in plain arrays that compilers turn into vectors. The only scalar part left is a look into the filter
-//! per offset. A host may compile [`scan`] anew for what its processor has and hand it in as a [`ScanFn`].
+//! all modulo 2^16, and eight chains are as good as one: `a[k] = a[k-8] + (d[k-7] + .. + d[k])`, where the sum of eight
+//! neighbours takes three steps of adding an array to itself, shifted:
+//!
+//! ```text
+//!   d     [ d0  d1     d2         d3      ..      each step a loop without dependences
+//!   by 1  [ d0  d0+d1  d1+d2      d2+d3   ..
+//!   by 2  [ d0  d0+d1  d0+d1+d2   d0+..d3 ..
+//!   by 4  ..
+//! ```
+//!
+//! So a tile of offsets is computed stage by stage, in plain loops that compilers turn into vectors. Only the look into the
+//! filter stays scalar. A host may compile [`scan`] anew for what its processor has and hand it in as a [`ScanFn`].
 
 use super::table::{Table, filter_bit, filter_word};
 use crate::checksum::rolling::{pack, signed};
 
-/// Offsets examined together.
-const LANES: usize = 16;
+/// Offsets computed together. Long enough that a stage does not read what is still on its way to the cache.
+const TILE: usize = 512;
+/// Chains of sums: 16-bit lanes of the shortest vectors in use.
+const LANES: usize = 8;
+/// Offsets looked up in the filter between two branches.
+const GROUP: usize = 16;
 
 /// Moves a window of `window` bytes over `data`, from offset `*at`, whose weak sum is `*sum`.
 ///
 /// Offsets behind `*at` are examined one after the other. Returns true at the first whose sum some block of the table has;
 /// false at the last offset where the window fits. In both cases `*at` and `*sum` are then those of that offset. If the
 /// window does not fit at `*at` nothing happens.
-pub type ScanFn =
-    fn(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool;
+pub type ScanFn = fn(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool;
 
 /// The portable [`ScanFn`].
 #[inline(always)]
 pub fn scan(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
-    let (Some(leaving), Some(entering)) = (
-        data.get(*at..),
-        data.get(*at..).and_then(|rest| rest.get(window..)),
-    ) else {
-        return false;
-    };
-    let filter = table.filter();
-    let leaving = &leaving[..entering.len()];
+    let Some(last) = data.len().checked_sub(window) else { return false };
+    // A few offsets one by one: should every offset be a hit, no tile is computed for nothing.
+    let first = last.min(at.saturating_add(GROUP));
+    scan_bytes(data, window, table, first, at, sum)
+        || scan_tiles(data, window, table, at, sum)
+        || scan_bytes(data, window, table, last, at, sum)
+}
+
+/// Scans up to and including offset `last`, byte by byte.
+#[inline(always)]
+fn scan_bytes(data: &[u8], window: usize, table: &Table, last: usize, at: &mut usize, sum: &mut u32) -> bool {
+    let Some(leaving) = data.get(*at..last) else { return false };
+    let Some(entering) = data.get(*at + window..last + window) else { return false };
     let (mut a, mut b) = (*sum as u16, (*sum >> 16) as u16);
-    let (old_rows, old_tail) = leaving.as_chunks::<LANES>();
-    let (new_rows, new_tail) = entering.as_chunks::<LANES>();
-    for (row, (old, new)) in old_rows.iter().zip(new_rows).enumerate() {
-        let (sums_a, sums_b) = roll(old, new, window as u16, a, b);
-        if touches(filter, &sums_a, &sums_b) {
-            if let Some(lane) = (0..LANES).find(|&lane| hits(table, sums_a[lane], sums_b[lane])) {
-                *at += row * LANES + lane + 1;
-                *sum = pack(sums_a[lane], sums_b[lane]);
-                return true;
-            }
-        }
-        (a, b) = (sums_a[LANES - 1], sums_b[LANES - 1]);
-    }
-    *at += old_rows.len() * LANES;
-    for (&old, &new) in old_tail.iter().zip(new_tail) {
+    for (&old, &new) in leaving.iter().zip(entering) {
         a = a.wrapping_add(signed(new)).wrapping_sub(signed(old));
-        b = b
-            .wrapping_add(a)
-            .wrapping_sub((window as u16).wrapping_mul(signed(old)));
+        b = b.wrapping_add(a).wrapping_sub((window as u16).wrapping_mul(signed(old)));
         *at += 1;
-        if hits(table, a, b) {
+        if may_hit(table.filter(), filter_word(a, b), a) && table.contains(pack(a, b)) {
             *sum = pack(a, b);
             return true;
         }
@@ -66,76 +67,137 @@ pub fn scan(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut
     false
 }
 
-/// The halves of the sums at the 16 offsets behind the one with `a` and `b`.
+/// Scans all offsets but the last few that make no whole tile.
 #[inline(always)]
-fn roll(
-    old: &[u8; LANES],
-    new: &[u8; LANES],
-    window: u16,
-    a: u16,
-    b: u16,
-) -> ([u16; LANES], [u16; LANES]) {
-    let mut entered = [0u16; LANES];
-    let mut left = [0u16; LANES];
-    for j in 0..LANES {
-        let gone = signed(old[j]);
-        entered[j] = signed(new[j]).wrapping_sub(gone);
-        left[j] = gone.wrapping_mul(window);
-    }
-    let mut sums_a = prefix_sums(entered);
-    for sum in &mut sums_a {
-        *sum = sum.wrapping_add(a);
-    }
-    for j in 0..LANES {
-        left[j] = sums_a[j].wrapping_sub(left[j]);
-    }
-    let mut sums_b = prefix_sums(left);
-    for sum in &mut sums_b {
-        *sum = sum.wrapping_add(b);
-    }
-    (sums_a, sums_b)
-}
-
-#[inline(always)]
-fn prefix_sums(x: [u16; LANES]) -> [u16; LANES] {
-    add_shifted::<8>(add_shifted::<4>(add_shifted::<2>(add_shifted::<1>(x))))
-}
-
-/// Adds to each lane the one `BY` lanes before it.
-#[inline(always)]
-fn add_shifted<const BY: usize>(x: [u16; LANES]) -> [u16; LANES] {
-    let mut shifted = [0u16; LANES];
-    shifted[BY..].copy_from_slice(&x[..LANES - BY]);
-    let mut sum = [0u16; LANES];
-    for j in 0..LANES {
-        sum[j] = x[j].wrapping_add(shifted[j]);
-    }
-    sum
-}
-
-/// Whether the filter lets any of the sums through. Looks at all of them, since stopping early costs more than it saves.
-#[inline(always)]
-fn touches(filter: &[u64], sums_a: &[u16; LANES], sums_b: &[u16; LANES]) -> bool {
-    if filter.is_empty() {
+fn scan_tiles(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
+    let Some(leaving) = data.get(*at..) else { return false };
+    let Some(entering) = leaving.get(window..) else { return false };
+    let (old_tiles, _) = leaving.as_chunks::<TILE>();
+    let (new_tiles, _) = entering.as_chunks::<TILE>();
+    if new_tiles.is_empty() {
         return false;
     }
-    let mask = filter.len() - 1;
-    let mut words = [0u16; LANES];
-    for j in 0..LANES {
-        words[j] = filter_word(sums_a[j], sums_b[j]);
+    let mut tile = Tile::new();
+    for (old, new) in old_tiles.iter().zip(new_tiles) {
+        tile.roll(old, new, window as u16, *sum);
+        if let Some(k) = tile.find(table) {
+            *at += k + 1;
+            *sum = pack(tile.a[k], tile.b[k]);
+            return true;
+        }
+        *at += TILE;
+        *sum = pack(tile.a[TILE - 1], tile.b[TILE - 1]);
     }
-    let mut any = 0;
-    for j in 0..LANES {
-        any |= filter[usize::from(words[j]) & mask] >> filter_bit(sums_a[j]);
-    }
-    any & 1 != 0
+    false
 }
 
+/// Room in front of an array, always zero, so that it can be added to itself shifted.
+type Padded = [u16; LANES + TILE];
+
+/// The sums at [`TILE`] consecutive offsets, and what leads to them.
+struct Tile {
+    a: [u16; TILE],
+    b: [u16; TILE],
+    words: [u16; TILE],
+    left: [u16; TILE],
+    even: Padded,
+    odd: Padded,
+}
+
+impl Tile {
+    #[inline(always)]
+    fn new() -> Tile {
+        let (zeros, padded) = ([0; TILE], [0; LANES + TILE]);
+        Tile { a: zeros, b: zeros, words: zeros, left: zeros, even: padded, odd: padded }
+    }
+
+    /// Computes the sums at the offsets behind the one that has `sum`.
+    #[inline(always)]
+    fn roll(&mut self, old: &[u8; TILE], new: &[u8; TILE], window: u16, sum: u32) {
+        for k in 0..TILE {
+            let gone = signed(old[k]);
+            self.even[LANES + k] = signed(new[k]).wrapping_sub(gone);
+            self.left[k] = gone.wrapping_mul(window);
+        }
+        self.add_up_eight();
+        prefix_sums(&self.odd, sum as u16, &mut self.a);
+        for k in 0..TILE {
+            self.even[LANES + k] = self.a[k].wrapping_sub(self.left[k]);
+        }
+        self.add_up_eight();
+        prefix_sums(&self.odd, (sum >> 16) as u16, &mut self.b);
+        for k in 0..TILE {
+            self.words[k] = filter_word(self.a[k], self.b[k]);
+        }
+    }
+
+    /// From `even` to `odd`: each element becomes the sum of itself and the seven before it.
+    #[inline(always)]
+    fn add_up_eight(&mut self) {
+        add_shifted::<1>(&self.even, &mut self.odd);
+        add_shifted::<2>(&self.odd, &mut self.even);
+        add_shifted::<4>(&self.even, &mut self.odd);
+    }
+
+    /// The first offset of the tile whose sum some block has.
+    #[inline(always)]
+    fn find(&self, table: &Table) -> Option<usize> {
+        let filter = table.filter();
+        // Compilers drop the bounds check of `filter[i & mask]` once they know that there is a last word.
+        let mask = filter.len().checked_sub(1)?;
+        let (words, _) = self.words.as_chunks::<GROUP>();
+        let (sums, _) = self.a.as_chunks::<GROUP>();
+        for (group, (words, a)) in words.iter().zip(sums).enumerate() {
+            // Looking at the whole group costs less than a branch for each.
+            let mut any = 0;
+            for j in 0..GROUP {
+                any |= filter[usize::from(words[j]) & mask] >> filter_bit(a[j]);
+            }
+            if any & 1 != 0 {
+                let mut hits = 0u64;
+                for j in 0..GROUP {
+                    hits |= (filter[usize::from(words[j]) & mask] >> filter_bit(a[j]) & 1) << j;
+                }
+                while hits != 0 {
+                    let k = group * GROUP + hits.trailing_zeros() as usize % GROUP;
+                    if table.contains(pack(self.a[k], self.b[k])) {
+                        return Some(k);
+                    }
+                    hits &= hits - 1;
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Adds to each element the one `BY` before it.
 #[inline(always)]
-fn hits(table: &Table, a: u16, b: u16) -> bool {
-    let filter = table.filter();
-    let word = filter.get(usize::from(filter_word(a, b)) & filter.len().wrapping_sub(1));
-    word.is_some_and(|word| word >> filter_bit(a) & 1 == 1) && table.contains(pack(a, b))
+fn add_shifted<const BY: usize>(from: &Padded, to: &mut Padded) {
+    for k in LANES..LANES + TILE {
+        to[k] = from[k].wrapping_add(from[k - BY]);
+    }
+}
+
+/// Eight chains that start at `first`: each element of `to` is the one eight before it plus the one of `eights`.
+#[inline(always)]
+fn prefix_sums(eights: &Padded, first: u16, to: &mut [u16; TILE]) {
+    let mut chains = [first; LANES];
+    let (rows, _) = eights[LANES..].as_chunks::<LANES>();
+    let (to, _) = to.as_chunks_mut::<LANES>();
+    for (row, to) in rows.iter().zip(to) {
+        for j in 0..LANES {
+            chains[j] = chains[j].wrapping_add(row[j]);
+            to[j] = chains[j];
+        }
+    }
+}
+
+/// Whether the filter lets a sum through.
+#[inline(always)]
+fn may_hit(filter: &[u64], word: u16, a: u16) -> bool {
+    let mask = filter.len().wrapping_sub(1);
+    filter.get(usize::from(word) & mask).is_some_and(|word| word >> filter_bit(a) & 1 == 1)
 }
 
 #[cfg(test)]
@@ -161,10 +223,10 @@ mod tests {
     proptest! {
         #[test]
         fn stops_where_a_byte_by_byte_scan_stops(
-            data in proptest::collection::vec(any::<u8>(), 1..400),
+            data in proptest::collection::vec(any::<u8>(), 1..3000),
             window in 1usize..70,
-            from in 0usize..100,
-            blocks in proptest::collection::vec(0usize..400, 0..4),
+            from in 0usize..1000,
+            blocks in proptest::collection::vec(0usize..3000, 0..4),
         ) {
             let window = window.min(data.len());
             let sum_at = |at: usize| weak(&data[at..at + window]);

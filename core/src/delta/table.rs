@@ -4,6 +4,8 @@
 //!   weak sum ──► filter (bits) ── no ──► next offset         almost always
 //!                     │ perhaps
 //!                     ▼
+//!               second filter, by mixed sum
+//!                     ▼
 //!               directory: top bits of the mixed sum ──► a few neighbours in
 //!               keys  [ mixed sums, sorted              ]
 //!               order [ their blocks; equal keys sorted by strong sum, then by number ]
@@ -19,15 +21,22 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::ops::Range;
 
-/// Bits of filter per block; one in this many sums that no block has gets through.
-const FILTER_BITS_PER_BLOCK: usize = 128;
-/// Largest filter, in words of 64 bits: 512 KiB.
+/// Words of 64 bits that the filter has per block as long as it stays in the nearest cache: one in 256 sums or more that no
+/// block has gets through.
+const FILTER_WORDS_PER_BLOCK: usize = 4;
+/// 64 KiB: what the nearest caches can bear. A longer filter has one word per block.
+const FILTER_WORDS_NEAR: usize = 1 << 13;
+/// Largest filter: 512 KiB.
 const FILTER_WORDS_MAX: usize = 1 << 16;
+/// Bits per block, as a power of two, of the second filter, which takes what the first lets through by chance.
+const MIXED_BITS_LOG2: u32 = 5;
 
 /// The full-length blocks of a signature, found by weak sum.
 #[derive(Debug)]
 pub struct Table {
     filter: Vec<u64>,
+    mixed: Vec<u64>,
+    mixed_shift: u32,
     directory: Vec<u32>,
     directory_shift: u32,
     keys: Vec<u32>,
@@ -49,8 +58,11 @@ impl Table {
         let mut order: Vec<u32> = sorted.iter().map(|&pair| pair as u32).collect();
         sort_equal_keys(&keys, &mut order, signature);
         let directory_bits = count.max(2).ilog2();
+        let mixed_bits = (directory_bits + MIXED_BITS_LOG2).min(32);
         Table {
             filter: filter(weak),
+            mixed: mixed(&keys, mixed_bits),
+            mixed_shift: 32 - mixed_bits,
             directory: directory(&keys, directory_bits),
             directory_shift: 32 - directory_bits,
             keys,
@@ -70,15 +82,16 @@ impl Table {
 
     /// Whether some block has this weak sum.
     pub fn contains(&self, weak: u32) -> bool {
-        let near = self.near(weak);
         let key = mix(weak);
-        self.keys[near].binary_search(&key).is_ok()
+        let bit = (key >> self.mixed_shift) as usize;
+        let may_be = self.mixed.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1);
+        may_be && self.keys[self.near(key)].binary_search(&key).is_ok()
     }
 
     /// The blocks with this weak sum and this strong sum, in ascending order.
     pub fn find(&self, weak: u32, strong: &[u8], signature: &Signature) -> &[u32] {
-        let near = self.near(weak);
         let key = mix(weak);
+        let near = self.near(key);
         let keys = &self.keys[near.clone()];
         let blocks = &self.order[near];
         let blocks =
@@ -88,10 +101,10 @@ impl Table {
         &blocks[start..end]
     }
 
-    /// The part of `keys` where this weak sum would be.
+    /// The part of `keys` where `key` would be.
     #[inline]
-    fn near(&self, weak: u32) -> Range<usize> {
-        let bucket = (mix(weak) >> self.directory_shift) as usize;
+    fn near(&self, key: u32) -> Range<usize> {
+        let bucket = (key >> self.directory_shift) as usize;
         let at = |bucket: usize| self.directory.get(bucket).map_or(0, |&at| at as usize);
         at(bucket)..at(bucket + 1)
     }
@@ -116,10 +129,19 @@ pub fn filter_bit(a: u16) -> u32 {
     u32::from(a & 63)
 }
 
+/// A second filter, of `1 << bits` bits, by the mixed sums.
+fn mixed(keys: &[u32], bits: u32) -> Vec<u64> {
+    let mut mixed = vec![0u64; 1 << (bits - 6)];
+    for key in keys {
+        let bit = (key >> (32 - bits)) as usize;
+        mixed[bit / 64] |= 1 << (bit % 64);
+    }
+    mixed
+}
+
 fn filter(weak: &[u32]) -> Vec<u64> {
-    let words = (weak.len() * FILTER_BITS_PER_BLOCK / 64)
-        .next_power_of_two()
-        .min(FILTER_WORDS_MAX);
+    let ample = (weak.len() * FILTER_WORDS_PER_BLOCK).min(FILTER_WORDS_NEAR);
+    let words = weak.len().max(ample).next_power_of_two().min(FILTER_WORDS_MAX);
     let mut filter = vec![0u64; words];
     for &weak in weak {
         let (a, b) = (weak as u16, (weak >> 16) as u16);

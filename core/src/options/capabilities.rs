@@ -3,7 +3,7 @@
 use super::data::{Delete, Options, Recursion};
 use alloc::vec::Vec;
 
-/// What the client is capable of; the letter of each is in [`LETTERS`].
+/// What the client is capable of; the letter of each is in `LETTERS`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// `i`: incremental recursion is acceptable.
@@ -90,9 +90,8 @@ impl Capabilities {
 
 /// Whether options of one side permit incremental recursion; `receives` is whether that side is the receiving one.
 pub fn allows_inc_recursion(options: &Options, receives: bool) -> bool {
-    let late = matches!(options.delete, Delete::Before | Delete::After)
-        || options.delay_updates
-        || options.prune_empty_dirs;
+    let late =
+        matches!(options.delete, Delete::Before | Delete::After) || options.delay_updates || options.prune_empty_dirs;
     options.recursion != Recursion::Off && options.inc_recursive && !options.qsort && !(receives && late)
 }
 

@@ -21,7 +21,11 @@ enum Target {
 enum Change {
     /// All twelve bits.
     Octal(u32),
-    Symbolic { op: u8, classes: u32, perms: Perms },
+    Symbolic {
+        op: u8,
+        classes: u32,
+        perms: Perms,
+    },
 }
 
 /// The right side of a symbolic item.

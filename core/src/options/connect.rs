@@ -7,8 +7,6 @@ use super::stop::Stop;
 use crate::Error;
 
 const BASE: Flag = Flag { group: Group::Connect, ..Flag::BASE };
-/// `-M` words that one command line may carry: the argument vector of a server holds a thousand.
-const REMOTE_OPTIONS_MAX: usize = 995;
 
 /// The rows.
 pub static FLAGS: &[Flag] = &[
@@ -46,9 +44,6 @@ pub static FLAGS: &[Flag] = &[
         kind: Kind::Text(|o, text| {
             if text.first() != Some(&b'-') {
                 return Err(Error::usage([b"rsync: Remote option must start with a dash: ", text].concat()));
-            }
-            if o.remote_options.len() >= REMOTE_OPTIONS_MAX {
-                return Err(Error::usage("rsync: too many remote options specified."));
             }
             o.remote_options.push(text.to_vec());
             Ok(())
@@ -136,13 +131,7 @@ pub static FLAGS: &[Flag] = &[
         }),
         ..BASE
     },
-    Flag {
-        long: "port",
-        value: "PORT",
-        help: "the port of a daemon",
-        kind: Kind::Number(|o, n| o.port = n),
-        ..BASE
-    },
+    Flag { long: "port", value: "PORT", help: "the port of a daemon", kind: Kind::Number(|o, n| o.port = n), ..BASE },
     Flag {
         long: "sockopts",
         value: "OPTIONS",
@@ -153,20 +142,8 @@ pub static FLAGS: &[Flag] = &[
         }),
         ..BASE
     },
-    Flag {
-        long: "ipv4",
-        short: Some('4'),
-        help: "use IPv4",
-        kind: Kind::Switch(|o, _| o.family = Family::V4),
-        ..BASE
-    },
-    Flag {
-        long: "ipv6",
-        short: Some('6'),
-        help: "use IPv6",
-        kind: Kind::Switch(|o, _| o.family = Family::V6),
-        ..BASE
-    },
+    Flag { long: "ipv4", short: Some('4'), help: "use IPv4", kind: Kind::Switch(|o, _| o.family = Family::V4), ..BASE },
+    Flag { long: "ipv6", short: Some('6'), help: "use IPv6", kind: Kind::Switch(|o, _| o.family = Family::V6), ..BASE },
     Flag {
         long: "password-file",
         value: "FILE",

@@ -4,7 +4,6 @@ use super::data::Family;
 use super::number;
 use super::parse::Command;
 use crate::Error;
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -81,9 +80,15 @@ const fn row(long: &'static str, short: Option<char>, value: &'static str, help:
 static ROWS: &[Row] = &[
     row("daemon", None, "", "run as an rsync daemon", Kind::Switch(|o| o.daemon = true)),
     row("address", None, "ADDRESS", "listen on this address only", Kind::Text(|o| &mut o.address)),
-    row("bwlimit", None, "RATE", "send at most so many KiB per second", Kind::Number(|o, n| {
-        o.bwlimit = u32::try_from(n).unwrap_or(0);
-    })),
+    row(
+        "bwlimit",
+        None,
+        "RATE",
+        "send at most so many KiB per second",
+        Kind::Number(|o, n| {
+            o.bwlimit = u32::try_from(n).unwrap_or(0);
+        }),
+    ),
     row("config", None, "FILE", "read this configuration", Kind::Text(|o| &mut o.config)),
     row("dparam", Some('M'), "OVERRIDE", "override a parameter of the configuration", Kind::Parameter),
     row("detach", None, "", "", Kind::Switch(|o| o.detach = true)),
@@ -92,7 +97,13 @@ static ROWS: &[Row] = &[
     row("protocol", None, "NUM", "", Kind::Number(|o, n| o.protocol = Some(n))),
     row("server", None, "", "", Kind::Switch(|o| o.server = true)),
     row("log-file", None, "FILE", "override the \"log file\" parameter", Kind::Text(|o| &mut o.log_file)),
-    row("log-file-format", None, "FMT", "override the \"log format\" parameter", Kind::Text(|o| &mut o.log_file_format)),
+    row(
+        "log-file-format",
+        None,
+        "FMT",
+        "override the \"log format\" parameter",
+        Kind::Text(|o| &mut o.log_file_format),
+    ),
     row("sockopts", None, "OPTIONS", "options of the sockets", Kind::Text(|o| &mut o.sockopts)),
     row("temp-dir", Some('T'), "DIR", "", Kind::Text(|o| &mut o.temp_dir)),
     row("verbose", Some('v'), "", "say more at the start", Kind::Switch(|o| o.verbose = o.verbose.saturating_add(1))),
@@ -118,7 +129,9 @@ pub fn parse_daemon(words: &[Vec<u8>]) -> Result<Command, Error> {
                 let row = ROWS.iter().find(|row| Some(row.long.as_bytes()) == name);
                 let row = row.ok_or_else(|| refuse(word, "unknown option"))?;
                 match value {
-                    Some(_) if row.value.is_empty() => return Err(refuse(word, "option does not take an argument")),
+                    Some(_) if row.value.is_empty() => {
+                        return Err(refuse(word, "option does not take an argument"));
+                    }
                     Some(value) => options.apply(row, value, word)?,
                     None => options.apply_next(row, word, &mut words)?,
                 }
@@ -201,14 +214,15 @@ fn help_text() -> Vec<u8> {
     for row in ROWS.iter().filter(|row| !row.help.is_empty()) {
         text += &super::help::line(row.long, row.short, row.value, row.help);
     }
-    text += "\nThese options only work together with --daemon. The configuration file is described in\nrsyncd.conf(5).\n";
+    text +=
+        "\nThese options only work together with --daemon. The configuration file is described in\nrsyncd.conf(5).\n";
     text.into_bytes()
 }
-
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     fn parse(line: &str) -> Result<DaemonOptions, String> {
         let words: Vec<_> = line.split(' ').map(|w| w.as_bytes().to_vec()).collect();
@@ -221,11 +235,15 @@ mod tests {
 
     #[test]
     fn the_table() {
-        let line = "--daemon --config=/c --no-detach --port 0x10 -M port=5 --dparam=max_connections=3 -vv4 -T/t --bwlimit=7 x";
+        let line =
+            "--daemon --config=/c --no-detach --port 0x10 -M port=5 --dparam=max_connections=3 -vv4 -T/t --bwlimit=7 x";
         let options = parse(line).unwrap();
         assert_eq!(options.config.as_deref(), Some(&b"/c"[..]));
         assert_eq!((options.detach, options.port, options.verbose, options.bwlimit), (false, 16, 2, 7));
-        assert_eq!(options.parameters, [(b"port".to_vec(), b"5".to_vec()), (b"max_connections".to_vec(), b"3".to_vec())]);
+        assert_eq!(
+            options.parameters,
+            [(b"port".to_vec(), b"5".to_vec()), (b"max_connections".to_vec(), b"3".to_vec())]
+        );
         assert_eq!((options.family, options.temp_dir.as_deref()), (Family::V4, Some(&b"/t"[..])));
         assert!(parse("--server --daemon .").unwrap().server);
         assert_eq!(parse("--daemon -v --no-v").unwrap().verbose, 0);

@@ -1,6 +1,6 @@
 //! `Options`: everything that a command line can say, as plain data.
 //!
-//! The parser fills the fields in the order of the words; [`super::derive`] then settles what one option implies for
+//! The parser fills the fields in the order of the words; `derive` then settles what one option implies for
 //! another (spec 4.5). Where the way *how* something was asked for matters later (an explicit `-O` is sent to the server,
 //! the form implied by `--backup` is not) the settled value has a field of its own.
 
@@ -279,7 +279,7 @@ pub struct Options {
     pub hard_links: u32,
     pub perms: bool,
     pub executability: bool,
-    /// The values of `--chmod`, joined by commas.
+    /// The values of all `--chmod` together.
     pub chmod: Option<super::chmod::Chmod>,
     pub acls: bool,
     pub xattrs: u32,

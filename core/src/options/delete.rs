@@ -77,11 +77,13 @@ pub static FLAGS: &[Flag] = &[
         value: "NUM",
         help: "remove at most NUM files",
         kind: Kind::Number(|o, n| o.max_delete = Some(n)),
-        remote: &[Travel::Words(150, Side::Push, |s, w| match s.options.max_delete {
-            Some(n) if n > 0 => w.number("--max-delete=", n.into()),
-            // Old servers take 0 for "no limit".
-            Some(_) => w.word("--max-delete=-1"),
-            None => {}
+        remote: &[Travel::Words(150, Side::Push, |s, w| {
+            match s.options.max_delete {
+                Some(n) if n > 0 => w.number("--max-delete=", n.into()),
+                // Old servers take 0 for "no limit".
+                Some(_) => w.word("--max-delete=-1"),
+                None => {}
+            }
         })],
         ..BASE
     },

@@ -1,11 +1,12 @@
 //! What follows from the options together: implied ones, conflicts, defaults (spec 4.5 and 4.6, in that order).
 
-use super::algorithms;
 use super::data::*;
 use super::env::{Env, leading_number};
 use super::hostspec;
 use super::levels::{self, Info};
 use super::number::{SizeRule, size};
+use crate::checksum::Algorithm;
+use crate::wire::compress::Compressor;
 use crate::{Error, Exit};
 use alloc::format;
 use alloc::vec::Vec;
@@ -74,15 +75,10 @@ fn argument_protection(o: &mut Options, env: &Env) -> Result<(), Error> {
     if o.server {
         return Ok(());
     }
-    if o.old_args.is_none() {
-        if let Some(text) = env.old_args.as_ref().filter(|text| !text.is_empty()) {
-            // A negative count is a count: stock tests for zero.
-            o.old_args = Some(leading_number(text).unsigned_abs().min(2).try_into().unwrap_or(2));
-            if leading_number(text) < 0 {
-                o.old_args = Some(1);
-            }
-            o.secluded_args.get_or_insert(false);
-        }
+    if let (None, Some(text)) = (o.old_args, env.old_args.as_ref().filter(|text| !text.is_empty())) {
+        // A negative count is a count: stock only tests for zero.
+        o.old_args = Some(leading_number(text).unsigned_abs().min(if text.starts_with(b"-") { 1 } else { 2 }) as u32);
+        o.secluded_args.get_or_insert(false);
     }
     if o.secluded_args.is_none() && o.old_args.unwrap_or(0) == 0 {
         let set = env.protect_args.as_ref().is_some_and(|text| leading_number(text) != 0);
@@ -97,14 +93,14 @@ fn checksum_choice(o: &mut Options) -> Result<(), Error> {
     let transfer = names.next().unwrap_or_default();
     let file = names.next().unwrap_or(transfer);
     for name in [transfer, file] {
-        if !algorithms::is_auto(name) && algorithms::checksum(name).is_none() {
+        if !is_auto(name) && Algorithm::from_name(name).is_none() {
             return Err(unknown(b"unknown checksum name: ", name));
         }
     }
     if transfer.eq_ignore_ascii_case(b"none") {
         o.whole_file = Some(true);
     }
-    if algorithms::is_auto(transfer) && algorithms::is_auto(file) {
+    if is_auto(transfer) && is_auto(file) {
         o.checksum_choice = None;
     }
     Ok(())
@@ -112,9 +108,9 @@ fn checksum_choice(o: &mut Options) -> Result<(), Error> {
 
 fn compress_choice(o: &mut Options) -> Result<(), Error> {
     if let Some(choice) = &o.compress_choice {
-        if algorithms::is_auto(choice) {
+        if is_auto(choice) {
             o.compress_choice = None;
-        } else if algorithms::compressor(choice).is_none() {
+        } else if Compressor::from_name(choice).is_none() {
             return Err(unknown(b"unknown compress name: ", choice));
         }
     }
@@ -122,6 +118,11 @@ fn compress_choice(o: &mut Options) -> Result<(), Error> {
         o.compress_choice = Some(b"zlibx".to_vec());
     }
     Ok(())
+}
+
+/// Leaves the choice to the negotiation.
+fn is_auto(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"auto")
 }
 
 fn unknown(message: &[u8], name: &[u8]) -> Error {
@@ -247,6 +248,11 @@ impl Options {
         self.suffix.as_deref().unwrap_or(self.default_suffix())
     }
 
+    /// Backups stay beside the files, so that directories change while they are made.
+    pub(super) fn backs_up_in_place(&self) -> bool {
+        self.backup && self.backup_dir.is_none()
+    }
+
     /// The partial dir is the one that delayed updates imply, whose name the server knows.
     pub(super) fn partial_dir_is_default(&self) -> bool {
         self.delay_updates && self.partial_dir.as_deref() == Some(DELAY_DIR)
@@ -273,23 +279,27 @@ fn backup(o: &mut Options) -> Result<(), Error> {
         Some(b"" | b".") if suffix.is_empty() => {
             return Err(conflict("--suffix cannot be empty when --backup-dir is the same as the dest dir"));
         }
-        None if suffix.is_empty() => return Err(conflict("--suffix cannot be empty without a --backup-dir")),
+        None if suffix.is_empty() => {
+            return Err(conflict("--suffix cannot be empty without a --backup-dir"));
+        }
         _ => {}
     }
-    let protects = o.backup && o.backup_dir.is_none() && o.delete != Delete::Off && !o.delete_excluded && !o.server;
-    if protects {
+    o.backup |= o.backup_dir.is_some();
+    // The destination itself is no directory of its own.
+    o.backup_dir = o.backup_dir.take().filter(|dir| !matches!(dir.as_slice(), b"" | b"."));
+    if o.backs_up_in_place() && o.delete != Delete::Off && !o.delete_excluded && !o.server {
         let rule = [b"P *", o.backup_suffix()].concat();
         o.filters.push(FilterArg::Filter(rule));
     }
-    o.backup |= o.backup_dir.is_some();
-    o.omit_dir_times = o.omit_dir_times_asked || (o.backup && o.backup_dir.is_none());
+    o.omit_dir_times = o.omit_dir_times_asked || o.backs_up_in_place();
     Ok(())
 }
 
 fn output(o: &mut Options) {
     let names = super::report::names_are_printed(&o.levels);
     if o.progress && !o.server {
-        let words = if names || o.out_format.is_some() || o.itemize > 0 { "FLIST2,PROGRESS" } else { "FLIST2,PROGRESS,NAME" };
+        let words =
+            if names || o.out_format.is_some() || o.itemize > 0 { "FLIST2,PROGRESS" } else { "FLIST2,PROGRESS,NAME" };
         o.levels.imply(levels::Family::Info, words);
     }
     o.item_format = match &o.out_format {
@@ -322,6 +332,8 @@ fn in_place_and_partial(o: &mut Options, env: &Env) -> Result<(), Error> {
         let dir = env.partial_dir.as_ref().filter(|dir| !dir.is_empty());
         o.partial_dir = dir.map(|dir| clean_path(dir)).filter(|dir| dir != b".");
     }
+    // What a partial dir implies is not said to the server: it concludes the same.
+    o.partial |= o.partial_dir.is_some();
     if let Some(dir) = o.partial_dir.as_ref().filter(|dir| dir.first() != Some(&b'/') && !o.server) {
         o.filters.push(FilterArg::PartialDir(dir.clone()));
     }

@@ -146,7 +146,9 @@ pub enum Travel {
 
 /// The whole table, chapter by chapter.
 pub fn flags() -> impl Iterator<Item = &'static Flag> {
-    [report::FLAGS, select::FLAGS, preserve::FLAGS, transfer::FLAGS, delete::FLAGS, connect::FLAGS].into_iter().flatten()
+    [report::FLAGS, select::FLAGS, preserve::FLAGS, transfer::FLAGS, delete::FLAGS, connect::FLAGS]
+        .into_iter()
+        .flatten()
 }
 
 /// The row of a long name, and whether the name switches on.

@@ -60,7 +60,9 @@ fn remote(arg: &[u8]) -> Option<HostSpec<'_>> {
 }
 
 /// User, host, and where the host's text ends.
-fn user_and_host(text: &[u8]) -> Option<(Option<&[u8]>, &[u8], usize)> {
+type UserAndHost<'a> = (Option<&'a [u8]>, &'a [u8], usize);
+
+fn user_and_host(text: &[u8]) -> Option<UserAndHost<'_>> {
     let mut user = None;
     let mut start = 0;
     let mut at = 0;

@@ -257,7 +257,8 @@ mod tests {
 
     #[test]
     fn verbosity_adds_words() {
-        for (verbose, name, nonreg, skip, misc) in [(0, 0, 1, 0, 0), (1, 1, 1, 0, 1), (2, 2, 1, 1, 2), (9, 2, 1, 1, 2)] {
+        for (verbose, name, nonreg, skip, misc) in [(0, 0, 1, 0, 0), (1, 1, 1, 0, 1), (2, 2, 1, 1, 2), (9, 2, 1, 1, 2)]
+        {
             let levels = levels(verbose, &[]);
             let got = [Info::Name, Info::Nonreg, Info::Skip, Info::Misc].map(|w| levels.info(w));
             assert_eq!(got, [name, nonreg, skip, misc], "-v x {verbose}");
@@ -292,7 +293,9 @@ mod tests {
         let mut levels = Levels::default();
         let text = levels.assign(Family::Info, b"name,help2", false).unwrap().unwrap();
         assert!(text.contains("\nSYMSAFE    Mention"));
-        assert!(text.ends_with("0) NONREG\n1) COPY,DEL,FLIST,MISC,NAME,STATS,SYMSAFE\n2) BACKUP,MISC2,MOUNT,NAME2,REMOVE,SKIP\n"));
+        assert!(text.ends_with(
+            "0) NONREG\n1) COPY,DEL,FLIST,MISC,NAME,STATS,SYMSAFE\n2) BACKUP,MISC2,MOUNT,NAME2,REMOVE,SKIP\n"
+        ));
         let text = levels.assign(Family::Debug, b"HELP", false).unwrap().unwrap();
         assert!(DEBUG.iter().all(|(word, _, _)| text.contains(&format!("\n{word:<10} Debug"))));
         assert!(text.contains("\n2) BIND,"));

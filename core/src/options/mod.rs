@@ -13,16 +13,15 @@
 //! |---|---|
 //! | [`flag`] | a row, and finding one |
 //! | [`report`], [`select`], [`preserve`], [`transfer`], [`delete`], [`connect`] | the rows |
-//! | [`data`], [`env`] | what a command line means, and what else has a say |
+//! | [`data`], [`mod@env`] | what a command line means, and what else has a say |
 //! | [`mod@parse`], `derive` | words to options, and what follows from them |
-//! | [`number`], [`stop`], [`levels`], [`chmod`], [`algorithms`] | the grammars of values |
+//! | [`number`], [`stop`], [`levels`], [`chmod`] | the grammars of values |
 //! | [`hostspec`], [`mod@plan`], [`shell`] | who talks to whom, and how the remote side is started |
 //! | [`words`], [`escape`], [`capabilities`], [`secluded`] | what the server is told |
 //! | [`daemon`], [`refuse`] | the daemon's own options, and what it refuses |
 //! | [`aliases`], `help`, `version` | the user's own options; texts |
 
 pub mod aliases;
-pub mod algorithms;
 pub mod capabilities;
 pub mod chmod;
 pub mod connect;
@@ -67,8 +66,8 @@ pub use words::{Link, Outgoing, ServerWords};
 
 /// The rsync that we are compatible with.
 pub const COMPAT_VERSION: &str = "3.5.0";
-/// The newest protocol.
-pub const PROTOCOL: i32 = 32;
+/// The newest protocol, as a value of `--protocol`.
+const PROTOCOL: i32 = crate::session::PROTOCOL as i32;
 /// The oldest that `--protocol` may name.
 const PROTOCOL_MIN: i32 = 20;
 

@@ -127,7 +127,13 @@ fn bytes(text: &[u8], default_unit: u8) -> Result<i64, Problem> {
         return Err(Problem::Range);
     }
     let whole = product as i64;
-    let value = if adjust > 0.0 { whole.checked_add(1) } else if adjust < 0.0 { whole.checked_sub(1) } else { Some(whole) };
+    let value = if adjust > 0.0 {
+        whole.checked_add(1)
+    } else if adjust < 0.0 {
+        whole.checked_sub(1)
+    } else {
+        Some(whole)
+    };
     value.filter(|&v| (0..i64::MAX).contains(&v)).ok_or(Problem::Range)
 }
 

@@ -35,7 +35,7 @@ impl Default for Setup<'_> {
 pub enum Command {
     /// Print this on stdout and exit with success.
     Print(Vec<u8>),
-    /// A client; [`super::plan`] tells what it is to do.
+    /// A client; [`super::plan()`] tells what it is to do.
     Client {
         /// Settled options.
         options: Box<Options>,
@@ -228,9 +228,7 @@ impl<'a> Parser<'a> {
         if self.expand_alias(name, &word.from, value, &[]) {
             return Ok(None);
         }
-        let Some((flag, on)) = flag::by_name(name) else {
-            return Err(self.refuse(&word.bytes, "unknown option"));
-        };
+        let Some((flag, on)) = flag::by_name(name) else { return Err(self.refuse(&word.bytes, "unknown option")) };
         self.check_refused(flag, name)?;
         let takes_value = on && flag.takes_value();
         match value {
@@ -249,9 +247,7 @@ impl<'a> Parser<'a> {
             if self.expand_alias(&[letter], &word.from, None, rest) {
                 return Ok(None);
             }
-            let Some(flag) = flag::by_letter(letter) else {
-                return Err(self.refuse(&word.bytes, "unknown option"));
-            };
+            let Some(flag) = flag::by_letter(letter) else { return Err(self.refuse(&word.bytes, "unknown option")) };
             self.check_refused(flag, &[letter])?;
             if flag.takes_value() {
                 return match rest {
@@ -369,8 +365,12 @@ impl<'a> Parser<'a> {
         let client = !self.options.server;
         match self.options.version {
             0 => {}
-            count if count > 1 && client => return Ok(Some(Command::Print(super::version::json(self.setup.not_built)))),
-            _ => return Ok(Some(Command::Print(super::version::text(self.setup.not_built)))),
+            count if count > 1 && client => {
+                return Ok(Some(Command::Print(super::version::json(self.setup.not_built))));
+            }
+            _ => {
+                return Ok(Some(Command::Print(super::version::text(self.setup.not_built))));
+            }
         }
         if self.waits_for_words() {
             return Ok(None);

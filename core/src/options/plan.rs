@@ -2,8 +2,12 @@
 
 use super::data::Options;
 use super::hostspec::{self, HostSpec};
+use super::words::{Link, Outgoing};
 use crate::{Error, Exit};
 use alloc::vec::Vec;
+
+/// Words in front of the `.` that start a server.
+const SERVER_WORDS_MAX: usize = 137;
 
 /// How the remote side is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +88,7 @@ pub fn plan(options: &Options, args: &[Vec<u8>]) -> Result<Plan, Error> {
     };
     check_connection(options, &plan)?;
     check_protocol(options)?;
+    check_word_count(options, &plan)?;
     Ok(plan)
 }
 
@@ -251,4 +256,23 @@ fn check_protocol(options: &Options) -> Result<(), Error> {
         _ => return Ok(()),
     };
     Err(Error { exit: Exit::PROTOCOL, ..Error::usage(text) })
+}
+
+/// Options condense into few words; only `-M` can make them many.
+fn check_word_count(options: &Options, plan: &Plan) -> Result<(), Error> {
+    let push = match plan {
+        Plan::Push { .. } => true,
+        Plan::Pull { .. } => false,
+        Plan::Local { .. } | Plan::Modules { .. } => return Ok(()),
+    };
+    let words = Outgoing { options, push, protocol: 32, link: Link::Shell, paths: &[] }.words();
+    // The final dot does not count, but what separates secluded words does.
+    let count = match &words.secluded {
+        Some(secluded) => words.visible.len() + secluded.len(),
+        None => words.visible.len() - 1,
+    };
+    if count > SERVER_WORDS_MAX && !options.remote_options.is_empty() {
+        return Err(Error::usage("too many remote options specified."));
+    }
+    Ok(())
 }

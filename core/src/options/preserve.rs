@@ -1,7 +1,7 @@
 //! Options about links, attributes and owners.
 
-use super::data::{Options, OwnerMap, Super};
 use super::chmod::Chmod;
+use super::data::{Options, OwnerMap, Super};
 use super::flag::{Flag, Group, Kind, Side, Travel};
 use crate::Error;
 
@@ -106,13 +106,7 @@ pub static FLAGS: &[Flag] = &[
         remote: &[Travel::Letter(25, Side::Push, |s| usize::from(s.options.executability && !s.options.perms))],
         ..BASE
     },
-    Flag {
-        long: "chmod",
-        value: "CHMOD",
-        help: "change permissions on the way",
-        kind: Kind::Text(chmod),
-        ..BASE
-    },
+    Flag { long: "chmod", value: "CHMOD", help: "change permissions on the way", kind: Kind::Text(chmod), ..BASE },
     Flag {
         long: "acls",
         short: Some('A'),
@@ -227,7 +221,10 @@ pub static FLAGS: &[Flag] = &[
         negations: &["no-omit-dir-times", "no-O"],
         help: "leave directories out of -t",
         kind: Kind::Bool(|o| &mut o.omit_dir_times_asked),
-        remote: &[Travel::Letter(11, Side::Push, |s| usize::from(s.options.omit_dir_times_asked))],
+        // A server concludes the form that a plain backup implies by itself.
+        remote: &[Travel::Letter(11, Side::Push, |s| {
+            usize::from(s.options.omit_dir_times_asked && !s.options.backs_up_in_place())
+        })],
         ..BASE
     },
     Flag {
@@ -343,7 +340,9 @@ fn chmod(options: &mut Options, text: &[u8]) -> Result<(), Error> {
 fn refuse_second_map(map: &Option<OwnerMap>, what: &str) -> Result<(), Error> {
     let text = match map {
         None => return Ok(()),
-        Some(map) if map.by_chown => alloc::format!("rsync: --{what}map conflicts with prior --chown."),
+        Some(map) if map.by_chown => {
+            alloc::format!("rsync: --{what}map conflicts with prior --chown.")
+        }
         Some(_) => alloc::format!("rsync: You can only specify --{what}map once."),
     };
     Err(Error::usage(text))

@@ -135,7 +135,9 @@ mod tests {
 
     fn refusing(names: &[&str]) -> Refusals {
         let hit = |s: &Spelling| {
-            names.iter().any(|name| s.long == *name || s.short.is_some_and(|letter| *name == letter.encode_utf8(&mut [0; 4])))
+            names
+                .iter()
+                .any(|name| s.long == *name || s.short.is_some_and(|letter| *name == letter.encode_utf8(&mut [0; 4])))
         };
         let meanings: Vec<_> = spellings().filter(hit).map(|s| s.meaning).collect();
         Refusals::new(&spellings().map(|s| meanings.contains(&s.meaning)).collect::<Vec<_>>())
@@ -191,14 +193,21 @@ mod tests {
     fn a_failed_parse_keeps_what_came_before() {
         for (line, expect) in [
             ("--server --sender -te.Lf --foo -p . m/x", "rsync: on remote machine: --foo: unknown option"),
-            ("--server --sender -te.Lf --timeout=x -p . m/x", "rsync: on remote machine: --timeout=x: invalid numeric value"),
+            (
+                "--server --sender -te.Lf --timeout=x -p . m/x",
+                "rsync: on remote machine: --timeout=x: invalid numeric value",
+            ),
             ("--server --sender -te.Lf --daemon -p . m/x", "rsync: Attempt to hack rsync thwarted!"),
             ("--server --sender -te.Lf --dparam=a=b -p . m/x", "rsync: Attempt to hack rsync thwarted!"),
             ("--server --sender -te.Lf --help -p . m/x", "rsync: Attempt to hack rsync thwarted!"),
             ("--server --sender -te.Lf --chmod=8 -p . m/x", "rsync: Invalid argument passed to --chmod (8)"),
         ] {
             let got = worker(&Refusals::default(), line);
-            assert_eq!(got.refused.map(|e| (e.text_lossy(), e.exit)), Some((expect.into(), Exit::UNSUPPORTED)), "{line}");
+            assert_eq!(
+                got.refused.map(|e| (e.text_lossy(), e.exit)),
+                Some((expect.into(), Exit::UNSUPPORTED)),
+                "{line}"
+            );
             assert!(got.options.sender && got.options.times && !got.options.perms);
             assert_eq!(got.options.capabilities.as_deref(), Some(&b".Lf"[..]));
         }

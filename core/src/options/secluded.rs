@@ -32,6 +32,9 @@ fn append(block: &mut Vec<u8>, words: &[Vec<u8>], end: u8) {
     block.push(end);
 }
 
+/// The words of a block, and how many of the bytes last given belonged to it.
+pub type Block = (Vec<Vec<u8>>, usize);
+
 /// Reads a block piece by piece.
 #[derive(Clone, Debug)]
 pub struct BlockReader {
@@ -53,7 +56,7 @@ impl BlockReader {
     }
 
     /// Takes bytes. Returns the words and how many bytes were used once the block has ended.
-    pub fn read(&mut self, bytes: &[u8]) -> Result<Option<(Vec<Vec<u8>>, usize)>, Error> {
+    pub fn read(&mut self, bytes: &[u8]) -> Result<Option<Block>, Error> {
         for (at, &byte) in bytes.iter().enumerate() {
             let ends = if self.lines { matches!(byte, b'\n' | b'\r') } else { byte == 0 };
             if !ends {

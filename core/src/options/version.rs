@@ -1,7 +1,8 @@
 //! The texts of `--version` and `-VV`, in the layout that scripts know (spec 4.15).
 
-use super::algorithms::{AUTH_DIGESTS, CHECKSUMS, COMPRESSORS};
 use super::{COMPAT_VERSION, PROTOCOL};
+use crate::checksum::{ALGORITHMS, AuthDigest};
+use crate::wire::compress::Compressor;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -81,10 +82,13 @@ pub(super) fn text(not_built: &[&str]) -> Vec<u8> {
     };
     text += &format!("Capabilities:\n{}", wrapped(&words(&mut capabilities())));
     text += &format!("Optimizations:\n{}", wrapped(&words(&mut OPTIMIZATIONS.into_iter())));
-    let checksums: Vec<_> = CHECKSUMS.iter().map(|&n| if n == "xxh64" { "xxh64 (xxhash)" } else { n }).collect();
-    text += &format!("Checksum list:\n    {}\n", checksums.join(" "));
-    text += &format!("Compress list:\n    {}\n", COMPRESSORS.join(" "));
-    text += &format!("Daemon auth list:\n    {}\n", AUTH_DIGESTS.join(" "));
+    let checksums = ALGORITHMS.iter().map(|row| match row.aliases {
+        [] => String::from(row.name),
+        aliases => format!("{} ({})", row.name, aliases.join(" ")),
+    });
+    text += &format!("Checksum list:\n    {}\n", checksums.collect::<Vec<_>>().join(" "));
+    text += &format!("Compress list:\n    {}\n", Compressor::ALL.map(Compressor::name).join(" "));
+    text += &format!("Daemon auth list:\n    {}\n", AuthDigest::ALL.map(AuthDigest::name).join(" "));
     text += &format!("\nLicence: {LICENCE}. {CAVEAT}.\n");
     text.into_bytes()
 }
@@ -124,9 +128,9 @@ pub(super) fn json(not_built: &[&str]) -> Vec<u8> {
     text += &format!("  \"protocol\": \"{PROTOCOL}.0\",\n  \"copyright\": \"{COPYRIGHT}.\",\n  \"url\": \"\",\n");
     text += &object("capabilities", &mut capabilities());
     text += &object("optimizations", &mut OPTIMIZATIONS.into_iter());
-    text += &list("checksum_list", &CHECKSUMS);
-    text += &list("compress_list", &COMPRESSORS);
-    text += &list("daemon_auth_list", &AUTH_DIGESTS);
+    text += &list("checksum_list", &ALGORITHMS.iter().map(|row| row.name).collect::<Vec<_>>());
+    text += &list("compress_list", &Compressor::ALL.map(Compressor::name));
+    text += &list("daemon_auth_list", &AuthDigest::ALL.map(AuthDigest::name));
     text += &format!("  \"license\": \"{LICENCE}\",\n  \"caveat\": \"{CAVEAT}\"\n}}\n");
     text.into_bytes()
 }
@@ -147,9 +151,14 @@ mod tests {
         assert_eq!(lines[0], "rsync  version 3.5.0  protocol version 32");
         let expect = "an independent implementation. Copyright (C) 2026 the Syncline authors.";
         assert!(lines[1].starts_with("Syncline ") && lines[1].ends_with(expect));
-        assert_eq!(lines[2..4], ["Capabilities:", "    64-bit files, 64-bit inums, 64-bit timestamps, 64-bit long ints,"]);
+        assert_eq!(
+            lines[2..4],
+            ["Capabilities:", "    64-bit files, 64-bit inums, 64-bit timestamps, 64-bit long ints,"]
+        );
         assert!(lines.iter().all(|line| line.len() < WIDTH || line.starts_with("Syncline")), "{text}");
-        assert!(text.contains(" no ACLs,") && text.contains(" xattrs,") && text.contains("no crtimes\nOptimizations:\n"));
+        assert!(
+            text.contains(" no ACLs,") && text.contains(" xattrs,") && text.contains("no crtimes\nOptimizations:\n")
+        );
         assert!(text.contains("\nChecksum list:\n    xxh128 xxh3 xxh64 (xxhash) md5 md4 sha1 none\n"));
         assert!(text.contains("\nCompress list:\n    zstd lz4 zlibx zlib none\nDaemon auth list:\n    sha512 sha256"));
     }
@@ -158,8 +167,22 @@ mod tests {
     fn json_has_its_keys_in_order() {
         let text = String::from_utf8(json(&["xattrs"])).unwrap();
         let keys = [
-            "program", "version", "protocol", "copyright", "url", "capabilities", "file_bits", "secluded_args", "crtimes",
-            "optimizations", "SIMD_roll", "checksum_list", "compress_list", "daemon_auth_list", "license", "caveat",
+            "program",
+            "version",
+            "protocol",
+            "copyright",
+            "url",
+            "capabilities",
+            "file_bits",
+            "secluded_args",
+            "crtimes",
+            "optimizations",
+            "SIMD_roll",
+            "checksum_list",
+            "compress_list",
+            "daemon_auth_list",
+            "license",
+            "caveat",
         ];
         let places: Vec<_> = keys.iter().map(|key| text.find(&format!("\"{key}\":")).expect(key)).collect();
         assert!(places.is_sorted());

@@ -160,13 +160,10 @@ impl Outgoing<'_> {
 
     /// On a pull, a `~` that could only be a file name, and would not be checked against the request if it were expanded.
     fn tilde_is_literal(&self, path: &[u8]) -> bool {
-        let trusted = self.options.trust_sender
-            || self.options.files_from.as_ref().is_some_and(|list| list.host.is_some());
-        let has_directory = if self.options.relative {
-            path.windows(3).any(|part| part == b"/./")
-        } else {
-            path.contains(&b'/')
-        };
+        let trusted =
+            self.options.trust_sender || self.options.files_from.as_ref().is_some_and(|list| list.host.is_some());
+        let has_directory =
+            if self.options.relative { path.windows(3).any(|part| part == b"/./") } else { path.contains(&b'/') };
         !self.push && path.first() == Some(&b'~') && !trusted && !has_directory
     }
 
@@ -273,8 +270,17 @@ mod tests {
         let options = Options { suffix: Some(b".o d".to_vec()), backup: true, ..Options::default() };
         let words = daemon_words(&options, false, &["pub/a b*", "pub", "pub/x pub/y pub/z", "-x", "~", "other/pub/x"]);
         let expect = [
-            "--server", "--sender", "-be.LsfxCIvu", "--suffix=.o\\ d", ".", "pub/a b*", "pub/", "pub/x[ ]pub/y[ ]pub/z", "./-x",
-            "~", "other/pub/x",
+            "--server",
+            "--sender",
+            "-be.LsfxCIvu",
+            "--suffix=.o\\ d",
+            ".",
+            "pub/a b*",
+            "pub/",
+            "pub/x[ ]pub/y[ ]pub/z",
+            "./-x",
+            "~",
+            "other/pub/x",
         ];
         assert_eq!(words, expect);
         let old = Options { old_args: Some(1), ..Options::default() };

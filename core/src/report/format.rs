@@ -16,6 +16,9 @@ use super::time::LocalTime;
 use crate::limits::PATH_BYTES_MAX;
 use crate::{Error, Exit, Fault};
 
+/// Longest digest that any algorithm has.
+const DIGEST_BYTES_MAX: usize = 64;
+
 /// The format of `-i`, and of log files.
 pub const FORMAT_ITEMIZED: &[u8] = b"%i %n%L";
 /// The format of `-v`.
@@ -153,6 +156,10 @@ pub fn expand(format: &[u8], info: &ItemInfo<'_>) -> Vec<u8> {
         line.extend_from_slice(before);
         match value(&escape, info) {
             _ if escape.letter == b'L' => put_link(&escape, info, &mut line),
+            // Blanks for an unknown digest are as wide as a digest, whatever width is asked for.
+            _ if escape.letter == b'C' && known_digest(info).is_none() => {
+                line.resize(line.len() + info.digest_bytes.min(DIGEST_BYTES_MAX) * 2, b' ');
+            }
             Some(value) => escape.put(&value, &mut line),
             // An escape without a value stays as it is, its width included.
             None => line.extend_from_slice(&rest[before.len()..rest.len() - after.len()]),
@@ -273,7 +280,7 @@ fn value(escape: &Escape, info: &ItemInfo<'_>) -> Option<Vec<u8>> {
         b'b' => numbers.count(info.data_bytes),
         b'c' => numbers.count(info.other_bytes),
         b'B' => mode_text(mode)[1..].to_vec(),
-        b'C' => digest_text(info),
+        b'C' => digest_text(known_digest(info)?, info.digest_reversed),
         b'f' => long_name(info.source_prefix, info.name),
         b'G' => match info.gid {
             _ if deleted => escape.id(0),
@@ -310,15 +317,16 @@ pub fn shown_name(name: &[u8], mode: u32) -> Vec<u8> {
     shown
 }
 
-/// `%f`.
+/// `%f`. The prefix loses its empty and `.` parts, but no `..`; the name is not touched.
 fn long_name(prefix: &[u8], name: &[u8]) -> Vec<u8> {
-    let mut path = prefix.to_vec();
-    if !path.is_empty() && !path.ends_with(b"/") {
+    let mut path = Vec::with_capacity(prefix.len() + 1 + name.len());
+    for part in prefix.split(|&byte| byte == b'/').filter(|part| !matches!(*part, b"" | b".")) {
+        path.extend_from_slice(part);
         path.push(b'/');
     }
-    path.extend_from_slice(name);
-    let slashes = path.iter().take_while(|&&byte| byte == b'/').count();
-    path.split_off(slashes)
+    let slashes = if path.is_empty() { name.iter().take_while(|&&byte| byte == b'/').count() } else { 0 };
+    path.extend_from_slice(name.get(slashes..).unwrap_or_default());
+    path
 }
 
 /// `%L`. The width applies to the name alone, and four blanks stand for an arrow that is missing.
@@ -339,19 +347,17 @@ fn put_link(escape: &Escape, info: &ItemInfo<'_>, line: &mut Vec<u8>) {
     escape.clip(start, line);
 }
 
-/// `%C`: hexadecimal, or blanks.
-fn digest_text(info: &ItemInfo<'_>) -> Vec<u8> {
+/// The digest that `%C` shows. Only regular files have one.
+fn known_digest<'a>(info: &ItemInfo<'a>) -> Option<&'a [u8]> {
     let regular = info.view.mode & 0o170000 == 0o100000 && info.operation != Operation::Delete;
-    let Some(digest) = info.digest.filter(|_| regular) else {
-        return [b' '].repeat(info.digest_bytes.min(64) * 2);
-    };
+    info.digest.filter(|_| regular)
+}
+
+/// `%C`, in hexadecimal.
+fn digest_text(digest: &[u8], reversed: bool) -> Vec<u8> {
     let hex = |byte: u8| b"0123456789abcdef"[usize::from(byte & 15)];
     let both = |&byte: &u8| [hex(byte >> 4), hex(byte)];
-    if info.digest_reversed {
-        digest.iter().rev().flat_map(both).collect()
-    } else {
-        digest.iter().flat_map(both).collect()
-    }
+    if reversed { digest.iter().rev().flat_map(both).collect() } else { digest.iter().flat_map(both).collect() }
 }
 
 #[cfg(test)]

@@ -42,5 +42,5 @@ pub use listing::{Listed, listing_line, mode_text};
 pub use number::{Level, Numbers};
 pub use progress::{Live, LiveUpdate, Progress, ProgressUpdate, Scope};
 pub use stats::{Ending, KindCounts, Stats, SummaryStyle};
-pub use text::full_path;
+pub use text::{entered, full_path};
 pub use time::LocalTime;

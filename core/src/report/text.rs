@@ -57,6 +57,28 @@ pub fn full_path(directory: &[u8], name: &[u8]) -> Vec<u8> {
     if name.starts_with(b"/") { name.to_vec() } else { text![directory, joint, name] }
 }
 
+/// The directory that one is in after entering `path` from `directory`: absolute, without empty, `.` and `..` parts.
+///
+/// A sender enters the directory part of each argument, so in its messages that part is clean and the name is not. A
+/// directory that can't be entered, and everything about the destination, is shown by [`full_path`], as the user wrote
+/// it. `..` only takes the part before it away, even if that is a symlink to elsewhere. An empty `directory` (a daemon's
+/// module) stays empty if nothing is entered.
+pub fn entered(directory: &[u8], path: &[u8]) -> Vec<u8> {
+    let mut parts: Vec<&[u8]> = Vec::new();
+    let start = if path.starts_with(b"/") { &b"/"[..] } else { directory };
+    for part in start.split(|&byte| byte == b'/').chain(path.split(|&byte| byte == b'/')) {
+        match part {
+            b"" | b"." => {}
+            b".." => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    if parts.is_empty() && !start.is_empty() {
+        return b"/".to_vec();
+    }
+    parts.iter().flat_map(|part| [b"/", *part]).flatten().copied().collect()
+}
+
 /// A failed system call: what the system says, and its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SystemError<'a> {

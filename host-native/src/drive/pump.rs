@@ -142,20 +142,25 @@ impl Pump {
         moved
     }
 
-    /// Sleeps until something that the session wants can go on, `wake` is readable, or a deadline has come.
-    pub fn sleep(&self, wants: Wants, until_ms: Option<u64>, wake: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
+    /// Sleeps until something that the session wants can go on, one of `wakes` is readable, or a deadline has come.
+    pub fn sleep(
+        &self,
+        wants: Wants,
+        until_ms: Option<u64>,
+        wakes: [Option<BorrowedFd<'_>>; 2],
+    ) -> Result<(), Errno> {
         let now = monotonic_ms();
         let throttled = self.throttle.as_ref().map(Throttle::ready_ms).filter(|&at| at > now && wants.output);
         let until = [wants.deadline_ms, until_ms, throttled].into_iter().flatten().min();
         let timeout = until.map(|at| timespec(at.saturating_sub(now)));
-        let mut fds = Vec::with_capacity(3);
+        let mut fds = Vec::with_capacity(4);
         if wants.input {
             fds.push(PollFd::new(&self.wire.input, PollFlags::IN));
         }
         if wants.output && throttled.is_none() && self.out != Out::Shut {
             fds.push(PollFd::new(&self.wire.output, PollFlags::OUT));
         }
-        fds.extend(wake.map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN)));
+        fds.extend(wakes.into_iter().flatten().map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN)));
         poll(&mut fds, timeout.as_ref())?;
         Ok(())
     }

@@ -101,6 +101,40 @@ fn copies_over_the_wire() {
     copies(&["-rI", "--no-whole-file"]);
 }
 
+/// Passes bytes on until `most` have gone by, then closes everything.
+fn pass_on(mut from: UnixStream, mut to: UnixStream, most: u64) {
+    // A copy that fails has met an end that is gone, which is what the test is about.
+    let _ = io::copy(&mut Read::by_ref(&mut from).take(most), &mut to);
+    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+}
+
+/// Wherever the connection breaks, both ends come to an end, and no temporary file is left.
+#[test]
+fn connections_that_break() {
+    let from = tempfile::tempdir().unwrap();
+    for n in 0..20 {
+        std::fs::write(from.path().join(format!("file-{n}")), vec![n; 100_000]).unwrap();
+    }
+    for most in [3, 200, 5_000, 150_000, 700_000, 1_999_000] {
+        let to = tempfile::tempdir().unwrap();
+        let options = options(&["-rI", "--no-whole-file"]);
+        let (near, near_end) = UnixStream::pair().unwrap();
+        let (far, far_end) = UnixStream::pair().unwrap();
+        let back = (far_end.try_clone().unwrap(), near_end.try_clone().unwrap());
+        let passers = [thread::spawn(move || pass_on(near_end, far_end, most)), {
+            thread::spawn(move || pass_on(back.0, back.1, u64::MAX))
+        }];
+        let receiving = config(&options, Role::Receiver, Transport::Local, to.path());
+        let receiver = thread::spawn(move || drive(receiving, wire(far)));
+        let sending = config(&options, Role::Sender, Transport::Local, &from.path().join(""));
+        let exits = [drive(sending, wire(near)), receiver.join().unwrap()];
+        passers.map(|passer| passer.join().unwrap());
+        assert!(exits.iter().all(|exit| [Exit::STREAM, Exit::SOCKET_IO].contains(exit)), "{most}: {exits:?}");
+        let left = std::fs::read_dir(to.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert_eq!(left.filter(|name| name.starts_with('.')).collect::<Vec<_>>(), [""; 0], "{most}");
+    }
+}
+
 #[test]
 fn a_peer_that_closes() {
     let (near, far) = UnixStream::pair().unwrap();

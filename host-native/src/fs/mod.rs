@@ -83,6 +83,18 @@ impl Fs {
         self
     }
 
+    /// Another file system over the same open roots, for another thread.
+    pub fn fork(&self) -> Fs {
+        let mut fs = Fs::new().with_umask(self.umask);
+        fs.roots = self.roots.fork();
+        fs
+    }
+
+    /// Changes whenever what a fork knows may have become wrong.
+    pub fn version(&self) -> u64 {
+        self.roots.version()
+    }
+
     /// Does what a session asks.
     pub fn execute(&mut self, ask: Ask) -> Reply {
         match ask {

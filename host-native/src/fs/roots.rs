@@ -92,6 +92,7 @@ pub struct Spot {
     pub name: Vec<u8>,
 }
 
+#[derive(Clone)]
 struct Root {
     dir: Arc<Dir>,
     path: Vec<u8>,
@@ -111,6 +112,7 @@ pub struct Roots {
     kept: Vec<Kept>,
     confined: bool,
     walks: bool,
+    version: u64,
 }
 
 impl Roots {
@@ -131,6 +133,8 @@ impl Roots {
         let path = if path.is_empty() { b".".as_slice() } else { path };
         let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;
         if self.confined {
+            // `openat2` takes no other flags beside O_PATH than those that mean something for it.
+            let flags = if flags.contains(OFlags::PATH) { flags.difference(OFlags::NOCTTY) } else { flags };
             return open_beneath(CWD, path, flags, self.walks).map_err(errno);
         }
         openat(CWD, path, flags, Mode::empty()).map_err(errno)
@@ -163,6 +167,7 @@ impl Roots {
         if self.roots.len() >= ROOTS_MAX {
             return Err(errno(Code::MFILE));
         }
+        self.version += 1;
         self.roots.push(Root { dir, path });
         Ok(RootId((self.roots.len() - 1) as u32))
     }
@@ -232,9 +237,20 @@ impl Roots {
         self.kept.retain(|kept| kept.root != at.root || !is_within(&kept.path, path));
     }
 
+    /// The same roots, for another thread.
+    pub fn fork(&self) -> Roots {
+        Roots { roots: self.roots.clone(), confined: self.confined, walks: self.walks, ..Roots::default() }
+    }
+
+    /// Counts the events after which a fork is out of date: new roots, and directories that were removed or renamed.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
     /// As [`Roots::forget`], for a directory: roots may lie within each other, so what other roots keep is in doubt too.
     pub fn forget_dir(&mut self, at: &At) {
         let path = trim(&at.path);
+        self.version += 1;
         self.kept.retain(|kept| kept.root == at.root && !is_within(&kept.path, path));
     }
 

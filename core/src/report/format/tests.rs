@@ -106,6 +106,10 @@ fn digests() {
     check("%C|", &ItemInfo { digest: None, ..file() }, "                                |");
     let dir = info(b"d", 0o040755, ItemFlags::REPORT_TIME);
     check("%C|", &ItemInfo { digest_bytes: 8, ..dir }, "                |");
+    let known = "        b5e9c1ad071b3e7fc779cfaa5e523818|b5e9c1ad071b3e7fc779cfaa5e523818        |";
+    check("%40C|%-40C|", &file(), known);
+    let unknown = ItemInfo { digest: None, digest_bytes: 1, ..file() };
+    check("%40C|%-40C|%'1C|", &unknown, "  |  |  |");
 }
 
 #[test]
@@ -130,6 +134,21 @@ fn only_ids_are_filled_up_with_zeros() {
 fn long_names() {
     check("%f", &ItemInfo { source_prefix: b"/home/me/", ..file() }, "home/me/hl");
     check("%f %n", &ItemInfo { source_prefix: b"", ..info(b"d", 0o040755, ItemFlags::NONE) }, "d d/");
+    // Arguments of stock rsync, up to the last slash, and what `%f` said of the file in it.
+    for (prefix, expect) in [
+        (&b"."[..], "hl"),
+        (b"./", "hl"),
+        (b".//./../src/", "../src/hl"),
+        (b"././src", "src/hl"),
+        (b"src/d/..", "src/d/../hl"),
+        (b"../src/d/", "../src/d/hl"),
+        (b"/tmp/./w//src/./", "tmp/w/src/hl"),
+        (b"/tmp/w/../src", "tmp/w/../src/hl"),
+        (b"/", "hl"),
+    ] {
+        check("%f", &ItemInfo { source_prefix: prefix, ..file() }, expect);
+    }
+    check("%f", &ItemInfo { source_prefix: b"src/.", ..info(b".", 0o040755, ItemFlags::NONE) }, "src/.");
 }
 
 #[test]

@@ -65,8 +65,8 @@ pub enum Fate {
 }
 
 /// A file does not have the digest that the sender says. The first time it is tried again, and this is a warning.
-pub fn failed_verification(name: &[u8], fate: Fate, tried_again: bool) -> Vec<u8> {
-    let (severity, tail) = if tried_again { ("WARNING", " (will try again)") } else { ("ERROR", "") };
+pub fn failed_verification(name: &[u8], fate: Fate, retrying: bool) -> Vec<u8> {
+    let (severity, tail) = if retrying { ("WARNING", " (will try again)") } else { ("ERROR", "") };
     let fate = match fate {
         Fate::Discarded => "discarded",
         Fate::Retained => "retained",

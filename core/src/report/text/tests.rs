@@ -26,6 +26,62 @@ fn paths() {
     check(daemon(b"/sub").quote(b"nonex"), "\"/sub/nonex\" (in mod)");
 }
 
+/// `link_stat` failures of stock rsync in `/tmp/w/in`: the argument's directory, and the path in the message.
+#[test]
+fn directories_are_clean_once_entered() {
+    let check = |directory: &str, expect: &str| {
+        let entered = entered(b"/tmp/w/in", directory.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&full_path(&entered, b"nonex")), expect, "{directory}");
+    };
+    for here in ["", ".", "./", ".//", "sub/..", "./sub/./..", "link/.."] {
+        check(here, "/tmp/w/in/nonex");
+    }
+    for sub in ["sub", "sub/.", "./sub", "sub//", "../in//sub"] {
+        check(sub, "/tmp/w/in/sub/nonex");
+    }
+    check("..", "/tmp/w/nonex");
+    check("../../../..", "/nonex");
+    check("/", "/nonex");
+    check("/tmp//w/", "/tmp/w/nonex");
+    check("/tmp/./w/.", "/tmp/w/nonex");
+    check("/tmp/w/..", "/tmp/nonex");
+    check("...", "/tmp/w/in/.../nonex");
+}
+
+#[test]
+fn entering_in_a_module() {
+    assert_eq!(entered(b"", b""), b"");
+    assert_eq!(entered(b"", b"."), b"");
+    assert_eq!(entered(b"", b"sub"), b"/sub");
+    assert_eq!(entered(b"/", b""), b"/");
+    assert_eq!(entered(b"/", b"./sub/"), b"/sub");
+}
+
+/// What stock rsync did not enter stands as the user wrote it.
+#[test]
+fn paths_that_were_not_entered_are_raw() {
+    for (path, expect) in [
+        ("nonex/..", "/tmp/w/nonex/.."),
+        ("./w/nodir/x", "/tmp/w/./w/nodir/x"),
+        ("w//nodir/x", "/tmp/w/w//nodir/x"),
+        ("/tmp//nonex", "/tmp//nonex"),
+    ] {
+        check(full_path(b"/tmp/w", path.as_bytes()), expect);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn entering_is_idempotent(directory in "(/[ab.]{0,3}){0,4}", path in "[ab./]{0,12}") {
+        let once = entered(directory.as_bytes(), path.as_bytes());
+        proptest::prop_assert_eq!(&entered(&once, b"."), &once);
+        let absolute = if once.is_empty() { b"".to_vec() } else { entered(b"/elsewhere", &once) };
+        proptest::prop_assert_eq!(&absolute, &once);
+        let shown = String::from_utf8_lossy(&once).into_owned() + "/";
+        proptest::prop_assert!(!["//x", "/./", "/../"].iter().any(|bad| shown.contains(bad)), "{}", shown);
+    }
+}
+
 #[test]
 fn failed_calls() {
     let failed = |role, call, name: &str, error, expect: &str| {

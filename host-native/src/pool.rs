@@ -1,0 +1,135 @@
+//! Threads for the asks that take long, so that a session goes on meanwhile: copies and digests.
+//!
+//! Each thread has a file system of its own over the same open roots. What the session's own file system removes or renames
+//! makes kept directories of the others stale, so they are told to open them anew.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use rustix::event::{EventfdFlags, eventfd};
+use syncline_core::session::{Ask, AskId, Reply};
+
+use crate::fs::Fs;
+
+/// Threads at most.
+const THREADS_MAX: usize = 4;
+
+enum Job {
+    /// The roots have changed, or directories were removed: go on with this file system.
+    Renew(Box<Fs>),
+    Do(AskId, Ask),
+}
+
+/// What the threads have done.
+struct Done {
+    replies: Mutex<Vec<(AskId, Reply)>>,
+    /// Readable while there are replies.
+    event: OwnedFd,
+}
+
+/// Some threads, started when they are first needed.
+pub struct Pool {
+    done: Arc<Done>,
+    threads: Vec<(Sender<Job>, JoinHandle<()>, u64)>,
+    /// Jobs that each thread has not answered.
+    loads: Arc<[AtomicU64; THREADS_MAX]>,
+    outstanding: usize,
+}
+
+impl Pool {
+    /// No thread yet. `None` if this machine has one processor only, or the system gives no event.
+    pub fn new() -> Option<Pool> {
+        let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok()?;
+        let count = std::thread::available_parallelism().map_or(1, usize::from);
+        (count > 1).then(|| Pool {
+            done: Arc::new(Done { replies: Mutex::default(), event }),
+            threads: Vec::new(),
+            loads: Arc::default(),
+            outstanding: 0,
+        })
+    }
+
+    /// Whether an ask is worth a thread.
+    pub fn takes(ask: &Ask) -> bool {
+        matches!(ask, Ask::CopyLocal(_) | Ask::Digest { .. })
+    }
+
+    /// Gives an ask to the least busy thread.
+    pub fn submit(&mut self, id: AskId, ask: Ask, fs: &Fs) {
+        let count = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+        if self.threads.len() < count && self.outstanding >= self.threads.len() {
+            self.start(fs);
+        }
+        let load = |at: &usize| self.loads[*at].load(Ordering::Relaxed);
+        let Some(at) = (0..self.threads.len()).min_by_key(load) else { return };
+        let (jobs, _, version) = &mut self.threads[at];
+        if *version != fs.version() {
+            *version = fs.version();
+            let _ = jobs.send(Job::Renew(Box::new(fs.fork())));
+        }
+        self.loads[at].fetch_add(1, Ordering::Relaxed);
+        self.outstanding += 1;
+        let _ = jobs.send(Job::Do(id, ask));
+    }
+
+    fn start(&mut self, fs: &Fs) {
+        let (sender, receiver) = channel();
+        let (done, loads, at) = (self.done.clone(), self.loads.clone(), self.threads.len());
+        let own = fs.fork();
+        let thread = std::thread::spawn(move || work(&receiver, own, &done, &loads[at]));
+        self.threads.push((sender, thread, fs.version()));
+    }
+
+    /// Answers that have come.
+    pub fn collect(&mut self) -> Vec<(AskId, Reply)> {
+        let mut count = [0; 8];
+        let replies = match self.done.replies.lock() {
+            Ok(mut replies) => {
+                let _ = rustix::io::read(&self.done.event, &mut count);
+                std::mem::take(&mut *replies)
+            }
+            Err(_) => Vec::new(),
+        };
+        self.outstanding = self.outstanding.saturating_sub(replies.len());
+        replies
+    }
+
+    /// Whether answers are still to come.
+    pub fn is_busy(&self) -> bool {
+        self.outstanding > 0
+    }
+
+    /// Becomes readable when answers have come.
+    pub fn event(&self) -> BorrowedFd<'_> {
+        self.done.event.as_fd()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        for (jobs, thread, _) in self.threads.drain(..) {
+            drop(jobs);
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(jobs: &Receiver<Job>, mut fs: Fs, done: &Done, load: &AtomicU64) {
+    while let Ok(job) = jobs.recv() {
+        match job {
+            Job::Renew(other) => fs = *other,
+            Job::Do(id, ask) => {
+                let reply = fs.execute(ask);
+                load.fetch_sub(1, Ordering::Relaxed);
+                let Ok(mut replies) = done.replies.lock() else { return };
+                replies.push((id, reply));
+                if replies.len() == 1 {
+                    let _ = rustix::io::write(&done.event, &1u64.to_ne_bytes());
+                }
+            }
+        }
+    }
+}
