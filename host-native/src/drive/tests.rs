@@ -128,7 +128,7 @@ fn connections_that_break() {
         let receiver = thread::spawn(move || drive(receiving, wire(far)));
         let sending = config(&options, Role::Sender, Transport::Local, &from.path().join(""));
         let exits = [drive(sending, wire(near)), receiver.join().unwrap()];
-        passers.map(|passer| passer.join().unwrap());
+        passers.into_iter().for_each(|passer| passer.join().unwrap());
         assert!(exits.iter().all(|exit| [Exit::STREAM, Exit::SOCKET_IO].contains(exit)), "{most}: {exits:?}");
         let left = std::fs::read_dir(to.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         assert_eq!(left.filter(|name| name.starts_with('.')).collect::<Vec<_>>(), [""; 0], "{most}");
