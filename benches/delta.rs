@@ -5,35 +5,22 @@ use std::hint::black_box;
 use syncline_benches::simd::{best_scan, portable_scan};
 use syncline_benches::{one_inserted, random, scattered_edits, text};
 use syncline_core::checksum::{Algorithm, Digest, Strong, weak};
-use syncline_core::delta::{
-    Found, Patch, PlanOptions, ScanFn, Search, SearchOptions, Signature, Signer, SumHead,
-};
+use syncline_core::delta::{Found, Patch, PlanOptions, ScanFn, Search, SearchOptions, Signature, Signer, SumHead};
 use syncline_core::limits::BLOCK_BYTES_MAX;
 
 const LEN: usize = 16 << 20;
 const PIECE: usize = 256 * 1024;
-const XXH128: Strong = Strong {
-    algorithm: Algorithm::Xxh128,
-    seed: 12345,
-    seed_first: true,
-};
+const XXH128: Strong = Strong { algorithm: Algorithm::Xxh128, seed: 12345, seed_first: true };
 
 fn plan(len: usize) -> SumHead {
-    let options = PlanOptions {
-        block_bytes: None,
-        block_max: BLOCK_BYTES_MAX,
-        digest_bytes: 16,
-        redo: false,
-    };
+    let options = PlanOptions { block_bytes: None, block_max: BLOCK_BYTES_MAX, digest_bytes: 16, redo: false };
     SumHead::for_basis(len as u64, &options).expect("benchmark files are short")
 }
 
 fn wire_signature(head: SumHead, strong: Strong, basis: &[u8]) -> Vec<u8> {
     let mut wire = Vec::with_capacity(head.count as usize * head.entry_bytes());
     let mut signer = Signer::new(head, strong);
-    basis
-        .chunks(PIECE)
-        .for_each(|piece| signer.push(piece, &mut wire));
+    basis.chunks(PIECE).for_each(|piece| signer.push(piece, &mut wire));
     wire
 }
 
@@ -57,10 +44,7 @@ fn hostile_signature(source: &[u8]) -> Signature {
 /// Runs a whole search and returns the bytes found literal.
 fn search(signature: &Signature, source: &[u8], scan: ScanFn, digest: bool) -> u64 {
     let digest = digest.then(|| Digest::whole_file(Algorithm::Xxh128, 12345));
-    let options = SearchOptions {
-        digest,
-        ..SearchOptions::default()
-    };
+    let options = SearchOptions { digest, ..SearchOptions::default() };
     let mut search = Search::with_scan(signature.clone(), XXH128, options, scan);
     let mut rest = source;
     loop {
@@ -90,13 +74,8 @@ fn signing(c: &mut Criterion) {
     let basis = random(LEN, 1);
     group.throughput(Throughput::Bytes(LEN as u64));
     for algorithm in [Algorithm::Xxh128, Algorithm::Md5, Algorithm::Md4] {
-        let strong = Strong {
-            algorithm,
-            ..XXH128
-        };
-        group.bench_function(algorithm.name(), |b| {
-            b.iter(|| wire_signature(plan(LEN), strong, black_box(&basis)))
-        });
+        let strong = Strong { algorithm, ..XXH128 };
+        group.bench_function(algorithm.name(), |b| b.iter(|| wire_signature(plan(LEN), strong, black_box(&basis))));
     }
 }
 
@@ -108,16 +87,8 @@ fn searching(c: &mut Criterion) {
     let prose = text(LEN, 3);
     let cases: [(&str, Signature, Vec<u8>); 8] = [
         ("identical", signed.clone(), basis.clone()),
-        (
-            "scattered",
-            signed.clone(),
-            scattered_edits(&basis, 64 * 1024),
-        ),
-        (
-            "dense edits",
-            signed.clone(),
-            scattered_edits(&basis, 8 * 1024),
-        ),
+        ("scattered", signed.clone(), scattered_edits(&basis, 64 * 1024)),
+        ("dense edits", signed.clone(), scattered_edits(&basis, 8 * 1024)),
         ("inserted", signed.clone(), one_inserted(&basis, 1000)),
         ("nothing", signed.clone(), random(LEN, 2)),
         ("text", signature(&prose), text(LEN, 4)),

@@ -25,8 +25,8 @@ pub fn random(len: usize, seed: u64) -> Vec<u8> {
 /// `len` bytes that look like program text: few different bytes, many repeated words.
 pub fn text(len: usize, seed: u64) -> Vec<u8> {
     const WORDS: [&str; 16] = [
-        "fn ", "let ", "block", "basis", " = ", "(", ");\n", "    ", "match ", "Some(", "return ",
-        "self.", "// ", "token", "&", "u32 ",
+        "fn ", "let ", "block", "basis", " = ", "(", ");\n", "    ", "match ", "Some(", "return ", "self.", "// ",
+        "token", "&", "u32 ",
     ];
     let mut bytes = Vec::with_capacity(len + 8);
     for choice in random(len, seed) {
@@ -45,10 +45,7 @@ pub fn text(len: usize, seed: u64) -> Vec<u8> {
 /// `basis` with one byte changed every `distance` bytes.
 pub fn scattered_edits(basis: &[u8], distance: usize) -> Vec<u8> {
     let mut edited = basis.to_vec();
-    edited
-        .iter_mut()
-        .step_by(distance)
-        .for_each(|byte| *byte ^= 0x55);
+    edited.iter_mut().step_by(distance).for_each(|byte| *byte ^= 0x55);
     edited
 }
 

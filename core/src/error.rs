@@ -112,11 +112,7 @@ pub struct Error {
 impl Error {
     /// An error with a text.
     pub fn new(fault: Fault, exit: Exit, text: impl Into<Vec<u8>>) -> Error {
-        Error {
-            fault,
-            exit,
-            text: text.into(),
-        }
+        Error { fault, exit, text: text.into() }
     }
 
     /// The peer broke the protocol.

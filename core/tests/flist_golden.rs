@@ -3,10 +3,8 @@
 use syncline_core::flist::codec::{self, Rules, put_end, put_io_error, read_io_error};
 use syncline_core::flist::ids::{NameTable, SentTable};
 use syncline_core::flist::lists::Numbering;
+use syncline_core::flist::{Caps, Decoded, Decoder, Encoder, Entry, FileList, Flags, Kind, Lists, Order};
 use syncline_core::wire::item::{Reader, Stop};
-use syncline_core::flist::{
-    Caps, Decoded, Decoder, Encoder, Entry, FileList, Flags, Kind, Lists, Order,
-};
 
 /// A recorded stream: name, protocol, compat flags, the letters of the server's options, the bytes.
 type Stream = (&'static str, u32, u32, &'static str, &'static [u8]);
@@ -104,10 +102,7 @@ fn read_ndx(r: &mut Reader<'_>, previous: &mut i32) -> Result<i32, Stop> {
             let first = i32::from(r.u8()?);
             if first & 0x80 != 0 {
                 let rest = r.bytes(3)?;
-                (first & 0x7f) << 24
-                    | i32::from(rest[2]) << 16
-                    | i32::from(rest[1]) << 8
-                    | i32::from(rest[0])
+                (first & 0x7f) << 24 | i32::from(rest[2]) << 16 | i32::from(rest[1]) << 8 | i32::from(rest[0])
             } else {
                 *previous + (first << 8) + i32::from(r.u8()?)
             }
@@ -131,11 +126,7 @@ fn put_ndx(ndx: i32, previous: &mut i32, out: &mut Vec<u8>) {
 }
 
 /// Decodes the next item, giving the decoder every shorter piece of it before: all of them must be too short.
-fn step<T>(
-    bytes: &[u8],
-    at: &mut usize,
-    mut decode: impl FnMut(&mut Reader<'_>) -> Result<T, Stop>,
-) -> T {
+fn step<T>(bytes: &[u8], at: &mut usize, mut decode: impl FnMut(&mut Reader<'_>) -> Result<T, Stop>) -> T {
     for end in *at..=bytes.len() {
         let mut reader = Reader::new(&bytes[*at..end]);
         match decode(&mut reader) {
@@ -151,22 +142,12 @@ fn step<T>(
     panic!("the stream ends within an item at {at}");
 }
 
-fn decode_list(
-    decoder: &mut Decoder,
-    bytes: &[u8],
-    at: &mut usize,
-    list: &mut FileList,
-) -> (Vec<Entry>, u32) {
+fn decode_list(decoder: &mut Decoder, bytes: &[u8], at: &mut usize, list: &mut FileList) -> (Vec<Entry>, u32) {
     let mut entries = Vec::new();
     let mut entry = Entry::default();
     loop {
-        let mut rules = Rules {
-            judge: &mut codec::trust,
-            chmod: &|mode| mode,
-        };
-        match step(bytes, at, |r| {
-            decoder.decode(r, list, &mut entry, &mut rules)
-        }) {
+        let mut rules = Rules { judge: &mut codec::trust, chmod: &|mode| mode };
+        match step(bytes, at, |r| decoder.decode(r, list, &mut entry, &mut rules)) {
             Decoded::End { io_error } => return (entries, io_error),
             Decoded::Entry => {
                 list.push(&entry).unwrap();
@@ -181,12 +162,7 @@ fn decode_all(stream: &Stream) -> Session {
     let caps = caps(stream);
     let mut decoder = Decoder::new(caps);
     let by_arrival = name.contains("iconv");
-    let numbering = Numbering {
-        inc: caps.inc,
-        by_arrival,
-        order: Order::of(protocol),
-        receiving: true,
-    };
+    let numbering = Numbering { inc: caps.inc, by_arrival, order: Order::of(protocol), receiving: true };
     let mut lists = Lists::new(numbering);
     let (mut at, mut previous, mut marker, mut dir) = (0, 1, None, None);
     let mut parts = Vec::new();
@@ -194,11 +170,7 @@ fn decode_all(stream: &Stream) -> Session {
         let mut list = lists.begin(dir);
         let (entries, io_error) = decode_list(&mut decoder, bytes, &mut at, &mut list);
         lists.complete(list).unwrap();
-        parts.push(Part {
-            marker,
-            entries,
-            io_error,
-        });
+        parts.push(Part { marker, entries, io_error });
         if !caps.inc {
             break;
         }
@@ -216,26 +188,13 @@ fn decode_all(stream: &Stream) -> Session {
     }
     let mut names = std::mem::take(&mut decoder.names);
     if caps.has_id_lists() {
-        for (on, table) in [
-            (caps.owner, &mut names.users),
-            (caps.group, &mut names.groups),
-        ] {
+        for (on, table) in [(caps.owner, &mut names.users), (caps.group, &mut names.groups)] {
             while on && !step(bytes, &mut at, |r| table.read_item(r, &caps)) {}
         }
     }
-    let last_io_error = if protocol < 30 {
-        step(bytes, &mut at, read_io_error)
-    } else {
-        0
-    };
+    let last_io_error = if protocol < 30 { step(bytes, &mut at, read_io_error) } else { 0 };
     assert_eq!(at, bytes.len(), "{name}");
-    Session {
-        parts,
-        users: names.users,
-        groups: names.groups,
-        last_io_error,
-        lists,
-    }
+    Session { parts, users: names.users, groups: names.groups, last_io_error, lists }
 }
 
 fn encode_all(stream: &Stream, session: &Session) -> Vec<u8> {
@@ -286,11 +245,7 @@ fn recorded_lists_are_encoded_to_the_same_bytes() {
     let mut entries = 0;
     for stream in STREAMS {
         let session = decode_all(stream);
-        entries += session
-            .parts
-            .iter()
-            .map(|part| part.entries.len())
-            .sum::<usize>();
+        entries += session.parts.iter().map(|part| part.entries.len()).sum::<usize>();
         let encoded = encode_all(stream, &session);
         assert_eq!(encoded, stream.4, "{}", stream.0);
     }
@@ -302,9 +257,7 @@ fn stream(name: &str) -> &'static Stream {
 }
 
 fn sorted_names(list: &FileList) -> Vec<String> {
-    list.iter_sorted()
-        .map(|view| String::from_utf8(view.name()).unwrap())
-        .collect()
+    list.iter_sorted().map(|view| String::from_utf8(view.name()).unwrap()).collect()
 }
 
 /// The values of the annotated list of spec 2.19.1.
@@ -312,68 +265,35 @@ fn sorted_names(list: &FileList) -> Vec<String> {
 fn the_fields_of_a_list() {
     let session = decode_all(stream("p32-push"));
     let list = session.lists.list(0).unwrap();
-    assert_eq!(
-        sorted_names(list),
-        [
-            ".", "file1", "file2", "hard", "link", "sub", "sub/a", "sub/b"
-        ]
-    );
+    assert_eq!(sorted_names(list), [".", "file1", "file2", "hard", "link", "sub", "sub/a", "sub/b"]);
     let entries = &session.parts[0].entries;
     let root = &entries[0];
-    assert_eq!(
-        (root.mode, root.size, root.mtime, root.uid),
-        (0o040755, 4096, 1_600_000_000, 0)
-    );
+    assert_eq!((root.mode, root.size, root.mtime, root.uid), (0o040755, 4096, 1_600_000_000, 0));
     assert_eq!(root.flags, Flags::TOP_DIR.with(Flags::CONTENT_DIR));
     let file2 = &entries[1];
-    assert_eq!(
-        (file2.mtime, file2.nsec, file2.uid, file2.gid),
-        (1_600_000_001, 123_456_789, 65534, 100)
-    );
-    assert_eq!(
-        (entries[2].kind(), entries[2].target.as_deref()),
-        (Kind::Symlink, Some(&b"file1"[..]))
-    );
+    assert_eq!((file2.mtime, file2.nsec, file2.uid, file2.gid), (1_600_000_001, 123_456_789, 65534, 100));
+    assert_eq!((entries[2].kind(), entries[2].target.as_deref()), (Kind::Symlink, Some(&b"file1"[..])));
     assert_eq!(entries[3].flags, Flags::CONTENT_DIR);
     for (at, name) in [(4, &b"hard"[..]), (5, b"file1"), (6, b"sub/b")] {
         let entry = &entries[at];
-        assert_eq!(
-            (&entry.name[..], entry.group, entry.size, entry.mode),
-            (name, Some(4), 6, 0o100644)
-        );
+        assert_eq!((&entry.name[..], entry.group, entry.size, entry.mode), (name, Some(4), 6, 0o100644));
         assert_eq!(entry.flags.has(Flags::LINK_FIRST), at == 4);
     }
-    assert_eq!(
-        (session.users.name(65534), session.users.name(0)),
-        (Some(&b"nobody"[..]), Some(&b"root"[..]))
-    );
+    assert_eq!((session.users.name(65534), session.users.name(0)), (Some(&b"nobody"[..]), Some(&b"root"[..])));
     assert_eq!(session.groups.name(100), Some(&b"users"[..]));
 }
 
 /// Below protocol 30 hard links are told by device and inode, and the groups are the same.
 #[test]
 fn hard_links_form_the_same_groups_at_every_protocol() {
-    for name in [
-        "p27-push",
-        "p28-push",
-        "p29-push",
-        "p30-push-2byteflags",
-        "p31-push-2byteflags",
-        "p32-push",
-    ] {
+    for name in ["p27-push", "p28-push", "p29-push", "p30-push-2byteflags", "p31-push-2byteflags", "p32-push"] {
         let session = decode_all(stream(name));
         let group = |wanted: &str| {
             let entries = &session.parts[0].entries;
-            entries
-                .iter()
-                .find(|entry| entry.name == wanted.as_bytes())
-                .unwrap()
-                .group
+            entries.iter().find(|entry| entry.name == wanted.as_bytes()).unwrap().group
         };
         assert!(
-            group("hard").is_some()
-                && group("hard") == group("file1")
-                && group("hard") == group("sub/b"),
+            group("hard").is_some() && group("hard") == group("file1") && group("hard") == group("sub/b"),
             "{name}"
         );
         assert_ne!(group("file2"), group("hard"));
@@ -386,69 +306,33 @@ fn lists_of_incremental_recursion() {
     let starts: Vec<u32> = session.lists.iter().map(FileList::start).collect();
     assert_eq!(starts, [1, 8]);
     let sub_b = &session.parts[1].entries[0];
-    assert_eq!(
-        (&sub_b.name[..], sub_b.group, sub_b.size),
-        (&b"sub/b"[..], Some(5), 6)
-    );
-    for (ndx, name) in [
-        (0, "."),
-        (2, "file1"),
-        (3, "file2"),
-        (4, "hard"),
-        (5, "link"),
-        (7, "sub"),
-        (8, "sub/a"),
-        (9, "sub/b"),
-    ] {
-        assert_eq!(
-            session.lists.lookup(ndx).unwrap().view().name(),
-            name.as_bytes(),
-            "{ndx}"
-        );
+    assert_eq!((&sub_b.name[..], sub_b.group, sub_b.size), (&b"sub/b"[..], Some(5), 6));
+    for (ndx, name) in
+        [(0, "."), (2, "file1"), (3, "file2"), (4, "hard"), (5, "link"), (7, "sub"), (8, "sub/a"), (9, "sub/b")]
+    {
+        assert_eq!(session.lists.lookup(ndx).unwrap().view().name(), name.as_bytes(), "{ndx}");
     }
     let session = decode_all(stream("p32-iconv-inc"));
-    for (ndx, name) in [
-        (4, &b"a\xc3\xbf"[..]),
-        (3, b"b"),
-        (5, b"l\xc3\xaa"),
-        (2, b"z\xc3\xa9"),
-        (7, b"sub"),
-        (8, b"sub/\xc3\xa8x"),
-    ] {
-        assert_eq!(
-            session.lists.lookup(ndx).unwrap().view().name(),
-            name,
-            "{ndx}"
-        );
+    for (ndx, name) in
+        [(4, &b"a\xc3\xbf"[..]), (3, b"b"), (5, b"l\xc3\xaa"), (2, b"z\xc3\xa9"), (7, b"sub"), (8, b"sub/\xc3\xa8x")]
+    {
+        assert_eq!(session.lists.lookup(ndx).unwrap().view().name(), name, "{ndx}");
     }
 }
 
 /// A sender that has the entries in the order of the recording visits directories in its order.
 #[test]
 fn the_sender_visits_directories_as_stock_does() {
-    for name in [
-        "p32-inc-dups",
-        "p32-inc-push",
-        "p32-relative",
-        "p30-ioerr-nosafe",
-        "p32-inc-push-dir",
-    ] {
+    for name in ["p32-inc-dups", "p32-inc-push", "p32-relative", "p30-ioerr-nosafe", "p32-inc-push-dir"] {
         let session = decode_all(stream(name));
-        let numbering = Numbering {
-            inc: true,
-            by_arrival: false,
-            order: Order::FilesFirst,
-            receiving: false,
-        };
+        let numbering = Numbering { inc: true, by_arrival: false, order: Order::FilesFirst, receiving: false };
         let mut lists = Lists::new(numbering);
         let mut dir = None;
         for part in &session.parts {
             let expect = part.marker.map(|ndx| (-101 - ndx) as u32);
             assert_eq!(dir, expect, "{name}");
             let mut list = lists.begin(dir);
-            part.entries
-                .iter()
-                .for_each(|entry| list.push(entry).unwrap());
+            part.entries.iter().for_each(|entry| list.push(entry).unwrap());
             lists.complete(list).unwrap();
             dir = lists.next_dirs().map(|dirs| dirs.start);
         }
@@ -460,55 +344,24 @@ fn the_sender_visits_directories_as_stock_does() {
 fn directories_and_what_they_are_to_the_transfer() {
     let flags = |name: &str| -> Vec<(String, Flags)> {
         let session = decode_all(stream(name));
-        let dirs = session
-            .parts
-            .iter()
-            .flat_map(|part| &part.entries)
-            .filter(|entry| entry.is_dir());
-        dirs.map(|entry| (String::from_utf8(entry.name.clone()).unwrap(), entry.flags))
-            .collect()
+        let dirs = session.parts.iter().flat_map(|part| &part.entries).filter(|entry| entry.is_dir());
+        dirs.map(|entry| (String::from_utf8(entry.name.clone()).unwrap(), entry.flags)).collect()
     };
     let top = Flags::TOP_DIR.with(Flags::CONTENT_DIR);
-    let named = |list: &[(&str, Flags)]| {
-        list.iter()
-            .map(|(name, flags)| (name.to_string(), *flags))
-            .collect::<Vec<_>>()
-    };
+    let named =
+        |list: &[(&str, Flags)]| list.iter().map(|(name, flags)| (name.to_string(), *flags)).collect::<Vec<_>>();
     assert_eq!(
         flags("p32-relative"),
-        named(&[
-            ("src", Flags::IMPLIED),
-            (".", Flags::IMPLIED),
-            ("src/sub", Flags::IMPLIED)
-        ])
+        named(&[("src", Flags::IMPLIED), (".", Flags::IMPLIED), ("src/sub", Flags::IMPLIED)])
     );
-    assert_eq!(
-        flags("p29-relative"),
-        named(&[
-            ("src", Flags::NONE),
-            ("src/sub", Flags::NONE),
-            (".", Flags::NONE)
-        ])
-    );
-    assert_eq!(
-        flags("p29-push"),
-        named(&[(".", top), ("sub", Flags::CONTENT_DIR)])
-    );
-    assert_eq!(
-        flags("p32-delete"),
-        named(&[(".", top), ("k", Flags::CONTENT_DIR)])
-    );
+    assert_eq!(flags("p29-relative"), named(&[("src", Flags::NONE), ("src/sub", Flags::NONE), (".", Flags::NONE)]));
+    assert_eq!(flags("p29-push"), named(&[(".", top), ("sub", Flags::CONTENT_DIR)]));
+    assert_eq!(flags("p32-delete"), named(&[(".", top), ("k", Flags::CONTENT_DIR)]));
 }
 
 #[test]
 fn errors_of_the_sender_arrive() {
-    let errors = |name: &str| {
-        decode_all(stream(name))
-            .parts
-            .iter()
-            .map(|part| part.io_error)
-            .collect::<Vec<_>>()
-    };
+    let errors = |name: &str| decode_all(stream(name)).parts.iter().map(|part| part.io_error).collect::<Vec<_>>();
     assert_eq!(errors("p32-ioerr"), [1]);
     assert_eq!(errors("p30-ioerr-2byteflags"), [0, 1, 1]);
     assert_eq!(errors("p30-ioerr-nosafe"), [0, 0, 0]);

@@ -127,7 +127,13 @@ fn io_error(what: &str, error: &std::io::Error) -> Error {
 }
 
 /// Both ends are here: two sessions, each on a thread of its own, with a pair of sockets between them.
-fn local(options: &Options, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, umask: u32, console: &mut Console) -> Outcome {
+fn local(
+    options: &Options,
+    sources: Vec<Vec<u8>>,
+    dest: Option<Vec<u8>>,
+    umask: u32,
+    console: &mut Console,
+) -> Outcome {
     let (near, far) = socket_pair().map_err(|error| io_error("failed to make a socket pair", &error))?;
     let clone = |fd: &std::os::fd::OwnedFd| fd.try_clone().map_err(|error| io_error("dup failed", &error));
     let base = base_config(options, umask);
@@ -142,11 +148,12 @@ fn local(options: &Options, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, umask:
     let sending = Config { transport: Transport::Local, paths: sources, ..base };
     let far = Wire::new(clone(&far)?, far);
     let near = Wire::new(clone(&near)?, near);
-    let listing = options.listing;
     let receiver = std::thread::spawn(move || {
         let mut console = Console::new(&receiving.options);
         let mut fs = Fs::new().with_umask(umask);
-        let exit = drive::run(&mut Session::new(receiving), far, &mut fs, &mut console);
+        let mut session = Session::new(receiving);
+        let exit = drive::run(&mut session, far, &mut fs, &mut console);
+        console.exit_line(exit, session.last_words_role().unwrap_or_default());
         console.flush();
         exit
     });
@@ -154,10 +161,17 @@ fn local(options: &Options, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, umask:
     let mut wire = near;
     wire.bytes_per_second = bytes_per_second(options);
     let exit = drive::run(&mut session, wire, &mut Fs::new().with_umask(umask), console);
+    // A receiving half that went down without a word is told of here.
+    let role = session.last_words_role().unwrap_or_default();
     drop(session);
     let other = receiver.join().unwrap_or(Exit::CRASHED);
-    let _ = listing;
-    Ok((exit.max(other), "sender"))
+    let role = if other == Exit::CRASHED || (exit == Exit::OK && is_counted(other)) { "sender" } else { role };
+    Ok((exit.max(other), role))
+}
+
+/// Errors that a session survives; its client tells of them at the end.
+fn is_counted(exit: Exit) -> bool {
+    [Exit::PARTIAL, Exit::VANISHED, Exit::DEL_LIMIT].contains(&exit)
 }
 
 /// The options of the receiving half of a local copy: those of a server, which prints nothing itself.
@@ -204,11 +218,19 @@ fn modules(options: &Options, remote: &Remote, console: &mut Console) -> Outcome
     Ok((Exit::OK, "Receiver"))
 }
 
-fn finish(options: &Options, config: Config, mut reached: Reached, console: &mut Console, role: &'static str) -> Outcome {
+fn finish(
+    options: &Options,
+    config: Config,
+    mut reached: Reached,
+    console: &mut Console,
+    role: &'static str,
+) -> Outcome {
     reached.wire.bytes_per_second = bytes_per_second(options);
     let config = Config { protocol: reached.protocol, transport: reached.transport, ..config };
     let mut fs = Fs::new().with_umask(config.umask);
-    let exit = drive::run(&mut Session::new(config), reached.wire, &mut fs, console);
+    let mut session = Session::new(config);
+    let exit = drive::run(&mut session, reached.wire, &mut fs, console);
+    let role = if exit == Exit::OK { role } else { session.last_words_role().unwrap_or_default() };
     let Some(shell) = reached.shell else { return Ok((exit, role)) };
     // A shell that failed says more than the stream that broke off because of it.
     Ok((shell.finish(exit), role))
@@ -241,7 +263,8 @@ fn reach(options: &Options, remote: &Remote, push: bool, console: &mut Console) 
         (Some(shell), input, output)
     };
     let early_input = match &options.early_input {
-        Some(path) => std::fs::read(std::ffi::OsStr::from_bytes(path)).map_err(|error| io_error("failed to read early input", &error))?,
+        Some(path) => std::fs::read(std::ffi::OsStr::from_bytes(path))
+            .map_err(|error| io_error("failed to read early input", &error))?,
         None => Vec::new(),
     };
     let user = remote.user.clone().or_else(|| env("USER")).or_else(|| env("LOGNAME")).unwrap_or_default();
@@ -299,8 +322,9 @@ pub fn serve(server: Server, pending: Vec<u8>, umask: u32) -> i32 {
         (Err(error), _) | (_, Err(error)) => return console.fail(&io_error("dup failed", &error), "server"),
     };
     let wire = Wire { input, output, pending, bytes_per_second: bytes_per_second(&options) };
-    let exit = drive::run(&mut Session::new(config), wire, &mut Fs::new().with_umask(umask), &mut console);
-    console.exit_line(exit, if sender { "sender" } else { "generator" });
+    let mut session = Session::new(config);
+    let exit = drive::run(&mut session, wire, &mut Fs::new().with_umask(umask), &mut console);
+    console.exit_line(exit, session.last_words_role().unwrap_or_default());
     console.flush();
     exit.0
 }
@@ -312,7 +336,15 @@ pub fn serve_secluded(secluded: Secluded, umask: u32) -> i32 {
     let mut buffer = [0u8; 4096];
     let (words, rest) = loop {
         let n = match rustix::io::read(rustix::stdio::stdin(), &mut buffer) {
-            Ok(0) => return console.fail(&Error::peer(Exit::STREAM, "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]"), "Receiver"),
+            Ok(0) => {
+                return console.fail(
+                    &Error::peer(
+                        Exit::STREAM,
+                        "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]",
+                    ),
+                    "Receiver",
+                );
+            }
             Ok(n) => n,
             Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return console.fail(&io_error("read error", &error.into()), "Receiver"),

@@ -141,7 +141,7 @@ fn beneath(root: &[u8], path: &[u8]) -> Vec<u8> {
         None => b".".as_slice(),
     };
     match rest {
-        [b'.', b'/', tail @ ..] if tail.is_empty() => b"./".to_vec(),
+        [b'.', b'/'] => b"./".to_vec(),
         rest => rest.to_vec(),
     }
 }

@@ -60,8 +60,8 @@ impl Console {
     /// Shows a notice.
     pub fn show(&mut self, notice: &Notice) {
         match notice {
-            Notice::Out(text) => self.print(text),
-            Notice::Err(text) => self.error(text),
+            Notice::Out(text) => self.print_line(text),
+            Notice::Err(text) => self.error_line(text),
             Notice::Log(line) => {
                 if let Some(log) = &mut self.log {
                     log(line);
@@ -70,23 +70,29 @@ impl Console {
         }
     }
 
-    /// Prints to standard output.
+    /// Prints lines to standard output.
     pub fn print(&mut self, text: &[u8]) {
-        for line in text.split_inclusive(|&b| b == b'\n') {
-            escape::console(line, self.charset, &mut self.out);
-        }
+        text.split_inclusive(|&b| b == b'\n').for_each(|line| self.print_line(line));
+    }
+
+    /// Prints one line: a newline inside belongs to a name, and must not look like the beginning of another line.
+    fn print_line(&mut self, line: &[u8]) {
+        escape::console(line, self.charset, &mut self.out);
         if self.eager || self.out.len() >= BUFFER_BYTES {
             self.flush();
         }
     }
 
-    /// Prints to standard error, behind everything printed before.
+    /// Prints lines to standard error, behind everything printed before.
     pub fn error(&mut self, text: &[u8]) {
+        text.split_inclusive(|&b| b == b'\n').for_each(|line| self.error_line(line));
+    }
+
+    /// Prints one line to standard error.
+    fn error_line(&mut self, line: &[u8]) {
         self.flush();
-        let mut shown = Vec::with_capacity(text.len());
-        for line in text.split_inclusive(|&b| b == b'\n') {
-            escape::console(line, self.charset, &mut shown);
-        }
+        let mut shown = Vec::with_capacity(line.len());
+        escape::console(line, self.charset, &mut shown);
         let _ = io::stderr().write_all(&shown);
     }
 
@@ -101,7 +107,8 @@ impl Console {
 
     /// The last line of a process that failed.
     pub fn exit_line(&mut self, exit: Exit, role: &str) {
-        if exit == Exit::OK {
+        // Nobody's role: the peer has said it already.
+        if exit == Exit::OK || role.is_empty() {
             return;
         }
         let kind = if exit == Exit::VANISHED { "warning" } else { "error" };

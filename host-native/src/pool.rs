@@ -1,4 +1,5 @@
-//! Threads for the asks that take long, so that a session goes on meanwhile: copies and digests.
+//! Threads for digests of files, so that a session goes on meanwhile. Copies stay with the session's own thread: for small
+//! files, handing them over costs more system time than the second thread gains.
 //!
 //! Each thread has a file system of its own over the same open roots. What the session's own file system removes or renames
 //! makes kept directories of the others stale, so they are told to open them anew.
@@ -14,6 +15,8 @@ use syncline_core::session::{Ask, AskId, Reply};
 
 use crate::fs::Fs;
 
+/// Answers that a busy thread keeps back.
+const REPLIES: usize = 16;
 /// Threads at most.
 const THREADS_MAX: usize = 4;
 
@@ -54,7 +57,7 @@ impl Pool {
 
     /// Whether an ask is worth a thread.
     pub fn takes(ask: &Ask) -> bool {
-        matches!(ask, Ask::CopyLocal(_) | Ask::Digest { .. })
+        matches!(ask, Ask::Digest { .. })
     }
 
     /// Gives an ask to the least busy thread.
@@ -118,17 +121,39 @@ impl Drop for Pool {
 }
 
 fn work(jobs: &Receiver<Job>, mut fs: Fs, done: &Done, load: &AtomicU64) {
-    while let Ok(job) = jobs.recv() {
+    let mut replies = Vec::new();
+    loop {
+        // The session is woken for many answers at once, or when there is nothing else to do.
+        let job = match jobs.try_recv() {
+            Ok(job) if replies.len() < REPLIES => job,
+            found => {
+                done.hand_over(&mut replies);
+                match found.or_else(|_| jobs.recv()) {
+                    Ok(job) => job,
+                    Err(_) => return,
+                }
+            }
+        };
         match job {
             Job::Renew(other) => fs = *other,
             Job::Do(id, ask) => {
-                let reply = fs.execute(ask);
+                replies.push((id, fs.execute(ask)));
                 load.fetch_sub(1, Ordering::Relaxed);
-                let Ok(mut replies) = done.replies.lock() else { return };
-                replies.push((id, reply));
-                if replies.len() == 1 {
-                    let _ = rustix::io::write(&done.event, &1u64.to_ne_bytes());
-                }
+            }
+        }
+    }
+}
+
+impl Done {
+    fn hand_over(&self, fresh: &mut Vec<(AskId, Reply)>) {
+        if fresh.is_empty() {
+            return;
+        }
+        if let Ok(mut replies) = self.replies.lock() {
+            let wakes = replies.is_empty();
+            replies.append(fresh);
+            if wakes {
+                let _ = rustix::io::write(&self.event, &1u64.to_ne_bytes());
             }
         }
     }

@@ -15,13 +15,7 @@ pub fn best_scan() -> ScanFn {
 }
 
 /// The scan as compiled for every processor of this kind.
-pub fn portable_scan(
-    data: &[u8],
-    window: usize,
-    table: &Table,
-    at: &mut usize,
-    sum: &mut u32,
-) -> bool {
+pub fn portable_scan(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
     scan(data, window, table, at, sum)
 }
 
@@ -30,25 +24,13 @@ mod x86 {
     use super::{Table, scan};
 
     /// Only handed out by [`super::best_scan`], after it asked the processor.
-    pub(super) fn scan_avx2(
-        data: &[u8],
-        window: usize,
-        table: &Table,
-        at: &mut usize,
-        sum: &mut u32,
-    ) -> bool {
+    pub(super) fn scan_avx2(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
         // SAFETY: `best_scan` returns this function only where avx2 and bmi2 are there.
         unsafe { compiled_for_avx2(data, window, table, at, sum) }
     }
 
     #[target_feature(enable = "avx2,bmi2")]
-    fn compiled_for_avx2(
-        data: &[u8],
-        window: usize,
-        table: &Table,
-        at: &mut usize,
-        sum: &mut u32,
-    ) -> bool {
+    fn compiled_for_avx2(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
         scan(data, window, table, at, sum)
     }
 }

@@ -58,6 +58,16 @@ pub fn groups() -> Vec<u32> {
     groups
 }
 
+/// Local time of a moment.
+pub fn local_time(unix_seconds: i64) -> syncline_core::report::LocalTime {
+    syncline_core::report::LocalTime::at(unix_seconds, local_offset(unix_seconds))
+}
+
+/// The effective group.
+pub fn egid() -> u32 {
+    rustix::process::getegid().as_raw()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,14 +90,4 @@ mod tests {
     fn the_effective_group_is_among_the_groups() {
         assert!(groups().contains(&rustix::process::getegid().as_raw()));
     }
-}
-
-/// Local time of a moment.
-pub fn local_time(unix_seconds: i64) -> syncline_core::report::LocalTime {
-    syncline_core::report::LocalTime::at(unix_seconds, local_offset(unix_seconds))
-}
-
-/// The effective group.
-pub fn egid() -> u32 {
-    rustix::process::getegid().as_raw()
 }

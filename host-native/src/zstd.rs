@@ -1,14 +1,9 @@
 //! Zstd for file data (spec 3.7.4), from the C library: one context for each direction of a session.
 
-use syncline_core::wire::compress::{
-    Progress, ZstdDecoder, ZstdEncoder, ZstdFactory, ZstdSettings,
-};
+use syncline_core::wire::compress::{Progress, ZstdDecoder, ZstdEncoder, ZstdFactory, ZstdSettings};
 use syncline_core::{Error, Exit};
 use zstd_safe::zstd_sys::ZSTD_EndDirective;
-use zstd_safe::{
-    CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, get_error_name, max_c_level,
-    min_c_level,
-};
+use zstd_safe::{CCtx, CParameter, DCtx, DParameter, InBuffer, OutBuffer, get_error_name, max_c_level, min_c_level};
 
 /// What the engine is given.
 pub const ZSTD: ZstdFactory = ZstdFactory { encoder, decoder };
@@ -23,9 +18,7 @@ struct Encoder(CCtx<'static>);
 fn encoder(settings: ZstdSettings) -> Result<Box<dyn ZstdEncoder>, Error> {
     let mut context = CCtx::try_create().ok_or_else(no_memory)?;
     let level = settings.level.clamp(min_c_level(), max_c_level());
-    context
-        .set_parameter(CParameter::CompressionLevel(level))
-        .map_err(host_error)?;
+    context.set_parameter(CParameter::CompressionLevel(level)).map_err(host_error)?;
     if settings.threads > 0 {
         // A library built without threads refuses; it then compresses in this one.
         let _ = context.set_parameter(CParameter::NbWorkers(settings.threads));
@@ -35,11 +28,7 @@ fn encoder(settings: ZstdSettings) -> Result<Box<dyn ZstdEncoder>, Error> {
 
 impl ZstdEncoder for Encoder {
     fn compress(&mut self, input: &[u8], flush: bool, out: &mut Vec<u8>) -> Result<(), Error> {
-        let directive = if flush {
-            ZSTD_EndDirective::ZSTD_e_flush
-        } else {
-            ZSTD_EndDirective::ZSTD_e_continue
-        };
+        let directive = if flush { ZSTD_EndDirective::ZSTD_e_flush } else { ZSTD_EndDirective::ZSTD_e_continue };
         let mut input = InBuffer::around(input);
         loop {
             let filled = out.len();
@@ -61,9 +50,7 @@ struct Decoder(DCtx<'static>);
 
 fn decoder() -> Result<Box<dyn ZstdDecoder>, Error> {
     let mut context = DCtx::try_create().ok_or_else(no_memory)?;
-    context
-        .set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX))
-        .map_err(host_error)?;
+    context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)).map_err(host_error)?;
     Ok(Box::new(Decoder(context)))
 }
 
@@ -71,16 +58,11 @@ impl ZstdDecoder for Decoder {
     fn decompress(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, Error> {
         let mut input = InBuffer::around(input);
         let mut output = OutBuffer::around(output);
-        self.0
-            .decompress_stream(&mut output, &mut input)
-            .map_err(|code| {
-                let text = format!("ZSTD_decompressStream returned {}", get_error_name(code));
-                Error::peer(Exit::STREAM, text)
-            })?;
-        Ok(Progress {
-            consumed: input.pos(),
-            produced: output.pos(),
-        })
+        self.0.decompress_stream(&mut output, &mut input).map_err(|code| {
+            let text = format!("ZSTD_decompressStream returned {}", get_error_name(code));
+            Error::peer(Exit::STREAM, text)
+        })?;
+        Ok(Progress { consumed: input.pos(), produced: output.pos() })
     }
 }
 
@@ -89,18 +71,13 @@ fn no_memory() -> Error {
 }
 
 fn host_error(code: usize) -> Error {
-    Error::host(
-        Exit::STREAM,
-        format!("ZSTD_compressStream returned {}", get_error_name(code)),
-    )
+    Error::host(Exit::STREAM, format!("ZSTD_compressStream returned {}", get_error_name(code)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use syncline_core::wire::{
-        Codecs, Compressor, Inbox, Token, TokenDecoder, TokenEncoder, TokenFormat,
-    };
+    use syncline_core::wire::{Codecs, Compressor, Inbox, Token, TokenDecoder, TokenEncoder, TokenFormat};
 
     const CODECS: Codecs = Codecs { zstd: Some(ZSTD) };
     const SMALL: &[u8] = include_bytes!("../../core/src/wire/testdata/small.src");
@@ -109,20 +86,11 @@ mod tests {
     const TEXT_BASIS: &[u8] = include_bytes!("../../core/src/wire/testdata/text.basis");
 
     fn format(level: Option<i32>) -> TokenFormat {
-        TokenFormat {
-            compressor: Compressor::Zstd,
-            level,
-            ..TokenFormat::PLAIN
-        }
+        TokenFormat { compressor: Compressor::Zstd, level, ..TokenFormat::PLAIN }
     }
 
     /// Reads tokens up to the end of a file.
-    fn rebuild(
-        decoder: &mut TokenDecoder,
-        inbox: &mut Inbox,
-        basis: &[u8],
-        size: usize,
-    ) -> Vec<u8> {
+    fn rebuild(decoder: &mut TokenDecoder, inbox: &mut Inbox, basis: &[u8], size: usize) -> Vec<u8> {
         let mut file = Vec::new();
         loop {
             match decoder.poll(inbox).unwrap().expect("all was received") {
@@ -137,13 +105,7 @@ mod tests {
     }
 
     /// The files in a capture of stock rsync 3.5.0: handshake, list, then items with their digests.
-    fn replay(
-        capture: &[u8],
-        list_bytes: usize,
-        files: usize,
-        basis: &[u8],
-        size: usize,
-    ) -> Vec<Vec<u8>> {
+    fn replay(capture: &[u8], list_bytes: usize, files: usize, basis: &[u8], size: usize) -> Vec<Vec<u8>> {
         let mut inbox = Inbox::new();
         inbox.receive(capture);
         inbox.consume(4 + 1 + 30);
@@ -168,10 +130,7 @@ mod tests {
         // The second file goes on with the frame of the first.
         let capture = include_bytes!("../../core/src/wire/testdata/two-zstd.c2s");
         let first = [&b"first file: "[..], &[b'A'; 24], b"\n"].concat();
-        assert_eq!(
-            replay(capture, 34, 2, &[], 1),
-            [first.clone(), [b"second file: ", &*first].concat()]
-        );
+        assert_eq!(replay(capture, 34, 2, &[], 1), [first.clone(), [b"second file: ", &*first].concat()]);
     }
 
     #[test]
@@ -185,17 +144,12 @@ mod tests {
         encoder.block(4, &mut out).unwrap();
         encoder.end(&mut out).unwrap();
         let head = b"\xc0\x01\x00\x40\x1b\x28\xb5\x2f\xfd\x00\x58\x90\x00\x00";
-        assert_eq!(
-            out,
-            [head, &b"<new ABCDEFGHIJKL>"[..], b"\xc2\x01\x00\x00"].concat()
-        );
+        assert_eq!(out, [head, &b"<new ABCDEFGHIJKL>"[..], b"\xc2\x01\x00\x00"].concat());
     }
 
     #[test]
     fn every_level_survives_the_session() {
-        let noise: Vec<u8> = (0..200_000u32)
-            .map(|i| (i.wrapping_mul(i) >> 11) as u8)
-            .collect();
+        let noise: Vec<u8> = (0..200_000u32).map(|i| (i.wrapping_mul(i) >> 11) as u8).collect();
         for level in [None, Some(0), Some(-5), Some(19), Some(22), Some(1000)] {
             let mut encoder = TokenEncoder::new(&format(level), &CODECS).unwrap();
             let mut decoder = TokenDecoder::new(&format(level), &CODECS).unwrap();
@@ -205,11 +159,7 @@ mod tests {
                 encoder.end(&mut wire).unwrap();
                 let mut inbox = Inbox::new();
                 assert_eq!(inbox.receive(&wire), wire.len());
-                assert_eq!(
-                    rebuild(&mut decoder, &mut inbox, &[], 1),
-                    piece,
-                    "{level:?}"
-                );
+                assert_eq!(rebuild(&mut decoder, &mut inbox, &[], 1), piece, "{level:?}");
             }
         }
     }

@@ -1,3 +1,41 @@
-//! The chores of the project: `cargo xtask demo | test | bench | wasm`.
+//! The chores of the project: `cargo xtask demo | test | bench | fuzz | wasm`.
+//!
+//! One program, without dependencies, so that a fresh clone needs nothing but cargo to run it. What a machine may lack (a
+//! WebAssembly target, a fuzzer, stock rsync to test against) is known here and nowhere else.
 
-fn main() {}
+mod bench;
+mod demo;
+mod fuzz;
+mod run;
+mod test;
+mod wasm;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+  demo              build syncline, sync a small folder twice, show what the second run saved
+  test              everything that must pass: format, lints, docs, wasm, tests, a short fuzz run
+  bench [WHICH]     criterion (the default), or versus: whole processes beside stock rsync
+  fuzz SECONDS      each fuzz target for that long, two at a time
+  wasm              build the engine for wasm32-unknown-unknown";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let rest = words.get(1..).unwrap_or_default();
+    let result = match words.first().map(String::as_str) {
+        Some("demo") => demo::demo(),
+        Some("test") => test::test(),
+        Some("bench") => bench::bench(rest),
+        Some("fuzz") => fuzz::command(rest),
+        Some("wasm") => wasm::build(),
+        _ => Err(USAGE.to_string()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("{text}");
+            ExitCode::FAILURE
+        }
+    }
+}

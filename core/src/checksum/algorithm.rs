@@ -45,18 +45,8 @@ pub const ALGORITHMS: &[Row] = &[
     row(Algorithm::None, "none", &[], 1),
 ];
 
-const fn row(
-    algorithm: Algorithm,
-    name: &'static str,
-    aliases: &'static [&'static str],
-    digest_bytes: usize,
-) -> Row {
-    Row {
-        algorithm,
-        name,
-        aliases,
-        digest_bytes,
-    }
+const fn row(algorithm: Algorithm, name: &'static str, aliases: &'static [&'static str], digest_bytes: usize) -> Row {
+    Row { algorithm, name, aliases, digest_bytes }
 }
 
 impl Algorithm {
@@ -85,15 +75,8 @@ impl Algorithm {
     }
 
     fn row(self) -> &'static Row {
-        let listed = if self == Algorithm::Md4Old {
-            Algorithm::Md4
-        } else {
-            self
-        };
-        ALGORITHMS
-            .iter()
-            .find(|row| row.algorithm == listed)
-            .expect("every algorithm but md4 old has a row")
+        let listed = if self == Algorithm::Md4Old { Algorithm::Md4 } else { self };
+        ALGORITHMS.iter().find(|row| row.algorithm == listed).expect("every algorithm but md4 old has a row")
     }
 }
 
@@ -115,10 +98,7 @@ mod tests {
     #[test]
     fn order_is_the_canonical_one() {
         let names: alloc::vec::Vec<&str> = ALGORITHMS.iter().map(|row| row.name).collect();
-        assert_eq!(
-            names,
-            ["xxh128", "xxh3", "xxh64", "md5", "md4", "sha1", "none"]
-        );
+        assert_eq!(names, ["xxh128", "xxh3", "xxh64", "md5", "md4", "sha1", "none"]);
     }
 
     #[test]

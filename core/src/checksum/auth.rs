@@ -19,19 +19,12 @@ pub enum AuthDigest {
 
 impl AuthDigest {
     /// All digests in the canonical order: send names in this order.
-    pub const ALL: [AuthDigest; 5] = [
-        AuthDigest::Sha512,
-        AuthDigest::Sha256,
-        AuthDigest::Sha1,
-        AuthDigest::Md5,
-        AuthDigest::Md4,
-    ];
+    pub const ALL: [AuthDigest; 5] =
+        [AuthDigest::Sha512, AuthDigest::Sha256, AuthDigest::Sha1, AuthDigest::Md5, AuthDigest::Md4];
 
     /// The digest called `name`, whatever the case.
     pub fn from_name(name: &[u8]) -> Option<AuthDigest> {
-        AuthDigest::ALL
-            .into_iter()
-            .find(|digest| digest.name().as_bytes().eq_ignore_ascii_case(name))
+        AuthDigest::ALL.into_iter().find(|digest| digest.name().as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// The name that travels.
@@ -135,10 +128,7 @@ mod tests {
 
     #[test]
     fn names_are_canonical_and_ignore_case() {
-        assert_eq!(
-            AuthDigest::ALL.map(AuthDigest::name),
-            ["sha512", "sha256", "sha1", "md5", "md4"]
-        );
+        assert_eq!(AuthDigest::ALL.map(AuthDigest::name), ["sha512", "sha256", "sha1", "md5", "md4"]);
         assert_eq!(AuthDigest::from_name(b"SHA256"), Some(AuthDigest::Sha256));
         assert_eq!(AuthDigest::from_name(b"sha224"), None);
     }

@@ -21,10 +21,7 @@ impl DigestValue {
         let mut bytes = [0; DIGEST_BYTES_MAX];
         let len = digest.len().min(DIGEST_BYTES_MAX);
         bytes[..len].copy_from_slice(&digest[..len]);
-        DigestValue {
-            bytes,
-            len: len as u8,
-        }
+        DigestValue { bytes, len: len as u8 }
     }
 
     /// All zero: what stands for the digest of a file that can't be read.
@@ -44,18 +41,13 @@ impl DigestValue {
         if self.as_bytes().iter().all(|&byte| byte == 0) {
             bytes[usize::from(self.len).saturating_sub(1)] = 1;
         }
-        DigestValue {
-            bytes,
-            len: self.len,
-        }
+        DigestValue { bytes, len: self.len }
     }
 }
 
 impl core::fmt::Debug for DigestValue {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.as_bytes()
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -147,8 +139,7 @@ pub(crate) mod tests {
     }
 
     /// The small source file of the spec's captures.
-    const SMALL: &[u8] =
-        b"0123456789abcdefABCDEFGHIJKLMNOP<new ABCDEFGHIJKL>QRSTUVWXYZ!?.,:;tail42";
+    const SMALL: &[u8] = b"0123456789abcdefABCDEFGHIJKLMNOP<new ABCDEFGHIJKL>QRSTUVWXYZ!?.,:;tail42";
 
     fn check(mut digest: Digest, data: &[u8], expect: &str) {
         let mut pieces = digest.clone();
@@ -172,11 +163,7 @@ pub(crate) mod tests {
         ] {
             check(Digest::whole_file(algorithm, 12345), SMALL, expect);
         }
-        check(
-            Digest::whole_file(Algorithm::Xxh128, 12345),
-            b"",
-            "7f498d4624c30160d8984701d306aa99",
-        );
+        check(Digest::whole_file(Algorithm::Xxh128, 12345), b"", "7f498d4624c30160d8984701d306aa99");
     }
 
     #[test]

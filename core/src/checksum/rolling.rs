@@ -30,10 +30,7 @@ pub fn weak(block: &[u8]) -> u32 {
     let (mut a, mut b) = (0u16, 0u16);
     for j in 0..LANES {
         a = a.wrapping_add(s[j]);
-        b = b.wrapping_add(
-            t[j].wrapping_mul(LANES as u16)
-                .wrapping_sub(s[j].wrapping_mul(j as u16)),
-        );
+        b = b.wrapping_add(t[j].wrapping_mul(LANES as u16).wrapping_sub(s[j].wrapping_mul(j as u16)));
     }
     for &byte in tail {
         a = a.wrapping_add(signed(byte));
@@ -66,11 +63,7 @@ impl Rolling {
     /// Starts with `window`.
     pub fn new(window: &[u8]) -> Rolling {
         let sum = weak(window);
-        Rolling {
-            a: sum as u16,
-            b: (sum >> 16) as u16,
-            len: window.len(),
-        }
+        Rolling { a: sum as u16, b: (sum >> 16) as u16, len: window.len() }
     }
 
     /// The weak sum of the bytes now in the window.
@@ -94,10 +87,7 @@ impl Rolling {
     pub fn rotate(&mut self, old: u8, new: u8) {
         let old = signed(old);
         self.a = self.a.wrapping_add(signed(new)).wrapping_sub(old);
-        self.b = self
-            .b
-            .wrapping_add(self.a)
-            .wrapping_sub((self.len as u16).wrapping_mul(old));
+        self.b = self.b.wrapping_add(self.a).wrapping_sub((self.len as u16).wrapping_mul(old));
     }
 
     /// Lets `old` out at the left: the window shrinks, as it does at the end of a file.
@@ -118,11 +108,7 @@ mod tests {
     fn naive(block: &[u8]) -> u32 {
         let n = block.len() as i64;
         let a: i64 = block.iter().map(|&byte| i64::from(byte as i8)).sum();
-        let b: i64 = block
-            .iter()
-            .enumerate()
-            .map(|(i, &byte)| (n - i as i64) * i64::from(byte as i8))
-            .sum();
+        let b: i64 = block.iter().enumerate().map(|(i, &byte)| (n - i as i64) * i64::from(byte as i8)).sum();
         (a & 0xffff) as u32 | ((b & 0xffff) as u32) << 16
     }
 
@@ -136,9 +122,7 @@ mod tests {
 
     #[test]
     fn long_blocks_wrap() {
-        let block: alloc::vec::Vec<u8> = (0..131_072u32)
-            .map(|i| (i.wrapping_mul(i) >> 3) as u8)
-            .collect();
+        let block: alloc::vec::Vec<u8> = (0..131_072u32).map(|i| (i.wrapping_mul(i) >> 3) as u8).collect();
         assert_eq!(weak(&block), naive(&block));
         assert_eq!(weak(&block[..131_071]), naive(&block[..131_071]));
     }

@@ -25,45 +25,27 @@ impl Strong {
         *out = [0; DIGEST_BYTES_MAX];
         // All but XXH take the seed as four bytes of data, or none at all when it is 0 (spec 3.5.2).
         let seed = self.seed.to_le_bytes();
-        let seed = if self.seed == 0 {
-            &seed[..0]
-        } else {
-            &seed[..]
-        };
+        let seed = if self.seed == 0 { &seed[..0] } else { &seed[..] };
         match self.algorithm {
-            Algorithm::Xxh128 => out[..16]
-                .copy_from_slice(&xxh3::xxh3_128_with_seed(data, self.xxh_seed()).to_le_bytes()),
-            Algorithm::Xxh3 => out[..8]
-                .copy_from_slice(&xxh3::xxh3_64_with_seed(data, self.xxh_seed()).to_le_bytes()),
-            Algorithm::Xxh64 => {
-                out[..8].copy_from_slice(&xxh64::xxh64(data, self.xxh_seed()).to_le_bytes())
+            Algorithm::Xxh128 => {
+                out[..16].copy_from_slice(&xxh3::xxh3_128_with_seed(data, self.xxh_seed()).to_le_bytes())
             }
+            Algorithm::Xxh3 => out[..8].copy_from_slice(&xxh3::xxh3_64_with_seed(data, self.xxh_seed()).to_le_bytes()),
+            Algorithm::Xxh64 => out[..8].copy_from_slice(&xxh64::xxh64(data, self.xxh_seed()).to_le_bytes()),
             Algorithm::Md5 if self.seed_first => {
-                let sum = md5::Md5::new()
-                    .chain_update(seed)
-                    .chain_update(data)
-                    .finalize();
+                let sum = md5::Md5::new().chain_update(seed).chain_update(data).finalize();
                 out[..16].copy_from_slice(&sum);
             }
             Algorithm::Md5 => {
-                let sum = md5::Md5::new()
-                    .chain_update(data)
-                    .chain_update(seed)
-                    .finalize();
+                let sum = md5::Md5::new().chain_update(data).chain_update(seed).finalize();
                 out[..16].copy_from_slice(&sum);
             }
             Algorithm::Md4 | Algorithm::Md4Old => {
-                let sum = md4::Md4::new()
-                    .chain_update(data)
-                    .chain_update(seed)
-                    .finalize();
+                let sum = md4::Md4::new().chain_update(data).chain_update(seed).finalize();
                 out[..16].copy_from_slice(&sum);
             }
             Algorithm::Sha1 => {
-                let sum = sha1::Sha1::new()
-                    .chain_update(seed)
-                    .chain_update(data)
-                    .finalize();
+                let sum = sha1::Sha1::new().chain_update(seed).chain_update(data).finalize();
                 out.copy_from_slice(&sum);
             }
             // There are no blocks without a checksum: such files travel whole.
@@ -82,24 +64,10 @@ mod tests {
     use super::super::digest::tests::hex;
     use super::*;
 
-    fn sum(
-        algorithm: Algorithm,
-        seed: i32,
-        seed_first: bool,
-        data: &[u8],
-    ) -> alloc::string::String {
+    fn sum(algorithm: Algorithm, seed: i32, seed_first: bool, data: &[u8]) -> alloc::string::String {
         let mut out = [0xaa; DIGEST_BYTES_MAX];
-        Strong {
-            algorithm,
-            seed,
-            seed_first,
-        }
-        .block(data, &mut out);
-        assert!(
-            out[algorithm.digest_bytes()..]
-                .iter()
-                .all(|&byte| byte == 0)
-        );
+        Strong { algorithm, seed, seed_first }.block(data, &mut out);
+        assert!(out[algorithm.digest_bytes()..].iter().all(|&byte| byte == 0));
         hex(&out[..algorithm.digest_bytes()])
     }
 
@@ -107,93 +75,32 @@ mod tests {
     fn worked_values_of_the_spec() {
         let data = b"0123456789abcdef";
         for (algorithm, seed, first, expect) in [
-            (
-                Algorithm::Xxh128,
-                12345,
-                true,
-                "e580c6789674a3aae271b3066857858a",
-            ),
+            (Algorithm::Xxh128, 12345, true, "e580c6789674a3aae271b3066857858a"),
             (Algorithm::Xxh3, 12345, true, "a94e7f379ce497b2"),
             (Algorithm::Xxh64, 12345, true, "340f28c21a3597a0"),
-            (
-                Algorithm::Md5,
-                12345,
-                true,
-                "f31ded067ffe2245e70e2db9c0d157fd",
-            ),
-            (
-                Algorithm::Md5,
-                12345,
-                false,
-                "071da9155f1dfda50fbbc46feff6a756",
-            ),
-            (
-                Algorithm::Sha1,
-                12345,
-                true,
-                "2d0440c555307a6514ea7386fd71d5c75cd774bb",
-            ),
-            (
-                Algorithm::Md4,
-                12345,
-                true,
-                "23d17bfacbffed326697308ca025602f",
-            ),
-            (
-                Algorithm::Md4Old,
-                12345,
-                false,
-                "23d17bfacbffed326697308ca025602f",
-            ),
-            (
-                Algorithm::Xxh128,
-                -7,
-                true,
-                "48ca3f3aca30912acc8b3ca994ddc274",
-            ),
+            (Algorithm::Md5, 12345, true, "f31ded067ffe2245e70e2db9c0d157fd"),
+            (Algorithm::Md5, 12345, false, "071da9155f1dfda50fbbc46feff6a756"),
+            (Algorithm::Sha1, 12345, true, "2d0440c555307a6514ea7386fd71d5c75cd774bb"),
+            (Algorithm::Md4, 12345, true, "23d17bfacbffed326697308ca025602f"),
+            (Algorithm::Md4Old, 12345, false, "23d17bfacbffed326697308ca025602f"),
+            (Algorithm::Xxh128, -7, true, "48ca3f3aca30912acc8b3ca994ddc274"),
             (Algorithm::Xxh3, -7, true, "c7cb8fa609a1eaf9"),
             (Algorithm::Xxh64, -7, true, "785edd449343dc9b"),
             (Algorithm::Md5, -7, true, "ca793848abe233c40e3890d36b70f226"),
-            (
-                Algorithm::Md5,
-                -7,
-                false,
-                "71ec9ce9c86c4013f833974cc52a7c00",
-            ),
-            (
-                Algorithm::Sha1,
-                -7,
-                true,
-                "689c395b91dc4c8c917554d4bc9cbe06dff0d79a",
-            ),
+            (Algorithm::Md5, -7, false, "71ec9ce9c86c4013f833974cc52a7c00"),
+            (Algorithm::Sha1, -7, true, "689c395b91dc4c8c917554d4bc9cbe06dff0d79a"),
             (Algorithm::Md4, -7, true, "5b2b82f5a7c770ee4c9e1dfb9904deea"),
         ] {
-            assert_eq!(
-                sum(algorithm, seed, first, data),
-                expect,
-                "{algorithm:?} seed {seed} first {first}"
-            );
+            assert_eq!(sum(algorithm, seed, first, data), expect, "{algorithm:?} seed {seed} first {first}");
         }
         let count: alloc::vec::Vec<u8> = (0..60).collect();
-        assert_eq!(
-            sum(Algorithm::Md4, 12345, false, &count),
-            "dfb4d7ac0a8c0c9410abbdf3950b7a80"
-        );
+        assert_eq!(sum(Algorithm::Md4, 12345, false, &count), "dfb4d7ac0a8c0c9410abbdf3950b7a80");
     }
 
     #[test]
     fn a_zero_seed_adds_nothing() {
-        assert_eq!(
-            sum(Algorithm::Md5, 0, true, b"abc"),
-            "900150983cd24fb0d6963f7d28e17f72"
-        );
-        assert_eq!(
-            sum(Algorithm::Md4, 0, true, b"abc"),
-            "a448017aaf21d8525fc10ae87aa6729d"
-        );
-        assert_eq!(
-            sum(Algorithm::Sha1, 0, true, b"abc"),
-            "a9993e364706816aba3e25717850c26c9cd0d89d"
-        );
+        assert_eq!(sum(Algorithm::Md5, 0, true, b"abc"), "900150983cd24fb0d6963f7d28e17f72");
+        assert_eq!(sum(Algorithm::Md4, 0, true, b"abc"), "a448017aaf21d8525fc10ae87aa6729d");
+        assert_eq!(sum(Algorithm::Sha1, 0, true, b"abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
     }
 }

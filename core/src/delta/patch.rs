@@ -54,23 +54,13 @@ pub struct Patch {
 impl Patch {
     /// Rebuilds a file from its beginning.
     pub fn new(head: SumHead, digest: Digest) -> Patch {
-        Patch {
-            head,
-            digest,
-            at: 0,
-            owed: 0,
-            literal_bytes: 0,
-            matched_bytes: 0,
-        }
+        Patch { head, digest, at: 0, owed: 0, literal_bytes: 0, matched_bytes: 0 }
     }
 
     /// Appends to the file that `head` describes. If the digest is to cover what is there already, give it to
     /// [`Patch::prefix`] (spec 3.6.4).
     pub fn appending(head: SumHead, digest: Digest) -> Patch {
-        Patch {
-            at: head.basis_bytes(),
-            ..Patch::new(head, digest)
-        }
+        Patch { at: head.basis_bytes(), ..Patch::new(head, digest) }
     }
 
     /// Takes bytes in front of the appended part into the digest.
@@ -89,20 +79,13 @@ impl Patch {
     /// Takes the number of a block and returns what to copy. A block that the basis does not have is fatal.
     pub fn block(&mut self, index: u32) -> Result<Copy, Error> {
         if index >= self.head.count {
-            let text = format!(
-                "Invalid block index {index} (count={}) [receiver]",
-                self.head.count
-            );
+            let text = format!("Invalid block index {index} (count={}) [receiver]", self.head.count);
             return Err(Error::peer(Exit::PROTOCOL, text));
         }
         let len = u64::from(self.head.block_len(index));
         self.matched_bytes += len;
         self.owed += len;
-        Ok(Copy {
-            from: self.head.block_offset(index),
-            at: self.advance(len),
-            len,
-        })
+        Ok(Copy { from: self.head.block_offset(index), at: self.advance(len), len })
     }
 
     /// Takes the bytes of a copy, in order, in any pieces.
@@ -145,14 +128,8 @@ mod tests {
     use alloc::vec::Vec;
 
     const BASIS: &[u8] = b"0123456789abcdefABCDEFGHIJKLMNOPghijklmnopqrstuvQRSTUVWXYZ!?.,:;tail42";
-    const SOURCE: &[u8] =
-        b"0123456789abcdefABCDEFGHIJKLMNOP<new ABCDEFGHIJKL>QRSTUVWXYZ!?.,:;tail42";
-    const HEAD: SumHead = SumHead {
-        count: 5,
-        block_bytes: 16,
-        strong_bytes: 2,
-        remainder: 6,
-    };
+    const SOURCE: &[u8] = b"0123456789abcdefABCDEFGHIJKLMNOP<new ABCDEFGHIJKL>QRSTUVWXYZ!?.,:;tail42";
+    const HEAD: SumHead = SumHead { count: 5, block_bytes: 16, strong_bytes: 2, remainder: 6 };
 
     fn patch() -> Patch {
         Patch::new(HEAD, Digest::whole_file(Algorithm::Xxh128, 12345))
@@ -179,18 +156,8 @@ mod tests {
         assert!(!copy(&mut patch, &mut output, 3));
         assert!(!copy(&mut patch, &mut output, 4));
         assert_eq!(output, SOURCE);
-        assert_eq!(
-            (
-                patch.literal_bytes(),
-                patch.matched_bytes(),
-                patch.output_bytes()
-            ),
-            (18, 54, 72)
-        );
-        assert_eq!(
-            format!("{:?}", patch.finish()),
-            "6a0220a36dbcd1a28a1eb9f911f7351c"
-        );
+        assert_eq!((patch.literal_bytes(), patch.matched_bytes(), patch.output_bytes()), (18, 54, 72));
+        assert_eq!(format!("{:?}", patch.finish()), "6a0220a36dbcd1a28a1eb9f911f7351c");
     }
 
     /// The text was taken from a stock receiver that was fed block 99.
@@ -198,16 +165,9 @@ mod tests {
     fn blocks_out_of_range_are_fatal() {
         assert!(patch().block(4).is_ok());
         let error = patch().block(99).unwrap_err();
-        assert_eq!(
-            error.text_lossy(),
-            "Invalid block index 99 (count=5) [receiver]"
-        );
+        assert_eq!(error.text_lossy(), "Invalid block index 99 (count=5) [receiver]");
         assert_eq!(error.exit, Exit::PROTOCOL);
-        assert!(
-            Patch::new(SumHead::NULL, Digest::list(Algorithm::None))
-                .block(0)
-                .is_err()
-        );
+        assert!(Patch::new(SumHead::NULL, Digest::list(Algorithm::None)).block(0).is_err());
     }
 
     #[test]
@@ -216,30 +176,10 @@ mod tests {
         let mut run = patch.block(0).unwrap();
         assert!(run.join(patch.block(1).unwrap(), 64));
         assert!(run.join(patch.block(2).unwrap(), 64));
-        assert_eq!(
-            run,
-            Copy {
-                from: 0,
-                at: 0,
-                len: 48
-            }
-        );
-        assert!(
-            !run.join(patch.block(4).unwrap(), 64),
-            "a block was left out"
-        );
+        assert_eq!(run, Copy { from: 0, at: 0, len: 48 });
+        assert!(!run.join(patch.block(4).unwrap(), 64), "a block was left out");
         let mut run = self::patch().block(0).unwrap();
-        assert!(
-            !run.join(
-                Copy {
-                    from: 16,
-                    at: 16,
-                    len: 16
-                },
-                20
-            ),
-            "too long"
-        );
+        assert!(!run.join(Copy { from: 16, at: 16, len: 16 }, 20), "too long");
     }
 
     #[test]
@@ -247,9 +187,6 @@ mod tests {
         let mut patch = Patch::appending(HEAD, Digest::whole_file(Algorithm::Md5, 1));
         patch.prefix(b"a");
         assert_eq!(patch.literal(b"bc"), 70);
-        assert_eq!(
-            format!("{:?}", patch.finish()),
-            "900150983cd24fb0d6963f7d28e17f72"
-        );
+        assert_eq!(format!("{:?}", patch.finish()), "900150983cd24fb0d6963f7d28e17f72");
     }
 }

@@ -39,12 +39,7 @@ pub struct PlanOptions {
 
 impl SumHead {
     /// No basis.
-    pub const NULL: SumHead = SumHead {
-        count: 0,
-        block_bytes: 0,
-        strong_bytes: 0,
-        remainder: 0,
-    };
+    pub const NULL: SumHead = SumHead { count: 0, block_bytes: 0, strong_bytes: 0, remainder: 0 };
     /// Bytes on the wire.
     pub const WIRE_BYTES: usize = 16;
 
@@ -58,9 +53,8 @@ impl SumHead {
             Some(chosen) if chosen > 0 => chosen,
             _ => block_bytes(len, options.block_max),
         };
-        let count = u32::try_from(len.div_ceil(u64::from(block_bytes)))
-            .ok()
-            .filter(|&count| i32::try_from(count).is_ok())?;
+        let count =
+            u32::try_from(len.div_ceil(u64::from(block_bytes))).ok().filter(|&count| i32::try_from(count).is_ok())?;
         Some(SumHead {
             count,
             block_bytes,
@@ -72,11 +66,7 @@ impl SumHead {
     /// Length of the basis.
     pub fn basis_bytes(&self) -> u64 {
         let whole = u64::from(self.count) * u64::from(self.block_bytes);
-        let missing = if self.remainder == 0 {
-            0
-        } else {
-            self.block_bytes.saturating_sub(self.remainder)
-        };
+        let missing = if self.remainder == 0 { 0 } else { self.block_bytes.saturating_sub(self.remainder) };
         whole.saturating_sub(u64::from(missing))
     }
 
@@ -87,20 +77,12 @@ impl SumHead {
 
     /// Length of block `index`.
     pub fn block_len(&self, index: u32) -> u32 {
-        if self.remainder != 0 && index.checked_add(1) == Some(self.count) {
-            self.remainder
-        } else {
-            self.block_bytes
-        }
+        if self.remainder != 0 && index.checked_add(1) == Some(self.count) { self.remainder } else { self.block_bytes }
     }
 
     /// Blocks of full length: all but a short last one.
     pub fn full_blocks(&self) -> u32 {
-        if self.count > 0 && self.block_len(self.count - 1) < self.block_bytes {
-            self.count - 1
-        } else {
-            self.count
-        }
+        if self.count > 0 && self.block_len(self.count - 1) < self.block_bytes { self.count - 1 } else { self.count }
     }
 
     /// Bytes that one block's sums take on the wire.
@@ -111,12 +93,7 @@ impl SumHead {
     /// The head as it travels.
     pub fn encode(&self) -> [u8; SumHead::WIRE_BYTES] {
         let mut wire = [0; SumHead::WIRE_BYTES];
-        let fields = [
-            self.count,
-            self.block_bytes,
-            self.strong_bytes,
-            self.remainder,
-        ];
+        let fields = [self.count, self.block_bytes, self.strong_bytes, self.remainder];
         for (place, field) in wire.chunks_exact_mut(4).zip(fields) {
             place.copy_from_slice(&field.to_le_bytes());
         }
@@ -131,8 +108,7 @@ impl SumHead {
         digest_bytes: usize,
         who: &str,
     ) -> Result<SumHead, Error> {
-        let field =
-            |at: usize| i32::from_le_bytes([wire[at], wire[at + 1], wire[at + 2], wire[at + 3]]);
+        let field = |at: usize| i32::from_le_bytes([wire[at], wire[at + 1], wire[at + 2], wire[at + 3]]);
         let bad = |text: alloc::string::String| Error::peer(Exit::PROTOCOL, text);
         let (count, block, strong, remainder) = (field(0), field(4), field(8), field(12));
         if count < 0 {
@@ -200,39 +176,16 @@ mod tests {
     use super::*;
     use crate::limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MAX_OLD};
 
-    const NEW: PlanOptions = PlanOptions {
-        block_bytes: None,
-        block_max: BLOCK_BYTES_MAX,
-        digest_bytes: 16,
-        redo: false,
-    };
-    const OLD: PlanOptions = PlanOptions {
-        block_max: BLOCK_BYTES_MAX_OLD,
-        ..NEW
-    };
+    const NEW: PlanOptions =
+        PlanOptions { block_bytes: None, block_max: BLOCK_BYTES_MAX, digest_bytes: 16, redo: false };
+    const OLD: PlanOptions = PlanOptions { block_max: BLOCK_BYTES_MAX_OLD, ..NEW };
 
     fn check(len: u64, options: PlanOptions, expect: [u32; 4]) {
         let head = SumHead::for_basis(len, &options).unwrap();
-        assert_eq!(
-            [
-                head.count,
-                head.block_bytes,
-                head.strong_bytes,
-                head.remainder
-            ],
-            expect,
-            "{len}"
-        );
+        assert_eq!([head.count, head.block_bytes, head.strong_bytes, head.remainder], expect, "{len}");
         assert_eq!(head.basis_bytes(), len);
-        let who = if options.block_max == BLOCK_BYTES_MAX {
-            "sender"
-        } else {
-            "receiver"
-        };
-        assert_eq!(
-            SumHead::decode(&head.encode(), options.block_max, 16, who),
-            Ok(head)
-        );
+        let who = if options.block_max == BLOCK_BYTES_MAX { "sender" } else { "receiver" };
+        assert_eq!(SumHead::decode(&head.encode(), options.block_max, 16, who), Ok(head));
     }
 
     #[test]
@@ -263,58 +216,19 @@ mod tests {
 
     #[test]
     fn choices_of_the_user_and_of_a_redo() {
-        let chosen = PlanOptions {
-            block_bytes: Some(16),
-            ..NEW
-        };
+        let chosen = PlanOptions { block_bytes: Some(16), ..NEW };
         check(70, chosen, [5, 16, 2, 6]);
-        check(
-            70,
-            PlanOptions {
-                redo: true,
-                ..chosen
-            },
-            [5, 16, 16, 6],
-        );
-        check(
-            70,
-            PlanOptions {
-                redo: true,
-                digest_bytes: 20,
-                ..chosen
-            },
-            [5, 16, 16, 6],
-        );
-        check(
-            70,
-            PlanOptions {
-                redo: true,
-                digest_bytes: 8,
-                ..chosen
-            },
-            [5, 16, 8, 6],
-        );
-        check(
-            70,
-            PlanOptions {
-                block_bytes: Some(0),
-                ..NEW
-            },
-            [1, 700, 2, 70],
-        );
+        check(70, PlanOptions { redo: true, ..chosen }, [5, 16, 16, 6]);
+        check(70, PlanOptions { redo: true, digest_bytes: 20, ..chosen }, [5, 16, 16, 6]);
+        check(70, PlanOptions { redo: true, digest_bytes: 8, ..chosen }, [5, 16, 8, 6]);
+        check(70, PlanOptions { block_bytes: Some(0), ..NEW }, [1, 700, 2, 70]);
     }
 
     #[test]
     fn extremes() {
         assert_eq!(SumHead::for_basis(0, &NEW), Some(SumHead::NULL));
-        let tiny = PlanOptions {
-            block_bytes: Some(1),
-            ..NEW
-        };
-        assert_eq!(
-            SumHead::for_basis((1 << 31) - 1, &tiny).map(|head| head.count),
-            Some((1 << 31) - 1)
-        );
+        let tiny = PlanOptions { block_bytes: Some(1), ..NEW };
+        assert_eq!(SumHead::for_basis((1 << 31) - 1, &tiny).map(|head| head.count), Some((1 << 31) - 1));
         assert_eq!(SumHead::for_basis(1 << 31, &tiny), None);
         assert_eq!(SumHead::for_basis(u64::MAX, &NEW), None);
         assert!(SumHead::for_basis(u64::MAX >> 33, &OLD).is_some());
@@ -324,21 +238,10 @@ mod tests {
 
     #[test]
     fn blocks_lie_behind_each_other() {
-        let head = SumHead {
-            count: 3,
-            block_bytes: 10,
-            strong_bytes: 2,
-            remainder: 4,
-        };
-        assert_eq!(
-            [0, 1, 2].map(|i| (head.block_offset(i), head.block_len(i))),
-            [(0, 10), (10, 10), (20, 4)]
-        );
+        let head = SumHead { count: 3, block_bytes: 10, strong_bytes: 2, remainder: 4 };
+        assert_eq!([0, 1, 2].map(|i| (head.block_offset(i), head.block_len(i))), [(0, 10), (10, 10), (20, 4)]);
         assert_eq!((head.full_blocks(), head.basis_bytes()), (2, 24));
-        let even = SumHead {
-            remainder: 10,
-            ..head
-        };
+        let even = SumHead { remainder: 10, ..head };
         assert_eq!((even.full_blocks(), even.basis_bytes()), (3, 30));
     }
 
@@ -355,19 +258,10 @@ mod tests {
             ([5, 16, 2, -1], "Invalid remainder length -1 [sender]"),
         ] {
             let mut wire = [0; 16];
-            fields
-                .iter()
-                .zip(wire.chunks_exact_mut(4))
-                .for_each(|(f, w)| w.copy_from_slice(&i32::to_le_bytes(*f)));
+            fields.iter().zip(wire.chunks_exact_mut(4)).for_each(|(f, w)| w.copy_from_slice(&i32::to_le_bytes(*f)));
             let error = SumHead::decode(&wire, BLOCK_BYTES_MAX, 16, "sender").unwrap_err();
-            assert_eq!(
-                (error.text_lossy().as_str(), error.exit),
-                (text, Exit::PROTOCOL)
-            );
+            assert_eq!((error.text_lossy().as_str(), error.exit), (text, Exit::PROTOCOL));
         }
-        assert_eq!(
-            SumHead::decode(&[0; 16], BLOCK_BYTES_MAX, 16, "sender"),
-            Ok(SumHead::NULL)
-        );
+        assert_eq!(SumHead::decode(&[0; 16], BLOCK_BYTES_MAX, 16, "sender"), Ok(SumHead::NULL));
     }
 }

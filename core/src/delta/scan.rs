@@ -209,12 +209,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn table(weak: Vec<u32>, block_bytes: u32) -> Table {
-        let head = SumHead {
-            count: weak.len() as u32,
-            block_bytes,
-            strong_bytes: 0,
-            remainder: 0,
-        };
+        let head = SumHead { count: weak.len() as u32, block_bytes, strong_bytes: 0, remainder: 0 };
         let mut signature = Signature::without_sums(head);
         signature.weak = weak;
         Table::new(&signature)

@@ -94,24 +94,12 @@ pub struct Search {
 impl Search {
     /// A search with the portable scan.
     pub fn new(signature: Signature, strong: Strong, options: SearchOptions) -> Search {
-        Search::with_scan(
-            signature,
-            strong,
-            options,
-            |data, window, table, at, sum| scan(data, window, table, at, sum),
-        )
+        Search::with_scan(signature, strong, options, scan)
     }
 
     /// A search with a scan that the host chose.
-    pub fn with_scan(
-        signature: Signature,
-        strong: Strong,
-        options: SearchOptions,
-        scan: ScanFn,
-    ) -> Search {
-        let kept = options
-            .updating_in_place
-            .then(|| vec![0; signature.weak.len().div_ceil(64)]);
+    pub fn with_scan(signature: Signature, strong: Strong, options: SearchOptions, scan: ScanFn) -> Search {
+        let kept = options.updating_in_place.then(|| vec![0; signature.weak.len().div_ceil(64)]);
         Search {
             table: Table::new(&signature),
             strong,
@@ -165,12 +153,11 @@ impl Search {
     }
 
     /// What comes next in the file.
+    #[expect(clippy::should_implement_trait, reason = "what it gives borrows from the search")]
     pub fn next(&mut self) -> Found<'_> {
         self.digest_skipped();
         loop {
-            if self.at - self.start >= LITERAL_BYTES
-                || (self.found.is_some() && self.at > self.start)
-            {
+            if self.at - self.start >= LITERAL_BYTES || (self.found.is_some() && self.at > self.start) {
                 return self.give_literal();
             }
             if let Some(block) = self.found.take() {
@@ -237,34 +224,18 @@ impl Search {
             None => {
                 let sum = weak(&self.window[self.at..self.at + block_bytes]);
                 self.examined = Some(sum);
-                let wanted = self
-                    .wanted
-                    .and_then(|block| self.signature.weak.get(block as usize));
-                if wanted == Some(&sum) || self.table.contains(sum) {
-                    self.confirm(sum, true)
-                } else {
-                    Progress::Moved
-                }
+                let wanted = self.wanted.and_then(|block| self.signature.weak.get(block as usize));
+                if wanted == Some(&sum) || self.table.contains(sum) { self.confirm(sum, true) } else { Progress::Moved }
             }
             Some(_) if ahead == block_bytes => self.advance_to_end(),
             Some(mut sum) => {
                 // A literal's worth at a time, so that its bytes are still in the cache when they are given out.
                 let end = self.end.min(self.start + LITERAL_BYTES + block_bytes);
                 let before = self.at;
-                let hit = (self.scan)(
-                    &self.window[..end],
-                    block_bytes,
-                    &self.table,
-                    &mut self.at,
-                    &mut sum,
-                );
+                let hit = (self.scan)(&self.window[..end], block_bytes, &self.table, &mut self.at, &mut sum);
                 self.examined = Some(sum);
                 self.credit.earn(self.at - before);
-                if hit {
-                    self.confirm(sum, false)
-                } else {
-                    Progress::Moved
-                }
+                if hit { self.confirm(sum, false) } else { Progress::Moved }
             }
         }
     }
@@ -272,11 +243,8 @@ impl Search {
     /// Moves `at` on where no full-length block fits any more, or where there is none at all.
     fn advance_to_end(&mut self) -> Progress {
         let head = self.signature.head;
-        let short = if self.signature.is_complete() && head.full_blocks() < head.count {
-            head.remainder as usize
-        } else {
-            0
-        };
+        let short =
+            if self.signature.is_complete() && head.full_blocks() < head.count { head.remainder as usize } else { 0 };
         if !self.ended {
             // Without full-length blocks all but what may be the short last one is literal already.
             let literal_end = self.end.saturating_sub(short);
@@ -302,15 +270,11 @@ impl Search {
     fn is_short_block(&mut self, at: usize) -> bool {
         let last = self.signature.head.count - 1;
         let rest = &self.window[at..self.end];
-        if self.signature.weak.get(last as usize) != Some(&weak(rest))
-            || !self.is_usable(last, self.file_offset(at))
-        {
+        if self.signature.weak.get(last as usize) != Some(&weak(rest)) || !self.is_usable(last, self.file_offset(at)) {
             return false;
         }
         self.tally.hash_hits += 1;
-        let same = self
-            .strong_at(at, self.end - at)
-            .matches(&self.signature, last);
+        let same = self.strong_at(at, self.end - at).matches(&self.signature, last);
         self.tally.false_alarms += u64::from(!same);
         same
     }
@@ -349,18 +313,12 @@ impl Search {
         if let Some(block) = here.filter(is_same) {
             return Some(block);
         }
-        let wanted = self
-            .wanted
-            .filter(|&block| is_same(&block) && self.is_usable(block, offset));
+        let wanted = self.wanted.filter(|&block| is_same(&block) && self.is_usable(block, offset));
         if wanted.is_some() {
             return wanted;
         }
         let same = self.table.find(sum, strong.as_bytes(), &self.signature);
-        same.iter()
-            .rev()
-            .take(SAME_BLOCKS_MAX)
-            .copied()
-            .find(|&block| self.is_usable(block, offset))
+        same.iter().rev().take(SAME_BLOCKS_MAX).copied().find(|&block| self.is_usable(block, offset))
     }
 
     /// In place, a run of zeros had better match where it already is, a little further on: that saves writing (spec
@@ -375,16 +333,9 @@ impl Search {
         }
         self.found = Some(block);
         let there = self.block_at(self.file_offset(aligned));
-        if let (Some(there), Some(data)) = (
-            there,
-            self.window[..self.end].get(aligned..aligned + block_bytes),
-        ) {
+        if let (Some(there), Some(data)) = (there, self.window[..self.end].get(aligned..aligned + block_bytes)) {
             let is_zero = weak(data) == 0 && self.signature.weak.get(there as usize) == Some(&0);
-            if is_zero
-                && self
-                    .strong_at(aligned, block_bytes)
-                    .matches(&self.signature, there)
-            {
+            if is_zero && self.strong_at(aligned, block_bytes).matches(&self.signature, there) {
                 self.at = aligned;
                 self.examined = Some(0);
                 self.found = Some(there);
@@ -397,25 +348,18 @@ impl Search {
     fn block_at(&self, offset: u64) -> Option<u32> {
         let block_bytes = u64::from(self.signature.head.block_bytes);
         let block = u32::try_from(offset.checked_div(block_bytes)?).ok()?;
-        (offset % block_bytes == 0 && block < self.signature.head.full_blocks()).then_some(block)
+        (offset.is_multiple_of(block_bytes) && block < self.signature.head.full_blocks()).then_some(block)
     }
 
     /// Whether `block` is still what it was when output has been written up to `offset`.
     fn is_usable(&self, block: u32, offset: u64) -> bool {
         let Some(kept) = &self.kept else { return true };
-        let is_kept = || {
-            kept.get(block as usize / 64)
-                .is_some_and(|bits| bits >> (block % 64) & 1 == 1)
-        };
+        let is_kept = || kept.get(block as usize / 64).is_some_and(|bits| bits >> (block % 64) & 1 == 1);
         self.signature.head.block_offset(block) >= offset || is_kept()
     }
 
     fn keep(&mut self, block: u32) {
-        if let Some(bits) = self
-            .kept
-            .as_mut()
-            .and_then(|kept| kept.get_mut(block as usize / 64))
-        {
+        if let Some(bits) = self.kept.as_mut().and_then(|kept| kept.get_mut(block as usize / 64)) {
             *bits |= 1 << (block % 64);
         }
     }
@@ -423,10 +367,7 @@ impl Search {
     fn strong_at(&self, at: usize, len: usize) -> StrongSum {
         let mut bytes = [0; DIGEST_BYTES_MAX];
         self.strong.block(&self.window[at..at + len], &mut bytes);
-        StrongSum {
-            bytes,
-            len: (self.signature.head.strong_bytes as usize).min(DIGEST_BYTES_MAX),
-        }
+        StrongSum { bytes, len: (self.signature.head.strong_bytes as usize).min(DIGEST_BYTES_MAX) }
     }
 
     fn digest_skipped(&mut self) {

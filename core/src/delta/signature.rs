@@ -22,12 +22,7 @@ pub struct Signer {
 impl Signer {
     /// Will sign the basis that `head` describes.
     pub fn new(head: SumHead, strong: Strong) -> Signer {
-        Signer {
-            head,
-            strong,
-            next: 0,
-            straddling: Vec::new(),
-        }
+        Signer { head, strong, next: 0, straddling: Vec::new() }
     }
 
     /// Whether all blocks are signed. Data beyond the last block is ignored.
@@ -59,8 +54,7 @@ impl Signer {
     /// zeros, as it does in stock rsync. The digest of the file will tell whether it mattered.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         while !self.is_done() {
-            self.straddling
-                .resize(self.head.block_len(self.next) as usize, 0);
+            self.straddling.resize(self.head.block_len(self.next) as usize, 0);
             self.sign_straddling(out);
         }
     }
@@ -105,22 +99,12 @@ impl Signature {
             let text = format!("[{who}] exceeded --max-alloc={alloc_max} setting");
             return Err(Error::peer(Exit::MALLOC, text));
         }
-        Ok(Signature {
-            head,
-            weak: Vec::new(),
-            strong: Vec::new(),
-            partial: Vec::new(),
-        })
+        Ok(Signature { head, weak: Vec::new(), strong: Vec::new(), partial: Vec::new() })
     }
 
     /// A head without sums: everything travels as literals. For whole files and for appending.
     pub fn without_sums(head: SumHead) -> Signature {
-        Signature {
-            head,
-            weak: Vec::new(),
-            strong: Vec::new(),
-            partial: Vec::new(),
-        }
+        Signature { head, weak: Vec::new(), strong: Vec::new(), partial: Vec::new() }
     }
 
     /// Whether the sums of all blocks are here.
@@ -147,9 +131,7 @@ impl Signature {
         self.weak.reserve(whole);
         self.strong.reserve(whole * self.head.strong_bytes as usize);
         let (entries, behind) = rest.split_at(whole * entry_bytes);
-        entries
-            .chunks_exact(entry_bytes)
-            .for_each(|entry| self.take_entry(entry));
+        entries.chunks_exact(entry_bytes).for_each(|entry| self.take_entry(entry));
         if whole == missing {
             return wire.len() - behind.len();
         }
@@ -178,22 +160,13 @@ mod tests {
     use crate::checksum::Algorithm;
     use proptest::prelude::*;
 
-    const STRONG: Strong = Strong {
-        algorithm: Algorithm::Xxh128,
-        seed: 12345,
-        seed_first: true,
-    };
+    const STRONG: Strong = Strong { algorithm: Algorithm::Xxh128, seed: 12345, seed_first: true };
     const BASIS: &[u8] = b"0123456789abcdefABCDEFGHIJKLMNOPghijklmnopqrstuvQRSTUVWXYZ!?.,:;tail42";
-    const HEAD: SumHead = SumHead {
-        count: 5,
-        block_bytes: 16,
-        strong_bytes: 2,
-        remainder: 6,
-    };
+    const HEAD: SumHead = SumHead { count: 5, block_bytes: 16, strong_bytes: 2, remainder: 6 };
     /// The signature of `BASIS` as a stock generator sent it (spec 3.13.2).
     const WIRE: [u8; 30] = [
-        0x62, 0x04, 0x5b, 0x1f, 0xe5, 0x80, 0x88, 0x04, 0x30, 0x25, 0x92, 0xf5, 0xe8, 0x06, 0x60,
-        0x39, 0x65, 0xdb, 0x86, 0x04, 0x02, 0x2a, 0xda, 0x01, 0x10, 0x02, 0x1f, 0x08, 0x75, 0xae,
+        0x62, 0x04, 0x5b, 0x1f, 0xe5, 0x80, 0x88, 0x04, 0x30, 0x25, 0x92, 0xf5, 0xe8, 0x06, 0x60, 0x39, 0x65, 0xdb,
+        0x86, 0x04, 0x02, 0x2a, 0xda, 0x01, 0x10, 0x02, 0x1f, 0x08, 0x75, 0xae,
     ];
 
     #[test]
@@ -236,25 +209,11 @@ mod tests {
 
     #[test]
     fn a_head_alone_claims_no_memory() {
-        let huge = SumHead {
-            count: i32::MAX as u32,
-            block_bytes: 16,
-            strong_bytes: 16,
-            remainder: 0,
-        };
+        let huge = SumHead { count: i32::MAX as u32, block_bytes: 16, strong_bytes: 16, remainder: 0 };
         let error = Signature::new(huge, 1 << 30, "sender").unwrap_err();
-        assert_eq!(
-            error.text_lossy(),
-            "[sender] exceeded --max-alloc=1073741824 setting"
-        );
+        assert_eq!(error.text_lossy(), "[sender] exceeded --max-alloc=1073741824 setting");
         assert_eq!(error.exit, Exit::MALLOC);
-        assert_eq!(
-            Signature::new(huge, u64::MAX, "sender")
-                .unwrap()
-                .weak
-                .capacity(),
-            0
-        );
+        assert_eq!(Signature::new(huge, u64::MAX, "sender").unwrap().weak.capacity(), 0);
     }
 
     proptest! {

@@ -48,11 +48,8 @@ impl Table {
     pub fn new(signature: &Signature) -> Table {
         let count = (signature.head.full_blocks() as usize).min(signature.weak.len());
         let weak = &signature.weak[..count];
-        let mut sorted: Vec<u64> = weak
-            .iter()
-            .zip(0u64..)
-            .map(|(&weak, index)| u64::from(mix(weak)) << 32 | index)
-            .collect();
+        let mut sorted: Vec<u64> =
+            weak.iter().zip(0u64..).map(|(&weak, index)| u64::from(mix(weak)) << 32 | index).collect();
         sorted.sort_unstable();
         let keys: Vec<u32> = sorted.iter().map(|&pair| (pair >> 32) as u32).collect();
         let mut order: Vec<u32> = sorted.iter().map(|&pair| pair as u32).collect();
@@ -94,8 +91,7 @@ impl Table {
         let near = self.near(key);
         let keys = &self.keys[near.clone()];
         let blocks = &self.order[near];
-        let blocks =
-            &blocks[keys.partition_point(|&k| k < key)..keys.partition_point(|&k| k <= key)];
+        let blocks = &blocks[keys.partition_point(|&k| k < key)..keys.partition_point(|&k| k <= key)];
         let start = blocks.partition_point(|&block| signature.strong_of(block) < strong);
         let end = blocks.partition_point(|&block| signature.strong_of(block) <= strong);
         &blocks[start..end]
@@ -165,10 +161,7 @@ fn directory(keys: &[u32], bits: u32) -> Vec<u32> {
 
 fn sort_equal_keys(keys: &[u32], order: &mut [u32], signature: &Signature) {
     let by_sum = |left: &u32, right: &u32| -> Ordering {
-        signature
-            .strong_of(*left)
-            .cmp(signature.strong_of(*right))
-            .then(left.cmp(right))
+        signature.strong_of(*left).cmp(signature.strong_of(*right)).then(left.cmp(right))
     };
     let mut start = 0;
     for equal in keys.chunk_by(|left, right| left == right) {
@@ -187,12 +180,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn signature(sums: &[(u32, u8)], remainder: u32) -> Signature {
-        let head = SumHead {
-            count: sums.len() as u32,
-            block_bytes: 8,
-            strong_bytes: 1,
-            remainder,
-        };
+        let head = SumHead { count: sums.len() as u32, block_bytes: 8, strong_bytes: 1, remainder };
         let mut signature = Signature::without_sums(head);
         signature.weak = sums.iter().map(|sum| sum.0).collect();
         signature.strong = sums.iter().map(|sum| sum.1).collect();

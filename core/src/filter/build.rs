@@ -63,11 +63,7 @@ struct Input {
 #[derive(Debug)]
 enum What {
     Rule(Source),
-    File {
-        name: Vec<u8>,
-        template: Template,
-        bare: Choice,
-    },
+    File { name: Vec<u8>, template: Template, bare: Choice },
     Ready(Box<Rule>),
 }
 
@@ -162,15 +158,7 @@ impl Builder {
         from0: bool,
     ) -> Builder {
         let current = (delete_excluded, from0);
-        Builder {
-            dir: Some(dir.to_vec()),
-            slots,
-            known_merges,
-            delete_excluded,
-            from0,
-            current,
-            ..Builder::default()
-        }
+        Builder { dir: Some(dir.to_vec()), slots, known_merges, delete_excluded, from0, current, ..Builder::default() }
     }
 
     /// Adds the value of `--filter`. An empty one is ignored.
@@ -180,28 +168,13 @@ impl Builder {
 
     /// Adds the value of `--exclude` or `--include`. An empty one is ignored.
     pub fn pattern(&mut self, choice: Choice, value: &[u8]) {
-        self.option(
-            value,
-            Template {
-                old_style: true,
-                ..Template::default()
-            },
-            choice,
-        );
+        self.option(value, Template { old_style: true, ..Template::default() }, choice);
     }
 
     /// Adds the file of `--exclude-from` or `--include-from`.
     pub fn patterns_from(&mut self, choice: Choice, name: &[u8]) {
-        let template = Template {
-            old_style: true,
-            nul: self.from0,
-            ..Template::default()
-        };
-        self.add(What::File {
-            name: name.to_vec(),
-            template,
-            bare: choice,
-        });
+        let template = Template { old_style: true, nul: self.from0, ..Template::default() };
+        self.add(What::File { name: name.to_vec(), template, bare: choice });
     }
 
     /// Adds a rule that needs no parsing.
@@ -210,21 +183,12 @@ impl Builder {
     }
 
     fn add(&mut self, what: What) {
-        self.inputs.push_back(Input {
-            what,
-            delete_excluded: self.delete_excluded,
-            from0: self.from0,
-        });
+        self.inputs.push_back(Input { what, delete_excluded: self.delete_excluded, from0: self.from0 });
     }
 
     fn option(&mut self, value: &[u8], template: Template, bare: Choice) {
         if !value.is_empty() {
-            self.add(What::Rule(Source::new(
-                value.to_vec(),
-                template,
-                bare,
-                Origin::Option,
-            )));
+            self.add(What::Rule(Source::new(value.to_vec(), template, bare, Origin::Option)));
         }
     }
 
@@ -249,12 +213,7 @@ impl Builder {
                 Some(Frame::Rules(_)) => self.run_source()?,
                 Some(Frame::HomeCvsIgnore) => {
                     self.stack.pop();
-                    self.want_file(
-                        NeedFile::HomeCvsIgnore,
-                        Template::default(),
-                        Choice::Exclude,
-                        None,
-                    );
+                    self.want_file(NeedFile::HomeCvsIgnore, Template::default(), Choice::Exclude, None);
                 }
                 None => match self.inputs.pop_front() {
                     Some(input) => self.start(input),
@@ -269,29 +228,14 @@ impl Builder {
         match input.what {
             What::Ready(rule) => self.push(*rule),
             What::Rule(source) => self.stack.push(Frame::Rules(source)),
-            What::File {
-                name,
-                template,
-                bare,
-            } => {
+            What::File { name, template, bare } => {
                 self.want_file(NeedFile::Named { name, in_dir: None }, template, bare, None);
             }
         }
     }
 
-    fn want_file(
-        &mut self,
-        need: NeedFile,
-        template: Template,
-        bare: Choice,
-        named_at: Option<Vec<u8>>,
-    ) {
-        self.wanted = Some(Wanted {
-            need,
-            template,
-            bare,
-            named_at,
-        });
+    fn want_file(&mut self, need: NeedFile, template: Template, bare: Choice, named_at: Option<Vec<u8>>) {
+        self.wanted = Some(Wanted { need, template, bare, named_at });
     }
 
     /// Answers [`Builder::run`] with the contents of the file, or why there are none. Fails with exit 11 if it must be there.
@@ -309,18 +253,10 @@ impl Builder {
         };
         let bytes = contents.map_err(|missing| {
             let text = match &wanted.named_at {
-                Some(named_at) => [
-                    b"failed to open exclude file <rule from ",
-                    &named_at[..],
-                    b">",
-                ]
-                .concat(),
+                Some(named_at) => [b"failed to open exclude file <rule from ", &named_at[..], b">"].concat(),
                 None => {
-                    let kind = if wanted.template.old_style && wanted.bare == Choice::Include {
-                        "include"
-                    } else {
-                        "exclude"
-                    };
+                    let kind =
+                        if wanted.template.old_style && wanted.bare == Choice::Include { "include" } else { "exclude" };
                     let head = format!("rsync: [{}] failed to open {kind} file ", self.role);
                     let tail = format!(" ({})", missing.code);
                     [head.as_bytes(), name, b": ", &missing.text, tail.as_bytes()].concat()
@@ -332,12 +268,7 @@ impl Builder {
             Some(named_at) => Origin::Nested([b"a file named at ", &named_at[..]].concat()),
             None => Origin::File(name.clone()),
         };
-        self.stack.push(Frame::Rules(Source::new(
-            bytes,
-            wanted.template,
-            wanted.bare,
-            origin,
-        )));
+        self.stack.push(Frame::Rules(Source::new(bytes, wanted.template, wanted.bare, origin)));
         Ok(())
     }
 
@@ -361,57 +292,29 @@ impl Builder {
         };
         let (bare, from_cvs, template) = (source.bare, source.from_cvs, source.template);
         let origin = source.place();
-        let parsed = if template.old_style {
-            old_style(&token, bare, &template)
-        } else {
-            parse(&token, &template)
-        };
-        let quoted = origin
-            .as_ref()
-            .map(|place| [b"<rule from ", &place[..], b">"].concat());
+        let parsed = if template.old_style { old_style(&token, bare, &template) } else { parse(&token, &template) };
+        let quoted = origin.as_ref().map(|place| [b"<rule from ", &place[..], b">"].concat());
         let parsed = parsed.map_err(|mistake| mistake.error(&token, quoted.as_deref()))?;
         if parsed.text.len() > limits::PATH_BYTES_MAX {
-            let text = [
-                b"discarding over-long filter: ",
-                quoted.as_deref().unwrap_or(parsed.text),
-            ]
-            .concat();
+            let text = [b"discarding over-long filter: ", quoted.as_deref().unwrap_or(parsed.text)].concat();
             self.warnings.push(text);
             return Ok(());
         }
         self.take(&parsed, origin, from_cvs)
     }
 
-    fn take(
-        &mut self,
-        parsed: &Parsed<'_>,
-        origin: Option<Vec<u8>>,
-        from_cvs: bool,
-    ) -> Result<(), Error> {
+    fn take(&mut self, parsed: &Parsed<'_>, origin: Option<Vec<u8>>, from_cvs: bool) -> Result<(), Error> {
         let template = parsed.template;
         if parsed.exclude_self {
-            let base = parsed
-                .text
-                .rsplit(|&byte| byte == b'/')
-                .next()
-                .unwrap_or_default();
+            let base = parsed.text.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
             self.push(Rule::new(Choice::Exclude, base));
         }
         match parsed.kind {
             Kind::Choose(choice) => {
                 let rule = Rule::new(choice, parsed.text);
                 let sides = template.sides;
-                let (perishable, xattr, absolute) =
-                    (template.perishable, template.xattr, template.absolute);
-                self.push(Rule {
-                    negated: parsed.negated,
-                    absolute,
-                    perishable,
-                    xattr,
-                    sides,
-                    from_cvs,
-                    ..rule
-                });
+                let (perishable, xattr, absolute) = (template.perishable, template.xattr, template.absolute);
+                self.push(Rule { negated: parsed.negated, absolute, perishable, xattr, sides, from_cvs, ..rule });
             }
             Kind::Clear => self.clear(from_cvs),
             Kind::Cvs => self.begin_cvs(),
@@ -437,10 +340,7 @@ impl Builder {
     fn want(&mut self, parsed: &Parsed<'_>, origin: Option<Vec<u8>>) -> Result<(), Error> {
         if self.stack.len() > DEPTH_MAX {
             let place = [b"<rule from ", &origin.unwrap_or_default()[..], b">"].concat();
-            let head = format!(
-                "[{}] merge-file include depth limit ({DEPTH_MAX}) exceeded at ",
-                self.role
-            );
+            let head = format!("[{}] merge-file include depth limit ({DEPTH_MAX}) exceeded at ", self.role);
             let text = [head.as_bytes(), &place].concat();
             if self.dir.is_none() {
                 return Err(Error::host(Exit::FILE_IO, text));
@@ -448,15 +348,8 @@ impl Builder {
             self.warnings.push(text);
             return Ok(());
         }
-        let need = NeedFile::Named {
-            name: parsed.text.to_vec(),
-            in_dir: self.dir.clone(),
-        };
-        let template = Template {
-            old_style: false,
-            nul: self.current.1,
-            ..parsed.template
-        };
+        let need = NeedFile::Named { name: parsed.text.to_vec(), in_dir: self.dir.clone() };
+        let template = Template { old_style: false, nul: self.current.1, ..parsed.template };
         self.want_file(need, template, Choice::Exclude, origin);
         Ok(())
     }
@@ -464,11 +357,7 @@ impl Builder {
     fn push_merge(&mut self, parsed: &Parsed<'_>, is_nested: bool) {
         let merge = DirMerge {
             name: parsed.text.to_vec(),
-            template: Template {
-                old_style: false,
-                nul: self.current.1,
-                ..parsed.template
-            },
+            template: Template { old_style: false, nul: self.current.1, ..parsed.template },
             no_inherit: parsed.no_inherit,
             is_nested,
             slot: self.slots,
@@ -477,45 +366,25 @@ impl Builder {
             return;
         }
         if self.known_merges.len() >= MERGES_MAX {
-            self.warnings.push(
-                [
-                    b"too many per-directory filter files: ignoring ",
-                    merge.base(),
-                ]
-                .concat(),
-            );
+            self.warnings.push([b"too many per-directory filter files: ignoring ", merge.base()].concat());
             return;
         }
         self.known_merges.push(merge.base().to_vec());
         self.slots += 1;
         let template = merge.template;
-        let (perishable, xattr, absolute, sides) = (
-            template.perishable,
-            template.xattr,
-            template.absolute,
-            template.sides,
-        );
+        let (perishable, xattr, absolute, sides) =
+            (template.perishable, template.xattr, template.absolute, template.sides);
         let rule = Rule::from_action(Action::DirMerge(Box::new(merge)));
-        self.push(Rule {
-            perishable,
-            xattr,
-            absolute,
-            sides,
-            ..rule
-        });
+        self.push(Rule { perishable, xattr, absolute, sides, ..rule });
     }
 
     fn begin_cvs(&mut self) {
         self.push(Rule::from_action(Action::Cvs));
         self.cvs_start = self.rules.len();
         // The last one is worked through first.
-        self.stack
-            .push(Frame::Rules(Source::cvs(self.cvsignore.clone(), false)));
+        self.stack.push(Frame::Rules(Source::cvs(self.cvsignore.clone(), false)));
         self.stack.push(Frame::HomeCvsIgnore);
-        self.stack.push(Frame::Rules(Source::cvs(
-            cvs::BUILTIN.to_vec(),
-            self.cvs_perishable,
-        )));
+        self.stack.push(Frame::Rules(Source::cvs(cvs::BUILTIN.to_vec(), self.cvs_perishable)));
     }
 
     fn push(&mut self, mut rule: Rule) {

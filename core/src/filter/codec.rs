@@ -31,9 +31,7 @@ pub struct Transit {
 impl Transit {
     /// Whether a list is sent at all; both ends have to agree (spec 1.9.1).
     pub fn is_sent(&self) -> bool {
-        !self.push
-            || self.prune
-            || (self.deletes && (!self.delete_excluded || self.has_modifiers()))
+        !self.push || self.prune || (self.deletes && (!self.delete_excluded || self.has_modifiers()))
     }
 
     /// Rules are sent in the full grammar: protocols from 29 on.
@@ -43,11 +41,7 @@ impl Transit {
 
     /// The side that the server is on.
     fn server(&self) -> Side {
-        if self.push {
-            Side::Receiver
-        } else {
-            Side::Sender
-        }
+        if self.push { Side::Receiver } else { Side::Sender }
     }
 }
 
@@ -69,11 +63,7 @@ pub fn put_list(transit: &Transit, list: &FilterList, out: &mut Vec<u8>) -> Resu
 }
 
 fn too_modern() -> Error {
-    Error::new(
-        crate::Fault::Incompatible,
-        Exit::PROTOCOL,
-        "filter rules are too modern for remote rsync.",
-    )
+    Error::new(crate::Fault::Incompatible, Exit::PROTOCOL, "filter rules are too modern for remote rsync.")
 }
 
 /// A rule as it is sent; `None` if the server needs not know it.
@@ -81,19 +71,11 @@ fn text(transit: &Transit, rule: &Rule) -> Result<Option<Vec<u8>>, Error> {
     let is_for_server = rule.sides.apply_at(transit.server());
     // The server expands `-C` on its own, but as the receiver it is told what the client excludes.
     let says_cvs = transit.has_modifiers() && !transit.push;
-    let is_said = if rule.action == Action::Cvs {
-        says_cvs
-    } else {
-        !(rule.from_cvs && says_cvs)
-    };
+    let is_said = if rule.action == Action::Cvs { says_cvs } else { !(rule.from_cvs && says_cvs) };
     if !is_for_server || !is_said {
         return Ok(None);
     }
-    if transit.has_modifiers() {
-        modern_text(transit, rule).map(Some)
-    } else {
-        old_text(transit, rule).map(Some)
-    }
+    if transit.has_modifiers() { modern_text(transit, rule).map(Some) } else { old_text(transit, rule).map(Some) }
 }
 
 /// The text for protocols from 29 on (spec 1.9.3).
@@ -115,11 +97,7 @@ fn modern_text(transit: &Transit, rule: &Rule) -> Result<Vec<u8>, Error> {
         Action::Choose(..) => {}
     }
     add(b'x', rule.xattr);
-    let named = if rule.sides_implied {
-        Sides::UNNAMED
-    } else {
-        rule.sides
-    };
+    let named = if rule.sides_implied { Sides::UNNAMED } else { rule.sides };
     add(b's', named.sender);
     add(b'r', named.receiver);
     if rule.perishable {
@@ -150,8 +128,7 @@ fn old_text(transit: &Transit, rule: &Rule) -> Result<Vec<u8>, Error> {
     let Action::Choose(choice, pattern) = &rule.action else {
         return Err(too_modern());
     };
-    let tells_receiver_apart =
-        transit.push && transit.delete_excluded && rule.sides == Sides::RECEIVER;
+    let tells_receiver_apart = transit.push && transit.delete_excluded && rule.sides == Sides::RECEIVER;
     if rule.negated || rule.absolute || rule.xattr || tells_receiver_apart {
         return Err(too_modern());
     }
@@ -170,11 +147,7 @@ pub fn read_rule<'a>(r: &mut Reader<'a>) -> Result<Option<&'a [u8]>, Stop> {
     match usize::try_from(length) {
         Ok(0) => Ok(None),
         Ok(length) if length <= limits::LINE_BYTES_MAX => r.bytes(length).map(Some),
-        _ => Err(Error::peer(
-            Exit::STREAM,
-            format!("overflow: filter rule of {length} bytes"),
-        )
-        .into()),
+        _ => Err(Error::peer(Exit::STREAM, format!("overflow: filter rule of {length} bytes")).into()),
     }
 }
 

@@ -42,22 +42,12 @@ pub struct Check {
 
 impl Check {
     /// A file name at the sender.
-    pub const SENDER: Check = Check {
-        side: Side::Sender,
-        in_deletion: false,
-        xattr: false,
-    };
+    pub const SENDER: Check = Check { side: Side::Sender, in_deletion: false, xattr: false };
     /// A file name at the receiver.
-    pub const RECEIVER: Check = Check {
-        side: Side::Receiver,
-        in_deletion: false,
-        xattr: false,
-    };
+    pub const RECEIVER: Check = Check { side: Side::Receiver, in_deletion: false, xattr: false };
 
     fn counts(&self, rule: &Rule) -> bool {
-        rule.xattr == self.xattr
-            && rule.sides.apply_at(self.side)
-            && !(self.in_deletion && rule.perishable)
+        rule.xattr == self.xattr && rule.sides.apply_at(self.side) && !(self.in_deletion && rule.perishable)
     }
 }
 
@@ -87,12 +77,7 @@ pub struct FilterList {
 impl FilterList {
     /// A list; with `delete_excluded`, rules that name no side are the sender's.
     pub fn new(rules: Vec<Rule>, delete_excluded: bool, slots: u32) -> FilterList {
-        let mut list = FilterList {
-            rules,
-            index: Index::default(),
-            delete_excluded,
-            slots,
-        };
+        let mut list = FilterList { rules, index: Index::default(), delete_excluded, slots };
         for rule in &mut list.rules {
             // What is transmitted shows sides that were named: so this is marked apart from them.
             if delete_excluded && rule.yields_to_delete_excluded() {
@@ -169,20 +154,14 @@ impl FilterList {
                     }
                 }
                 Action::Choose(choice, pattern) => {
-                    if check.counts(rule)
-                        && pattern.matches(subject) != rule.negated
-                        && !subject.name().is_empty()
-                    {
+                    if check.counts(rule) && pattern.matches(subject) != rule.negated && !subject.name().is_empty() {
                         return verdict(*choice);
                     }
                 }
                 Action::Cvs => {}
             }
         }
-        match found
-            .and_then(|found| self.rules.get(found as usize))
-            .map(|rule| &rule.action)
-        {
+        match found.and_then(|found| self.rules.get(found as usize)).map(|rule| &rule.action) {
             Some(Action::Choose(choice, _)) => verdict(*choice),
             _ => Verdict::Default,
         }
@@ -199,8 +178,7 @@ impl FilterList {
                 .get(*number as usize)
                 .is_some_and(|rule| check.counts(rule) && (subject.is_dir() || !is_dir_only(rule)))
         };
-        let first =
-            |rules: Option<&Vec<u32>>| rules.and_then(|rules| rules.iter().copied().find(applies));
+        let first = |rules: Option<&Vec<u32>>| rules.and_then(|rules| rules.iter().copied().find(applies));
         let index = &self.index;
         let mut best = first(index.bases.get(base));
         let mut consider = |number: Option<u32>| {
@@ -209,18 +187,10 @@ impl FilterList {
         if !index.names.is_empty() {
             consider(first(index.names.get(name)));
         }
-        for (length, rules) in index
-            .suffixes
-            .iter()
-            .filter(|(length, _)| *length <= base.len())
-        {
+        for (length, rules) in index.suffixes.iter().filter(|(length, _)| *length <= base.len()) {
             consider(first(rules.get(&base[base.len() - length..])));
         }
-        for (length, rules) in index
-            .prefixes
-            .iter()
-            .filter(|(length, _)| *length <= base.len())
-        {
+        for (length, rules) in index.prefixes.iter().filter(|(length, _)| *length <= base.len()) {
             consider(first(rules.get(&base[..*length])));
         }
         best
@@ -256,13 +226,10 @@ impl Index {
 }
 
 fn by_length(lengths: &mut Vec<(usize, ByText)>, text: Vec<u8>, number: u32) {
-    let at = lengths
-        .iter()
-        .position(|(length, _)| *length == text.len())
-        .unwrap_or_else(|| {
-            lengths.push((text.len(), ByText::new()));
-            lengths.len() - 1
-        });
+    let at = lengths.iter().position(|(length, _)| *length == text.len()).unwrap_or_else(|| {
+        lengths.push((text.len(), ByText::new()));
+        lengths.len() - 1
+    });
     lengths[at].1.entry(text).or_default().push(number);
 }
 

@@ -60,9 +60,7 @@ impl Mistake {
             (Mistake::Modifier(..), Some(_)) => "invalid modifier in filter rule: ",
             (Mistake::Modifier(byte, at), None) => {
                 let tail = format!("' at position {at} in filter rule: ");
-                return Error::usage(
-                    [b"invalid modifier '", &[byte][..], tail.as_bytes(), rule].concat(),
-                );
+                return Error::usage([b"invalid modifier '", &[byte][..], tail.as_bytes(), rule].concat());
             }
             (Mistake::End, _) => "unexpected end of filter rule: ",
             (Mistake::Trailing, _) => "'!' rule has trailing characters: ",
@@ -103,11 +101,7 @@ pub fn parse<'a>(rule: &'a [u8], template: &Template) -> Result<Parsed<'a>, Mist
         at += 1;
     }
     if parsed.kind == Kind::Clear {
-        return if at == rule.len() {
-            Ok(parsed)
-        } else {
-            Err(Mistake::Trailing)
-        };
+        return if at == rule.len() { Ok(parsed) } else { Err(Mistake::Trailing) };
     }
     let mut sides = Sides::UNNAMED;
     while let Some(&byte) = rule.get(at).filter(|&&byte| byte != b' ' && byte != b'_') {
@@ -129,20 +123,12 @@ pub fn parse<'a>(rule: &'a [u8], template: &Template) -> Result<Parsed<'a>, Mist
 /// Whether a rule starts with this long name.
 fn is_word(rule: &[u8], name: &[u8]) -> bool {
     let next = rule.strip_prefix(name).map(|rest| rest.first());
-    next.is_some_and(|next| {
-        next.is_none_or(|&byte| byte.is_ascii_whitespace() || byte == b'_' || byte == b',')
-    })
+    next.is_some_and(|next| next.is_none_or(|&byte| byte.is_ascii_whitespace() || byte == b'_' || byte == b','))
 }
 
 fn start<'a>(short: u8, template: &Template) -> Option<Parsed<'a>> {
     // Rules of a file have its sides and so on, but a file that is named in it is read in a way of its own.
-    let mut template = Template {
-        word_split: false,
-        only: None,
-        cvs: false,
-        nul: false,
-        ..*template
-    };
+    let mut template = Template { word_split: false, only: None, cvs: false, nul: false, ..*template };
     let kind = match short {
         b'-' | b'H' | b'P' => Kind::Choose(Choice::Exclude),
         b'+' | b'S' | b'R' => Kind::Choose(Choice::Include),
@@ -156,14 +142,7 @@ fn start<'a>(short: u8, template: &Template) -> Option<Parsed<'a>> {
         b'P' | b'R' => template.sides = Sides::RECEIVER,
         _ => {}
     }
-    Some(Parsed {
-        kind,
-        text: &[],
-        negated: false,
-        exclude_self: false,
-        no_inherit: false,
-        template,
-    })
+    Some(Parsed { kind, text: &[], negated: false, exclude_self: false, no_inherit: false, template })
 }
 
 /// Applies a modifier; whether it may stand there.
@@ -207,27 +186,12 @@ fn finish(mut parsed: Parsed<'_>) -> Result<Parsed<'_>, Mistake> {
 
 /// A token of a file that holds nothing but patterns.
 fn bare<'a>(rule: &'a [u8], choice: Choice, template: &Template) -> Parsed<'a> {
-    let kind = if template.cvs && rule == b"!" {
-        Kind::Clear
-    } else {
-        Kind::Choose(choice)
-    };
-    Parsed {
-        kind,
-        text: rule,
-        negated: false,
-        exclude_self: false,
-        no_inherit: false,
-        template: *template,
-    }
+    let kind = if template.cvs && rule == b"!" { Kind::Clear } else { Kind::Choose(choice) };
+    Parsed { kind, text: rule, negated: false, exclude_self: false, no_inherit: false, template: *template }
 }
 
 /// Parses a value of `--exclude` or `--include`, or a line of such a list.
-pub fn old_style<'a>(
-    rule: &'a [u8],
-    choice: Choice,
-    template: &Template,
-) -> Result<Parsed<'a>, Mistake> {
+pub fn old_style<'a>(rule: &'a [u8], choice: Choice, template: &Template) -> Result<Parsed<'a>, Mistake> {
     let (choice, text) = match rule {
         [b'-', b' ', text @ ..] => (Choice::Exclude, text),
         [b'+', b' ', text @ ..] => (Choice::Include, text),
@@ -254,29 +218,14 @@ mod tests {
     #[test]
     fn forms() {
         let exclude = parsed("- foo");
-        assert_eq!(
-            (exclude.kind, exclude.text),
-            (Kind::Choose(Choice::Exclude), &b"foo"[..])
-        );
-        for same in [
-            "-_foo",
-            "-, foo",
-            "exclude foo",
-            "exclude_foo",
-            "exclude, foo",
-        ] {
+        assert_eq!((exclude.kind, exclude.text), (Kind::Choose(Choice::Exclude), &b"foo"[..]));
+        for same in ["-_foo", "-, foo", "exclude foo", "exclude_foo", "exclude, foo"] {
             assert_eq!(parsed(same), exclude, "{same}");
         }
         assert_eq!(parsed("-  foo").text, b" foo");
         assert_eq!(parsed("H foo").template.sides, Sides::SENDER);
         assert_eq!(parsed("risk foo").template.sides, Sides::RECEIVER);
-        assert_eq!(
-            parsed("-rs foo").template.sides,
-            Sides {
-                sender: true,
-                receiver: true
-            }
-        );
+        assert_eq!(parsed("-rs foo").template.sides, Sides { sender: true, receiver: true });
         assert_eq!(parsed("!").kind, Kind::Clear);
         assert_eq!(parsed("clear").kind, Kind::Clear);
         assert_eq!(parsed("-C").kind, Kind::Cvs);
@@ -287,71 +236,30 @@ mod tests {
         assert!(parsed("hide,! foo").negated);
         let all = parsed("dir-merge,nwe/px+ foo");
         assert!(all.exclude_self && all.no_inherit);
-        assert!(
-            all.template.absolute
-                && all.template.perishable
-                && all.template.xattr
-                && all.template.word_split
-        );
+        assert!(all.template.absolute && all.template.perishable && all.template.xattr && all.template.word_split);
     }
 
     /// Texts of stock rsync 3.5.0.
     #[test]
     fn mistakes() {
         for (rule, text) in [
-            (
-                "-z foo",
-                "invalid modifier 'z' at position 1 in filter rule: -z foo",
-            ),
-            (
-                "-pz foo",
-                "invalid modifier 'z' at position 2 in filter rule: -pz foo",
-            ),
-            (
-                "-,z foo",
-                "invalid modifier 'z' at position 2 in filter rule: -,z foo",
-            ),
-            (
-                "exclude,z foo",
-                "invalid modifier 'z' at position 8 in filter rule: exclude,z foo",
-            ),
+            ("-z foo", "invalid modifier 'z' at position 1 in filter rule: -z foo"),
+            ("-pz foo", "invalid modifier 'z' at position 2 in filter rule: -pz foo"),
+            ("-,z foo", "invalid modifier 'z' at position 2 in filter rule: -,z foo"),
+            ("exclude,z foo", "invalid modifier 'z' at position 8 in filter rule: exclude,z foo"),
             ("excludefoo", "Unknown filter rule: excludefoo"),
             ("exclude", "unexpected end of filter rule: exclude"),
             ("-_", "unexpected end of filter rule: -_"),
             ("! foo", "'!' rule has trailing characters: ! foo"),
             ("clear,p", "'!' rule has trailing characters: clear,p"),
-            (
-                "-\tfoo",
-                "invalid modifier '\t' at position 1 in filter rule: -\tfoo",
-            ),
-            (
-                "exclude\tfoo",
-                "invalid modifier '\t' at position 7 in filter rule: exclude\tfoo",
-            ),
-            (
-                "-n foo",
-                "invalid modifier 'n' at position 1 in filter rule: -n foo",
-            ),
-            (
-                ":! foo",
-                "invalid modifier '!' at position 1 in filter rule: :! foo",
-            ),
-            (
-                "HC",
-                "invalid modifier 'C' at position 1 in filter rule: HC",
-            ),
-            (
-                "Hs foo",
-                "invalid modifier 's' at position 1 in filter rule: Hs foo",
-            ),
-            (
-                ":-+ foo",
-                "invalid modifier '+' at position 2 in filter rule: :-+ foo",
-            ),
-            (
-                ":C-",
-                "invalid modifier '-' at position 2 in filter rule: :C-",
-            ),
+            ("-\tfoo", "invalid modifier '\t' at position 1 in filter rule: -\tfoo"),
+            ("exclude\tfoo", "invalid modifier '\t' at position 7 in filter rule: exclude\tfoo"),
+            ("-n foo", "invalid modifier 'n' at position 1 in filter rule: -n foo"),
+            (":! foo", "invalid modifier '!' at position 1 in filter rule: :! foo"),
+            ("HC", "invalid modifier 'C' at position 1 in filter rule: HC"),
+            ("Hs foo", "invalid modifier 's' at position 1 in filter rule: Hs foo"),
+            (":-+ foo", "invalid modifier '+' at position 2 in filter rule: :-+ foo"),
+            (":C-", "invalid modifier '-' at position 2 in filter rule: :C-"),
             (":e", "unexpected end of filter rule: :e"),
             ("foo", "Unknown filter rule: foo"),
             ("", "Unknown filter rule: "),
@@ -360,27 +268,15 @@ mod tests {
             assert_eq!(mistake.error(rule.as_bytes(), None).text_lossy(), text);
         }
         let from_file = Mistake::Modifier(b'z', 1).error(b"-z", Some(b"<rule from F line 5>"));
-        assert_eq!(
-            from_file.text_lossy(),
-            "invalid modifier in filter rule: <rule from F line 5>"
-        );
+        assert_eq!(from_file.text_lossy(), "invalid modifier in filter rule: <rule from F line 5>");
         let high = Mistake::Modifier(0xff, 1).error(b"-\xff", None);
-        assert_eq!(
-            high.text,
-            b"invalid modifier '\xff' at position 1 in filter rule: -\xff"
-        );
+        assert_eq!(high.text, b"invalid modifier '\xff' at position 1 in filter rule: -\xff");
     }
 
     #[test]
     fn files_give_their_rules_sides() {
-        let template = Template {
-            sides: Sides::SENDER,
-            ..Template::default()
-        };
-        assert_eq!(
-            parse(b"- foo", &template).unwrap().template.sides,
-            Sides::SENDER
-        );
+        let template = Template { sides: Sides::SENDER, ..Template::default() };
+        assert_eq!(parse(b"- foo", &template).unwrap().template.sides, Sides::SENDER);
         assert_eq!(parse(b"-s foo", &template), Err(Mistake::Sides));
         assert_eq!(parse(b"H foo", &template), Err(Mistake::Sides));
     }
@@ -389,11 +285,7 @@ mod tests {
     fn old_style_values() {
         let check = |rule: &str, kind, text: &str| {
             let parsed = old_style(rule.as_bytes(), Choice::Exclude, &Template::default()).unwrap();
-            assert_eq!(
-                (parsed.kind, parsed.text),
-                (kind, text.as_bytes()),
-                "{rule}"
-            );
+            assert_eq!((parsed.kind, parsed.text), (kind, text.as_bytes()), "{rule}");
         };
         check("foo", Kind::Choose(Choice::Exclude), "foo");
         check("+ foo", Kind::Choose(Choice::Include), "foo");
@@ -401,9 +293,6 @@ mod tests {
         check("-", Kind::Choose(Choice::Exclude), "-");
         check("!", Kind::Clear, "!");
         check("! ", Kind::Choose(Choice::Exclude), "! ");
-        assert_eq!(
-            old_style(b"- ", Choice::Exclude, &Template::default()),
-            Err(Mistake::End)
-        );
+        assert_eq!(old_style(b"- ", Choice::Exclude, &Template::default()), Err(Mistake::End));
     }
 }

@@ -26,21 +26,13 @@ impl<'a> Subject<'a> {
         slashed.extend_from_slice(name);
         slashed.push(b'/');
         let base_len = name.iter().rev().take_while(|&&byte| byte != b'/').count();
-        Subject {
-            slashed,
-            base_len,
-            is_dir,
-            root: &[],
-        }
+        Subject { slashed, base_len, is_dir, root: &[] }
     }
 
     /// Sets the absolute path of the transfer root, for rules that match absolute paths. A leading slash counts for nothing.
     pub fn at_root(self, root: &'a [u8]) -> Subject<'a> {
         let root = root.strip_prefix(b"/").unwrap_or(root);
-        Subject {
-            root: root.strip_suffix(b"/").unwrap_or(root),
-            ..self
-        }
+        Subject { root: root.strip_suffix(b"/").unwrap_or(root), ..self }
     }
 
     /// The name.
@@ -174,9 +166,8 @@ impl Pattern {
             Origin::Absolute => self.matches_path(&join(subject.root, &subject.slashed), is_dir),
             Origin::Above(way) => self.matches_path(&join(way, &subject.slashed), is_dir),
             Origin::Beneath(dir) => {
-                let inside = subject.slashed[1..]
-                    .strip_prefix(&dir[..])
-                    .filter(|rest| rest.len() > 1 && rest[0] == b'/');
+                let inside =
+                    subject.slashed[1..].strip_prefix(&dir[..]).filter(|rest| rest.len() > 1 && rest[0] == b'/');
                 inside.is_some_and(|inside| self.matches_path(inside, is_dir))
             }
         }
@@ -192,16 +183,12 @@ impl Pattern {
         if !self.is_deep {
             // As many components from the end as the pattern has.
             let mut slashes = (0..end).rev().filter(|&at| slashed[at] == b'/');
-            return slashes
-                .nth(self.slashes)
-                .is_some_and(|at| self.matches_text(&slashed[at + 1..end]));
+            return slashes.nth(self.slashes).is_some_and(|at| self.matches_text(&slashed[at + 1..end]));
         }
         if self.is_deep_start {
             return self.matches_text(path) || self.matches_text(&slashed[..end]);
         }
-        (0..end)
-            .filter(|&at| slashed[at] == b'/')
-            .any(|at| self.matches_text(&slashed[at + 1..end]))
+        (0..end).filter(|&at| slashed[at] == b'/').any(|at| self.matches_text(&slashed[at + 1..end]))
     }
 
     fn matches_text(&self, text: &[u8]) -> bool {
@@ -222,11 +209,7 @@ impl Pattern {
                 return LookUp::Base(self.text.to_vec());
             };
             let prefix = || glob.literal_prefix().map(LookUp::BasePrefix);
-            return glob
-                .literal_suffix()
-                .map(LookUp::BaseSuffix)
-                .or_else(prefix)
-                .unwrap_or(LookUp::Try);
+            return glob.literal_suffix().map(LookUp::BaseSuffix).or_else(prefix).unwrap_or(LookUp::Try);
         }
         match &self.origin {
             _ if self.glob.is_some() || !self.is_anchored => LookUp::Try,
@@ -256,12 +239,8 @@ mod tests {
             let subject = Subject::new(name.trim_end_matches('/').as_bytes(), name.ends_with('/'));
             pattern_of.matches(&subject)
         };
-        matching
-            .iter()
-            .for_each(|name| assert!(matches(name), "{pattern} should match {name}"));
-        other
-            .iter()
-            .for_each(|name| assert!(!matches(name), "{pattern} should not match {name}"));
+        matching.iter().for_each(|name| assert!(matches(name), "{pattern} should match {name}"));
+        other.iter().for_each(|name| assert!(!matches(name), "{pattern} should not match {name}"));
         assert_eq!(pattern_of.to_text(), pattern.as_bytes());
     }
 
@@ -271,18 +250,10 @@ mod tests {
         check("foo", &["foo", "a/foo", "a/b/foo", "foo/"], &["foo2"]);
         check("/foo", &["foo"], &["a/foo"]);
         check("foo/", &["foo/", "a/foo/"], &["foo", "a/foo"]);
-        check(
-            "a/foo",
-            &["a/foo", "x/a/foo"],
-            &["a/b/foo", "foo", "ba/foo"],
-        );
+        check("a/foo", &["a/foo", "x/a/foo"], &["a/b/foo", "foo", "ba/foo"]);
         check("/a/foo", &["a/foo"], &["x/a/foo", "a/b/foo"]);
         check("a/*/foo", &["a/b/foo"], &["a/foo", "a/b/c/foo"]);
-        check(
-            "a/**/foo",
-            &["a/b/foo", "a/b/c/foo", "x/a/b/foo"],
-            &["a/foo"],
-        );
+        check("a/**/foo", &["a/b/foo", "a/b/c/foo", "x/a/b/foo"], &["a/foo"]);
         check("a/**", &["a/b", "a/b/c", "x/a/b"], &["a/", "a"]);
         check("a/***", &["a/", "a/b", "a/b/c/", "x/a/"], &["a"]);
         check("**foo", &["foo", "a/foo", "xfoo"], &["foo2"]);
@@ -329,12 +300,7 @@ mod tests {
         pattern.start_beneath(b"a[b]");
         let matches = |name: &[u8]| pattern.matches(&Subject::new(name, false));
         assert!(matches(b"a[b]/xy"));
-        assert!(
-            !matches(b"ab/xy")
-                && !matches(b"xy")
-                && !matches(b"a[b]x/xy")
-                && !matches(b"a[b]/c/xy")
-        );
+        assert!(!matches(b"ab/xy") && !matches(b"xy") && !matches(b"a[b]x/xy") && !matches(b"a[b]/c/xy"));
         let mut pattern = Pattern::new(b"/src/foo");
         pattern.start_above(b"src");
         assert!(pattern.matches(&Subject::new(b"foo", false)));

@@ -102,19 +102,12 @@ impl PerDir {
         let slots = self.slots.max(list.slots());
         Enter {
             outer: self.clone(),
-            inner: PerDir {
-                chains: Vec::new(),
-                known,
-                slots,
-            },
+            inner: PerDir { chains: Vec::new(), known, slots },
             place,
             side,
             root: root.to_vec(),
             delete_excluded: list.delete_excluded(),
-            waiting: list
-                .dir_merges()
-                .map(|merge| (merge.clone(), false))
-                .collect(),
+            waiting: list.dir_merges().map(|merge| (merge.clone(), false)).collect(),
             reading: None,
             warnings: Vec::new(),
         }
@@ -130,20 +123,10 @@ fn remember(known: &mut Vec<Vec<u8>>, merge: &DirMerge) {
 /// The directories above a transfer root that have to be entered first, outermost first: those that a per-directory file
 /// with a path in its name wants to be read from.
 pub fn directories_above(list: &FilterList, root: &[u8]) -> Vec<Above> {
-    let parts: Vec<&[u8]> = root
-        .split(|&byte| byte == b'/')
-        .filter(|part| !part.is_empty())
-        .collect();
-    let depth = list
-        .dir_merges()
-        .filter_map(|merge| start_depth(merge, root))
-        .min()
-        .unwrap_or(parts.len());
+    let parts: Vec<&[u8]> = root.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).collect();
+    let depth = list.dir_merges().filter_map(|merge| start_depth(merge, root)).min().unwrap_or(parts.len());
     (depth..parts.len())
-        .map(|depth| Above {
-            dir: [b"/", &parts[..depth].join(&b'/')[..]].concat(),
-            way: parts[depth..].join(&b'/'),
-        })
+        .map(|depth| Above { dir: [b"/", &parts[..depth].join(&b'/')[..]].concat(), way: parts[depth..].join(&b'/') })
         .collect()
 }
 
@@ -152,24 +135,15 @@ fn start_depth(merge: &DirMerge, root: &[u8]) -> Option<usize> {
     let slash = merge.name.iter().rposition(|&byte| byte == b'/')?;
     let path = &merge.name[..slash];
     let mut parts: Vec<&[u8]> = Vec::new();
-    let from: &[u8] = if merge.name.starts_with(b"/") {
-        b""
-    } else {
-        root
-    };
-    for part in from
-        .split(|&byte| byte == b'/')
-        .chain(path.split(|&byte| byte == b'/'))
-    {
+    let from: &[u8] = if merge.name.starts_with(b"/") { b"" } else { root };
+    for part in from.split(|&byte| byte == b'/').chain(path.split(|&byte| byte == b'/')) {
         match part {
             b"" | b"." => {}
             b".." => drop(parts.pop()),
             part => parts.push(part),
         }
     }
-    let mut root = root
-        .split(|&byte| byte == b'/')
-        .filter(|part| !part.is_empty());
+    let mut root = root.split(|&byte| byte == b'/').filter(|part| !part.is_empty());
     let is_above = parts.iter().all(|part| root.next() == Some(part)) && root.next().is_some();
     is_above.then_some(parts.len())
 }
@@ -228,13 +202,7 @@ impl Enter {
                     Place::Above(above) => above.dir.clone(),
                 };
                 let (slots, from0) = (self.inner.slots, merge.template.nul);
-                let mut builder = Builder::for_dir(
-                    &dir,
-                    slots,
-                    self.inner.known.clone(),
-                    self.delete_excluded,
-                    from0,
-                );
+                let mut builder = Builder::for_dir(&dir, slots, self.inner.known.clone(), self.delete_excluded, from0);
                 builder.dir_file(&self.shown_path(merge.base()), bytes, &merge);
                 self.reading = Some((merge, Some(builder)));
             }
@@ -274,11 +242,7 @@ impl Enter {
         let Place::Above(above) = &self.place else {
             return true;
         };
-        let depth = above
-            .dir
-            .split(|&byte| byte == b'/')
-            .filter(|part| !part.is_empty())
-            .count();
+        let depth = above.dir.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).count();
         start_depth(merge, &self.root).is_some_and(|start| start <= depth)
     }
 
@@ -331,11 +295,7 @@ impl Enter {
 }
 
 fn join_absolute(dir: &[u8], name: &[u8]) -> Vec<u8> {
-    let separator: &[u8] = if dir.is_empty() || dir.ends_with(b"/") {
-        b""
-    } else {
-        b"/"
-    };
+    let separator: &[u8] = if dir.is_empty() || dir.ends_with(b"/") { b"" } else { b"/" };
     [dir, separator, name].concat()
 }
 

@@ -25,29 +25,15 @@ pub struct Sides {
 
 impl Sides {
     /// No side was named: the rule is for both.
-    pub const UNNAMED: Sides = Sides {
-        sender: false,
-        receiver: false,
-    };
+    pub const UNNAMED: Sides = Sides { sender: false, receiver: false };
     /// The sender only.
-    pub const SENDER: Sides = Sides {
-        sender: true,
-        receiver: false,
-    };
+    pub const SENDER: Sides = Sides { sender: true, receiver: false };
     /// The receiver only.
-    pub const RECEIVER: Sides = Sides {
-        sender: false,
-        receiver: true,
-    };
+    pub const RECEIVER: Sides = Sides { sender: false, receiver: true };
 
     /// Whether a rule with these sides applies at `side`.
     pub fn apply_at(self, side: Side) -> bool {
-        self == Sides::UNNAMED
-            || if side == Side::Sender {
-                self.sender
-            } else {
-                self.receiver
-            }
+        self == Sides::UNNAMED || if side == Side::Sender { self.sender } else { self.receiver }
     }
 
     /// Whether a side was named.
@@ -106,10 +92,7 @@ pub struct DirMerge {
 impl DirMerge {
     /// The name that is looked for in each directory.
     pub fn base(&self) -> &[u8] {
-        self.name
-            .rsplit(|&byte| byte == b'/')
-            .next()
-            .unwrap_or(&self.name)
+        self.name.rsplit(|&byte| byte == b'/').next().unwrap_or(&self.name)
     }
 }
 
@@ -168,19 +151,13 @@ impl Rule {
 
     /// `P *SUFFIX`: backups are not deleted (spec 4.17.1 no. 3).
     pub fn protect_backups(suffix: &[u8]) -> Rule {
-        Rule {
-            sides: Sides::RECEIVER,
-            ..Rule::new(Choice::Exclude, &[b"*", suffix].concat())
-        }
+        Rule { sides: Sides::RECEIVER, ..Rule::new(Choice::Exclude, &[b"*", suffix].concat()) }
     }
 
     /// The directory of partial files is no part of a transfer (spec 4.17.1 no. 4).
     pub fn partial_dir(name: &[u8], perishable: bool) -> Rule {
         let name = name.strip_suffix(b"/").unwrap_or(name);
-        Rule {
-            perishable,
-            ..Rule::new(Choice::Exclude, &[name, b"/"].concat())
-        }
+        Rule { perishable, ..Rule::new(Choice::Exclude, &[name, b"/"].concat()) }
     }
 
     /// Whether `--delete-excluded` makes it a rule for the sender: a choice, or a file of nothing but choices, that names no

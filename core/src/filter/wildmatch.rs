@@ -45,18 +45,12 @@ pub fn wildmatch_fold(pattern: &[u8], text: &[u8]) -> bool {
 impl Glob {
     /// Compiles a pattern.
     pub fn new(pattern: &[u8]) -> Glob {
-        Glob {
-            elements: compile(pattern),
-            folds_case: false,
-        }
+        Glob { elements: compile(pattern), folds_case: false }
     }
 
     /// Compiles a pattern that ignores the case of ASCII letters.
     pub fn new_fold(pattern: &[u8]) -> Glob {
-        Glob {
-            elements: compile(&pattern.to_ascii_lowercase()),
-            folds_case: true,
-        }
+        Glob { elements: compile(&pattern.to_ascii_lowercase()), folds_case: true }
     }
 
     /// Whether the whole of `text` matches.
@@ -88,16 +82,7 @@ impl Glob {
 }
 
 fn literal(elements: &[Element]) -> Option<Vec<u8>> {
-    elements
-        .iter()
-        .map(|element| {
-            if let Element::Byte(byte) = element {
-                Some(*byte)
-            } else {
-                None
-            }
-        })
-        .collect()
+    elements.iter().map(|element| if let Element::Byte(byte) = element { Some(*byte) } else { None }).collect()
 }
 
 impl Element {
@@ -150,10 +135,7 @@ fn match_greedily(elements: &[Element], text: &[u8], steps_max: usize) -> Option
         if byte_at == text.len() {
             // Starting any later would leave even less text for what is left of the pattern.
             let rest = elements.get(at..).unwrap_or_default();
-            return Some(
-                rest.iter()
-                    .all(|element| matches!(element, Element::Star | Element::DeepStar)),
-            );
+            return Some(rest.iter().all(|element| matches!(element, Element::Star | Element::DeepStar)));
         }
         match (&mut star, &mut deep_star) {
             (Some((after, taken)), _) if text.get(*taken).is_some_and(|&byte| byte != b'/') => {
@@ -211,11 +193,7 @@ fn compile(pattern: &[u8]) -> Option<Vec<Element>> {
             b'*' => {
                 let stars = rest.iter().take_while(|&&byte| byte == b'*').count();
                 rest = &rest[stars..];
-                if stars > 0 {
-                    Element::DeepStar
-                } else {
-                    Element::Star
-                }
+                if stars > 0 { Element::DeepStar } else { Element::Star }
             }
             b'[' => {
                 let (set, after) = compile_set(rest)?;

@@ -190,10 +190,7 @@ fn pack_rdev((major, minor): (u32, u32)) -> u32 {
 
 /// The inverse of [`pack_rdev`].
 fn unpack_rdev(packed: u32) -> (u32, u32) {
-    (
-        packed >> 8 & 0xfff,
-        (packed & 0xff) | (packed >> 12 & !0xff),
-    )
+    (packed >> 8 & 0xfff, (packed & 0xff) | (packed >> 12 & !0xff))
 }
 
 #[cfg(test)]

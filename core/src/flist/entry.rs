@@ -88,11 +88,7 @@ impl Flags {
 
     /// Sets or clears the flags of `other`.
     pub fn set(&mut self, other: Flags, on: bool) {
-        self.0 = if on {
-            self.0 | other.0
-        } else {
-            self.0 & !other.0
-        };
+        self.0 = if on { self.0 | other.0 } else { self.0 & !other.0 };
     }
 
     /// These flags and those of `other`.
@@ -117,10 +113,7 @@ impl Digest {
     /// A digest from its bytes; what exceeds [`DIGEST_BYTES_MAX`] is cut.
     pub fn new(bytes: &[u8]) -> Digest {
         let len = bytes.len().min(DIGEST_BYTES_MAX);
-        let mut digest = Digest {
-            bytes: [0; DIGEST_BYTES_MAX],
-            len: len as u8,
-        };
+        let mut digest = Digest { bytes: [0; DIGEST_BYTES_MAX], len: len as u8 };
         digest.bytes[..len].copy_from_slice(&bytes[..len]);
         digest
     }
@@ -169,11 +162,7 @@ pub struct Entry {
 impl Entry {
     /// An entry with a name and a mode.
     pub fn new(name: &[u8], mode: u32) -> Entry {
-        Entry {
-            name: name.to_vec(),
-            mode,
-            ..Entry::default()
-        }
+        Entry { name: name.to_vec(), mode, ..Entry::default() }
     }
 
     /// What kind of file it is.
@@ -190,10 +179,7 @@ impl Entry {
     pub fn clear(&mut self) {
         let mut name = core::mem::take(&mut self.name);
         name.clear();
-        *self = Entry {
-            name,
-            ..Entry::default()
-        };
+        *self = Entry { name, ..Entry::default() };
     }
 }
 
@@ -231,11 +217,7 @@ mod tests {
     #[test]
     fn paths_split_at_the_last_slash() {
         let check = |path: &str, dir: &str, base: &str| {
-            assert_eq!(
-                split_path(path.as_bytes()),
-                (dir.as_bytes(), base.as_bytes()),
-                "{path}"
-            );
+            assert_eq!(split_path(path.as_bytes()), (dir.as_bytes(), base.as_bytes()), "{path}");
         };
         check("a", "", "a");
         check("a/b/c", "a/b", "c");
@@ -251,9 +233,7 @@ mod tests {
         assert!(flags.has(Flags::TOP_DIR) && !flags.has(Flags::IMPLIED));
         flags.set(Flags::TOP_DIR, false);
         flags.set(Flags::free(7), true);
-        assert!(
-            !flags.has(Flags::TOP_DIR.with(Flags::CONTENT_DIR)) && flags.has(Flags::CONTENT_DIR)
-        );
+        assert!(!flags.has(Flags::TOP_DIR.with(Flags::CONTENT_DIR)) && flags.has(Flags::CONTENT_DIR));
         assert!(flags.has(Flags::free(7)));
     }
 }

@@ -61,9 +61,7 @@ impl SentTable {
 
     /// Whether the name of this id has to follow it now.
     pub(super) fn is_name_due(&self, id: u32) -> bool {
-        self.known
-            .get(&id)
-            .is_some_and(|sent| sent.name.is_some() && !sent.is_announced)
+        self.known.get(&id).is_some_and(|sent| sent.name.is_some() && !sent.is_announced)
     }
 
     /// The id was just sent: its name follows if it is due, and is never due again.

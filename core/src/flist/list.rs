@@ -71,12 +71,7 @@ fn reserve<T>(items: &mut Vec<T>, more: usize) {
 impl FileList {
     /// An empty list whose first number is `start`, with the contents of directory number `dir` (`None`: the first list).
     pub fn new(start: u32, dir: Option<u32>) -> FileList {
-        FileList {
-            start,
-            dir,
-            bytes_max: limits::ALLOC_MAX,
-            ..FileList::default()
-        }
+        FileList { start, dir, bytes_max: limits::ALLOC_MAX, ..FileList::default() }
     }
 
     /// Bounds the memory that the list may take (`--max-alloc`).
@@ -132,10 +127,7 @@ impl FileList {
         let room = entry.name.len() + target.len() + 80;
         let bytes = self.records.len() * size_of::<Record>() + self.arena.len() + room;
         if bytes as u64 > self.bytes_max.min(u64::from(u32::MAX)) {
-            return Err(Error::peer(
-                Exit::MALLOC,
-                format!("exceeded --max-alloc={} setting", self.bytes_max),
-            ));
+            return Err(Error::peer(Exit::MALLOC, format!("exceeded --max-alloc={} setting", self.bytes_max)));
         }
         reserve(&mut self.arena, room);
         reserve(&mut self.records, 1);
@@ -163,10 +155,7 @@ impl FileList {
     fn place_dir(&mut self, dir: &[u8]) -> u32 {
         let last = self.dirs.len().wrapping_sub(1);
         if self.dirs.last().is_none_or(|&span| self.text(span) != dir) {
-            let span = Span {
-                start: self.arena.len() as u32,
-                len: dir.len() as u16,
-            };
+            let span = Span { start: self.arena.len() as u32, len: dir.len() as u16 };
             self.arena.extend_from_slice(dir);
             reserve(&mut self.dirs, 1);
             self.dirs.push(span);
@@ -177,19 +166,13 @@ impl FileList {
 
     fn text(&self, span: Span) -> &[u8] {
         let start = span.start as usize;
-        self.arena
-            .get(start..start + usize::from(span.len))
-            .unwrap_or_default()
+        self.arena.get(start..start + usize::from(span.len)).unwrap_or_default()
     }
 
     /// The entry that arrived as the `position`-th.
     pub fn arrival(&self, position: usize) -> Option<View<'_>> {
         let record = self.records.get(position)?;
-        Some(View {
-            list: self,
-            record,
-            position: position as u32,
-        })
+        Some(View { list: self, record, position: position as u32 })
     }
 
     /// The entry at `position` in sorted order; of a complete list.
@@ -204,9 +187,7 @@ impl FileList {
 
     /// All entries in sorted order, inactive ones included; nothing until the list was sorted.
     pub fn iter_sorted(&self) -> impl Iterator<Item = View<'_>> {
-        self.sorted
-            .iter()
-            .filter_map(|&position| self.arrival(position as usize))
+        self.sorted.iter().filter_map(|&position| self.arrival(position as usize))
     }
 
     /// Sorted order as arrival positions.
@@ -238,10 +219,7 @@ impl FileList {
         for index in 0..self.dirs.len() {
             let span = self.dirs[index];
             if self.text(span).first() == Some(&b'/') {
-                self.dirs[index] = Span {
-                    start: span.start + 1,
-                    len: span.len - 1,
-                };
+                self.dirs[index] = Span { start: span.start + 1, len: span.len - 1 };
             }
         }
     }

@@ -103,12 +103,7 @@ impl Lists {
 
     /// A list is complete: sorts it, gives numbers to its directories, and keeps it. Fails where numbers or memory run out.
     pub fn complete(&mut self, mut list: FileList) -> Result<(), Error> {
-        let Numbering {
-            inc,
-            by_arrival,
-            order,
-            receiving,
-        } = self.numbering;
+        let Numbering { inc, by_arrival, order, receiving } = self.numbering;
         order::sort(&mut list, order);
         if receiving {
             order::drop_duplicates(&mut list, order);
@@ -133,11 +128,7 @@ impl Lists {
     fn add_dirs(&mut self, list: &FileList, by_arrival: bool) -> Result<(), Error> {
         let first = self.dirs.len() as u32;
         for at in 0..list.len() {
-            let view = if by_arrival {
-                list.arrival(at)
-            } else {
-                list.sorted(at)
-            };
+            let view = if by_arrival { list.arrival(at) } else { list.sorted(at) };
             if let Some(view) = view.filter(View::is_dir) {
                 let mut entry = view.to_entry();
                 if entry.name.is_empty() {
@@ -195,35 +186,20 @@ impl Lists {
     pub fn accept_marker(&mut self, ndx: i32, role: &str) -> Result<u32, Error> {
         let refuse = |text| Err(Error::peer(Exit::PROTOCOL, text));
         if !self.numbering.inc {
-            let last = self
-                .lists
-                .back()
-                .map_or(-1, |list| i64::from(list.start()) + list.len() as i64 - 1);
+            let last = self.lists.back().map_or(-1, |list| i64::from(list.start()) + list.len() as i64 - 1);
             return refuse(format!("Invalid file index: {ndx} (-1 - {last}) [{role}]"));
         }
         let number = i64::from(NDX_FLIST_OFFSET) - i64::from(ndx);
-        let Some((number, listed)) = usize::try_from(number)
-            .ok()
-            .and_then(|at| Some((at, self.listed.get_mut(at)?)))
+        let Some((number, listed)) = usize::try_from(number).ok().and_then(|at| Some((at, self.listed.get_mut(at)?)))
         else {
             let lowest = i64::from(NDX_FLIST_OFFSET) + 1 - self.dirs.len() as i64;
-            return refuse(format!(
-                "Invalid dir index: {ndx} ({NDX_FLIST_OFFSET} - {lowest}) [{role}]"
-            ));
+            return refuse(format!("Invalid dir index: {ndx} ({NDX_FLIST_OFFSET} - {lowest}) [{role}]"));
         };
-        if self
-            .dirs
-            .arrival(number)
-            .is_none_or(|view| !view.is_active())
-        {
-            return refuse(format!(
-                "rsync: refusing flist for cleared dir_ndx {number}"
-            ));
+        if self.dirs.arrival(number).is_none_or(|view| !view.is_active()) {
+            return refuse(format!("rsync: refusing flist for cleared dir_ndx {number}"));
         }
         if *listed {
-            return refuse(format!(
-                "rsync: refusing malicious duplicate flist for dir {number}"
-            ));
+            return refuse(format!("rsync: refusing malicious duplicate flist for dir {number}"));
         }
         if self.lists.is_empty() {
             return refuse("rsync: refusing sub-flist after final flist was freed".into());
@@ -266,20 +242,12 @@ impl Lists {
 
     /// What an index denotes. Fails with exit 2 if that is nothing.
     pub fn lookup(&self, ndx: u32) -> Result<Found<'_>, Error> {
-        let after = self
-            .lists
-            .partition_point(|list| list.start() <= ndx.saturating_add(1));
-        let found = after
-            .checked_sub(1)
-            .and_then(|at| self.lists.get(at))
-            .and_then(|list| self.lookup_in(list, ndx));
+        let after = self.lists.partition_point(|list| list.start() <= ndx.saturating_add(1));
+        let found = after.checked_sub(1).and_then(|at| self.lists.get(at)).and_then(|list| self.lookup_in(list, ndx));
         // An index just before a list is the number of its directory, and past the end of the list before it.
         found.ok_or_else(|| {
             let (first, last) = self.bounds();
-            Error::peer(
-                Exit::PROTOCOL,
-                format!("File-list index {ndx} not in {first} - {last}"),
-            )
+            Error::peer(Exit::PROTOCOL, format!("File-list index {ndx} not in {first} - {last}"))
         })
     }
 
@@ -287,49 +255,31 @@ impl Lists {
         let Some(at) = ndx.checked_sub(list.start()) else {
             let view = match list.dir() {
                 Some(number) => self.dir(number),
-                None => list
-                    .sorted(0)
-                    .filter(|view| view.is_dir() && view.base() == b"." && view.dir().is_empty()),
+                None => list.sorted(0).filter(|view| view.is_dir() && view.base() == b"." && view.dir().is_empty()),
             };
             return view.map(|view| Found::Dir(list, view));
         };
         let at = at as usize;
-        let view = if self.numbering.by_arrival {
-            list.arrival(at)
-        } else {
-            list.sorted(at)
-        };
+        let view = if self.numbering.by_arrival { list.arrival(at) } else { list.sorted(at) };
         view.map(|view| Found::Entry(list, view))
     }
 
     fn bounds(&self) -> (i64, i64) {
-        let first = self.lists.front().map_or(0, |list| {
-            i64::from(list.start()) - i64::from(self.numbering.inc)
-        });
-        let last = self
-            .lists
-            .back()
-            .map_or(-1, |list| i64::from(list.start()) + list.len() as i64 - 1);
+        let first = self.lists.front().map_or(0, |list| i64::from(list.start()) - i64::from(self.numbering.inc));
+        let last = self.lists.back().map_or(-1, |list| i64::from(list.start()) + list.len() as i64 - 1);
         (first, last)
     }
 
     /// The index of the entry at a sorted position of a list.
     pub fn index(&self, list: &FileList, sorted: usize) -> Option<u32> {
         let view = list.sorted(sorted)?;
-        let at = if self.numbering.by_arrival {
-            view.position()
-        } else {
-            sorted
-        };
+        let at = if self.numbering.by_arrival { view.position() } else { sorted };
         Some(list.start() + at as u32)
     }
 
     /// The position among the living lists of the one that an index belongs to, as an entry or as its directory.
     pub fn list_of(&self, ndx: u32) -> Option<usize> {
-        let at = self
-            .lists
-            .partition_point(|list| list.start() <= ndx.saturating_add(1))
-            .checked_sub(1)?;
+        let at = self.lists.partition_point(|list| list.start() <= ndx.saturating_add(1)).checked_sub(1)?;
         let list = self.lists.get(at)?;
         self.lookup_in(list, ndx).map(|_| at)
     }

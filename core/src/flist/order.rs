@@ -21,11 +21,7 @@ pub enum Order {
 impl Order {
     /// The order that a protocol uses.
     pub fn of(protocol: u32) -> Order {
-        if protocol < 29 {
-            Order::Bytes
-        } else {
-            Order::FilesFirst
-        }
+        if protocol < 29 { Order::Bytes } else { Order::FilesFirst }
     }
 }
 
@@ -49,20 +45,12 @@ impl<'a> Key<'a> {
 
     /// The key of an entry.
     pub fn of(view: &View<'a>) -> Key<'a> {
-        Key {
-            dir: view.dir(),
-            base: view.base(),
-            is_dir: view.is_dir(),
-        }
+        Key { dir: view.dir(), base: view.base(), is_dir: view.is_dir() }
     }
 
     /// The key of an entry for comparing it with others of its directory.
     fn beside(view: &View<'a>) -> Key<'a> {
-        Key {
-            dir: &[],
-            base: view.base(),
-            is_dir: view.is_dir(),
-        }
+        Key { dir: &[], base: view.base(), is_dir: view.is_dir() }
     }
 
     fn is_dot(&self) -> bool {
@@ -81,11 +69,7 @@ pub fn compare(order: Order, a: &Key<'_>, b: &Key<'_>) -> Ordering {
 }
 
 fn path_bytes<'a>(key: &Key<'a>) -> impl Iterator<Item = &'a u8> {
-    let separator: &[u8] = if key.dir.is_empty() || key.dir == b"/" {
-        b""
-    } else {
-        b"/"
-    };
+    let separator: &[u8] = if key.dir.is_empty() || key.dir == b"/" { b"" } else { b"/" };
     key.dir.iter().chain(separator).chain(key.base)
 }
 
@@ -128,11 +112,7 @@ fn compare_apart(a: &Key<'_>, b: &Key<'_>) -> Ordering {
 /// What `dir` is called as seen from `ancestor`, if it is beneath it.
 fn beneath<'a>(ancestor: &[u8], dir: &'a [u8]) -> Option<&'a [u8]> {
     let rest = dir.strip_prefix(ancestor)?;
-    if ancestor.is_empty() || ancestor == b"/" {
-        Some(rest)
-    } else {
-        rest.strip_prefix(b"/")
-    }
+    if ancestor.is_empty() || ancestor == b"/" { Some(rest) } else { rest.strip_prefix(b"/") }
 }
 
 /// An entry, and one that lies in a directory called `rest` as seen from the former's directory.
@@ -140,10 +120,7 @@ fn compare_above(a: &Key<'_>, rest: &[u8]) -> Ordering {
     if a.is_dot() || !a.is_dir {
         return Ordering::Less;
     }
-    let end = rest
-        .iter()
-        .position(|&byte| byte == b'/')
-        .unwrap_or(rest.len());
+    let end = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
     // A directory goes before what is in it.
     compare_components(a.base, &rest[..end]).then(Ordering::Less)
 }
@@ -170,24 +147,14 @@ pub fn find(list: &FileList, order: Order, path: &[u8], is_dir: bool) -> Option<
 }
 
 /// As [`find`], among the first `end` in sorted order.
-fn find_before(
-    list: &FileList,
-    order: Order,
-    path: &[u8],
-    is_dir: bool,
-    end: usize,
-) -> Option<usize> {
+fn find_before(list: &FileList, order: Order, path: &[u8], is_dir: bool, end: usize) -> Option<usize> {
     let key = Key::new(path, is_dir);
     let compare_at = |&position: &u32| {
-        list.arrival(position as usize)
-            .map_or(Ordering::Less, |view| compare(order, &Key::of(&view), &key))
+        list.arrival(position as usize).map_or(Ordering::Less, |view| compare(order, &Key::of(&view), &key))
     };
     let sorted = list.order().get(..end)?;
     let first = sorted.partition_point(|position| compare_at(position) == Ordering::Less);
-    let equal = sorted
-        .get(first..)?
-        .iter()
-        .take_while(|position| compare_at(position) == Ordering::Equal);
+    let equal = sorted.get(first..)?.iter().take_while(|position| compare_at(position) == Ordering::Equal);
     for (offset, &position) in equal.enumerate() {
         let view = list.arrival(position as usize)?;
         if view.is_active() {
@@ -213,14 +180,12 @@ pub fn drop_duplicates(list: &mut FileList, order: Order) {
             list.set_flags(position, Flags::INACTIVE, true);
             continue;
         }
-        let equals_kept = kept.and_then(|kept| list.sorted(kept)).is_some_and(|kept| {
-            compare(order, &Key::of(&kept), &Key::of(&view)) == Ordering::Equal
-        });
+        let equals_kept = kept
+            .and_then(|kept| list.sorted(kept))
+            .is_some_and(|kept| compare(order, &Key::of(&kept), &Key::of(&view)) == Ordering::Equal);
         let earlier = match kept {
             Some(kept) if equals_kept => Some(kept),
-            _ if view.is_dir() && order == Order::FilesFirst => {
-                find_before(list, order, &view.name(), false, at)
-            }
+            _ if view.is_dir() && order == Order::FilesFirst => find_before(list, order, &view.name(), false, at),
             _ => None,
         };
         match earlier {
@@ -245,11 +210,7 @@ fn drop_one(list: &mut FileList, first: usize, second: usize) -> usize {
         for flag in [Flags::TOP_DIR, Flags::CONTENT_DIR] {
             list.set_flags(a_position, flag, a_flags.has(flag) || b_flags.has(flag));
         }
-        list.set_flags(
-            a_position,
-            Flags::IMPLIED,
-            a_flags.has(Flags::IMPLIED) && b_flags.has(Flags::IMPLIED),
-        );
+        list.set_flags(a_position, Flags::IMPLIED, a_flags.has(Flags::IMPLIED) && b_flags.has(Flags::IMPLIED));
     }
     list.set_flags(b_position, Flags::INACTIVE, true);
     first
@@ -261,8 +222,7 @@ pub fn mark_duplicates(list: &mut FileList, order: Order) {
         let (Some(a), Some(b)) = (list.sorted(at - 1), list.sorted(at)) else {
             return;
         };
-        if a.is_dir() && b.is_dir() && compare(order, &Key::of(&a), &Key::of(&b)) == Ordering::Equal
-        {
+        if a.is_dir() && b.is_dir() && compare(order, &Key::of(&a), &Key::of(&b)) == Ordering::Equal {
             let position = b.position();
             list.set_flags(position, Flags::DUPLICATE, true);
         }

@@ -31,26 +31,15 @@ pub fn clean_received(name: &mut Vec<u8>, relative: bool) -> Result<(), Error> {
 
 fn is_clean(name: &[u8]) -> bool {
     let tail = name.strip_prefix(b"/").unwrap_or(name);
-    tail == b"."
-        || tail
-            .split(|&byte| byte == b'/')
-            .all(|part| !part.is_empty() && part != b".")
-        || name.is_empty()
+    tail == b"." || tail.split(|&byte| byte == b'/').all(|part| !part.is_empty() && part != b".") || name.is_empty()
 }
 
 /// A path without doubled or trailing slashes and without `.` components; `.` or `/.` if nothing is left.
 pub fn clean(path: &[u8]) -> Vec<u8> {
     let mut cleaned = Vec::with_capacity(path.len());
-    let root: &[u8] = if path.first() == Some(&b'/') {
-        b"/"
-    } else {
-        b""
-    };
+    let root: &[u8] = if path.first() == Some(&b'/') { b"/" } else { b"" };
     cleaned.extend_from_slice(root);
-    for part in path
-        .split(|&byte| byte == b'/')
-        .filter(|part| !part.is_empty() && *part != b".")
-    {
+    for part in path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".") {
         if cleaned.len() > root.len() {
             cleaned.push(b'/');
         }
@@ -67,11 +56,7 @@ pub fn check_root_is_dir(name: &[u8], is_dir: bool) -> Result<(), Error> {
     if is_dir || (name != b"." && name != b"/.") {
         return Ok(());
     }
-    let text = [
-        b"ERROR: rejecting non-directory transfer-root entry: ",
-        name,
-    ]
-    .concat();
+    let text = [b"ERROR: rejecting non-directory transfer-root entry: ", name].concat();
     Err(Error::peer(Exit::PROTOCOL, text))
 }
 
@@ -80,11 +65,7 @@ pub fn check_root_is_dir(name: &[u8], is_dir: bool) -> Result<(), Error> {
 pub fn check_in_dir(name: &[u8], dir: &[u8], relative: bool) -> Result<(), Error> {
     let strip = |path| if relative { strip_slash(path) } else { path };
     let (parent, _) = super::entry::split_path(strip(name));
-    if parent == strip(dir) {
-        Ok(())
-    } else {
-        Err(invalid_path(name, Exit::UNSUPPORTED))
-    }
+    if parent == strip(dir) { Ok(()) } else { Err(invalid_path(name, Exit::UNSUPPORTED)) }
 }
 
 fn strip_slash(path: &[u8]) -> &[u8] {
@@ -101,18 +82,12 @@ pub fn check_has_parent(list: &FileList, order: Order, name: &[u8]) -> Result<()
 }
 
 fn invalid_path(name: &[u8], exit: Exit) -> Error {
-    Error::peer(
-        exit,
-        [b"ABORTING due to invalid path from sender: ", name].concat(),
-    )
+    Error::peer(exit, [b"ABORTING due to invalid path from sender: ", name].concat())
 }
 
 /// A name that the receiving client's own filters would have hidden on the sender (spec 2.8.1 no. 6).
 pub fn excluded(name: &[u8]) -> Error {
-    Error::peer(
-        Exit::UNSUPPORTED,
-        [b"ERROR: rejecting excluded file-list name: ", name].concat(),
-    )
+    Error::peer(Exit::UNSUPPORTED, [b"ERROR: rejecting excluded file-list name: ", name].concat())
 }
 
 /// How [`sanitize`] treats a path.
@@ -152,11 +127,7 @@ pub fn sanitize(path: &[u8], how: Sanitize) -> Vec<u8> {
         }
     }
     let joined = kept.join(&b'/');
-    if joined.is_empty() {
-        b".".to_vec()
-    } else {
-        joined
-    }
+    if joined.is_empty() { b".".to_vec() } else { joined }
 }
 
 /// Whether a symlink may lead out of the tree; `path` is the link's own name as seen from the root of the transfer (spec
@@ -172,8 +143,7 @@ pub fn unsafe_symlink(target: &[u8], path: &[u8]) -> bool {
             rest = after;
         }
     }
-    if rest.windows(4).any(|part| part == b"/../") || (target.len() > 3 && target.ends_with(b"/.."))
-    {
+    if rest.windows(4).any(|part| part == b"/../") || (target.len() > 3 && target.ends_with(b"/..")) {
         return true;
     }
     let mut parts: Vec<&[u8]> = path.split(|&byte| byte == b'/').collect();

@@ -46,7 +46,8 @@ pub(crate) async fn prepare(rx: &Rx, path: &[u8]) -> Option<At> {
         make_directories(rx, &to).await;
     }
     if let Ok(meta) = rx.cx.stat(Ask::Stat { at: to.clone(), follow: Follow::No }).await {
-        let ask = if meta.mode & TYPE == DIRECTORY { Ask::Rmdir { at: to.clone() } } else { Ask::Unlink { at: to.clone() } };
+        let ask =
+            if meta.mode & TYPE == DIRECTORY { Ask::Rmdir { at: to.clone() } } else { Ask::Unlink { at: to.clone() } };
         let _ = rx.cx.unit(ask).await;
     }
     Some(to)

@@ -62,12 +62,16 @@ pub(crate) struct Context {
     pub(crate) receiving: RefCell<Option<Rx>>,
     /// Sender: entries that the peer has stored (`--remove-source-files`).
     pub(crate) stored: RefCell<Vec<i32>>,
+    /// Sender: number of the list that the item worked on is in, among all of the session.
+    pub(crate) list_number: Cell<usize>,
     /// All lists are there.
     pub(crate) list_complete: Cell<bool>,
     pub(crate) progress: RefCell<Progress>,
     /// Raw bytes before framing began: they don't count.
     pub(crate) counted_in: Cell<u64>,
     pub(crate) counted_out: Cell<u64>,
+    /// What is said is for the terminal only: the log has its own form of it.
+    pub(crate) showing: Cell<bool>,
     /// The counts when the item that is worked on began.
     item_start: Cell<(u64, u64)>,
     /// The peer takes no more output.
@@ -122,10 +126,12 @@ impl Context {
             stats: RefCell::default(),
             receiving: RefCell::default(),
             stored: RefCell::default(),
+            list_number: Cell::default(),
             list_complete: Cell::new(false),
             progress: RefCell::new(meter),
             counted_in: Cell::new(0),
             counted_out: Cell::new(0),
+            showing: Cell::default(),
             item_start: Cell::default(),
             output_broken: Cell::new(false),
             alarm_ms: Cell::new(None),
@@ -310,10 +316,12 @@ impl Context {
     }
 
     /// Entries behind this one, as progress counts them.
-    pub(crate) fn entries_left(&self, ndx: i32) -> u64 {
+    ///
+    /// With incremental recursion each list takes one index more than it has entries: the one in front of it.
+    pub(crate) fn entries_left(&self, ndx: i32, list: usize) -> u64 {
         let total = self.stats.borrow().files.total();
-        let base = u64::from(self.agreed().inc);
-        total.saturating_sub((ndx.max(0) as u64).saturating_sub(base) + 1)
+        let gaps = if self.agreed().inc { list as u64 + 1 } else { 0 };
+        total.saturating_sub((ndx.max(0) as u64).saturating_sub(gaps) + 1)
     }
 
     /// Seconds since 1970.
@@ -337,12 +345,18 @@ impl Context {
 
     /// An item begins: what moves from here on is its own.
     pub(crate) fn item_begins(&self) {
-        self.item_start.set(self.traffic());
+        self.item_start.set(self.item_traffic());
+    }
+
+    /// Bytes of the data streams so far, with those that a local copy saves.
+    fn item_traffic(&self) -> (u64, u64) {
+        let sent = self.outbox.borrow().data_total() + self.stats.borrow().virtual_sent;
+        (sent, self.inbox.borrow().consumed_total())
     }
 
     /// Bytes sent and received for the item.
     pub(crate) fn item_bytes(&self) -> (u64, u64) {
-        let (start, now) = (self.item_start.get(), self.traffic());
+        let (start, now) = (self.item_start.get(), self.item_traffic());
         (now.0.saturating_sub(start.0), now.1.saturating_sub(start.1))
     }
 

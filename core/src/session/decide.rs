@@ -37,7 +37,6 @@ pub(crate) struct Item {
     pub(crate) digest: Option<DigestValue>,
     pub(crate) content_dir: bool,
     pub(crate) implied: bool,
-    pub(crate) hlink: Option<u32>,
 }
 
 impl Item {

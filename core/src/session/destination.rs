@@ -116,6 +116,7 @@ async fn make_directory(rx: &Rx, dest: &[u8]) -> Result<(), Error> {
         rx.dest.set(root.ok());
         return Ok(());
     }
+    rx.dest_new.set(true);
     enter_directory(rx, dest, "change_dir#2").await
 }
 
@@ -172,7 +173,7 @@ async fn make_path(cx: &Context, dest: &[u8], count: usize, slash: bool) -> Resu
     }
     if made > 0 && (cx.config.options.levels.info(Info::Name) >= 1 || show::itemizes(cx)) {
         let noun = if made == 1 { "directory" } else { "directories" };
-        let shown = if count > 1 && !slash { trimmed } else { &dest[..trimmed.iter().rposition(|&b| b == b'/').unwrap_or(0)] };
+        let shown = if count > 1 && !slash { trimmed } else { &dest[..end] };
         let mut text = format!("created {made} {noun} for ").into_bytes();
         text.extend_from_slice(shown);
         cx.say(Class::Info, text);

@@ -10,9 +10,9 @@ use super::generator::{Generator, Pass, TouchUp, is_below};
 use super::receiving::Receiving;
 use super::say::Class;
 use crate::Error;
-use crate::options::{Delete, Info, RemoveSource};
 use crate::checksum::DigestValue;
 use crate::flist::{Flags, Found, View};
+use crate::options::{Delete, Info, RemoveSource};
 use crate::report::{self, ItemFlags};
 
 /// The entry with this index, unless it was dropped as a duplicate or is the directory of a list.
@@ -60,7 +60,6 @@ pub(crate) fn of_entry(ndx: i32, view: &View<'_>) -> Item {
         digest: view.digest().map(|digest| DigestValue::from_bytes(digest.as_bytes())),
         content_dir: flags.has(Flags::CONTENT_DIR),
         implied: flags.has(Flags::IMPLIED),
-        hlink: view.group(),
         prefix: Vec::new(),
         name,
     }
@@ -86,7 +85,7 @@ impl Generator {
         let o = &cx.config.options;
         let inc = cx.agreed().inc;
         if o.listing {
-            if !(inc && item.is_dir() && item.path != b".") && !(item.implied && !o.implied_dirs) {
+            if (!inc || !item.is_dir() || item.path == b".") && (!item.implied || o.implied_dirs) {
                 super::show::listing(&cx, item);
             }
             return Ok(());
@@ -100,7 +99,7 @@ impl Generator {
         if inc && item.is_dir() {
             // Its own list, which comes later, is where it is handled. The first list's `.` was handled before its entries.
             if item.path != b"." {
-                self.make_early(item, &meta).await;
+                self.make_early(item, &meta).await?;
             }
             return Ok(());
         }
@@ -185,7 +184,7 @@ impl Generator {
         let cx = self.cx.clone();
         let o = &cx.config.options;
         if o.listing {
-            if own_list && item.path != b"." && !(item.implied && !o.implied_dirs) {
+            if own_list && item.path != b"." && (!item.implied || o.implied_dirs) {
                 super::show::listing(&cx, item);
             }
             return Ok(());
@@ -201,7 +200,8 @@ impl Generator {
         if item.implied && o.relative && !o.implied_dirs {
             return Ok(());
         }
-        let early = self.made_early.remove(&item.path);
+        let entered = item.path == b"." && self.rx.dest_new.get();
+        let early = self.made_early.remove(&item.path) || entered;
         let mut existing = if early { None } else { meta.ok() };
         if self.ruled_out(item, &existing.clone().ok_or_else(super::generator::not_found)) {
             self.skipping = Some(item.path.clone());
@@ -274,7 +274,7 @@ impl Generator {
         if widened {
             let bits = (mode | 0o700) & 0o7777;
             set.mode = (current.mode & 0o7777 != bits).then_some(bits);
-        } else if self.cx.agreed().inc && existing.is_none() {
+        } else if (self.cx.agreed().inc || item.path == b".") && existing.is_none() {
             // It may have been made early with fewer bits.
             set.mode = Some(mode & 0o7777);
         }
@@ -315,17 +315,24 @@ impl Generator {
     }
 
     /// Makes a directory that is listed in its parent's list, so that the parent's time can be set before its own list comes.
-    async fn make_early(&mut self, item: &Item, meta: &HostResult<Meta>) {
+    async fn make_early(&mut self, item: &Item, meta: &HostResult<Meta>) -> Result<(), Error> {
         let o = &self.cx.config.options;
         let wanted = o.times && !self.rx.powers.omit_dir_times && !o.dry_run && !o.existing;
+        let obstacle = meta.as_ref().ok().filter(|m| m.mode & decide::TYPE != decide::DIRECTORY && !o.ignore_existing);
         let missing = meta.as_ref().err().is_some_and(Errno::is_not_found);
-        if !wanted || !missing || (item.implied && !o.implied_dirs) || self.removal.hidden_by_daemon(&self.rx, &item.path, true)
+        if !wanted
+            || !(missing || obstacle.is_some())
+            || (item.implied && !o.implied_dirs)
+            || self.removal.hidden_by_daemon(&self.rx, &item.path, true)
         {
-            return;
+            return Ok(());
         }
-        if self.cx.unit(Ask::Mkdir { at: self.at(&item.path), mode: item.mode & 0o700 }).await.is_ok() {
+        if self.make_way(item, obstacle, "directory").await?
+            && self.cx.unit(Ask::Mkdir { at: self.at(&item.path), mode: item.mode & 0o700 }).await.is_ok()
+        {
             self.made_early.insert(item.path.clone());
         }
+        Ok(())
     }
 
     /// A symlink.

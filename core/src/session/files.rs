@@ -144,7 +144,13 @@ impl Generator {
     }
 
     /// Asks the sender for a file.
-    async fn request(&mut self, item: &Item, existing: Option<&Meta>, basis: Option<Basis>, pass: Pass) -> Result<(), Error> {
+    async fn request(
+        &mut self,
+        item: &Item,
+        existing: Option<&Meta>,
+        basis: Option<Basis>,
+        pass: Pass,
+    ) -> Result<(), Error> {
         let cx = self.cx.clone();
         let o = &cx.config.options;
         let mut kind = basis.as_ref().map_or(basis::FNAME, |b| b.kind);
@@ -380,7 +386,7 @@ impl Generator {
                 true
             }
             Reply::Committed(Err(error)) => {
-                super::show::output_error(&self.cx, "generator", &item.path, &error);
+                super::show::output_error(&self.cx, "generator", &item.path, None, &error);
                 false
             }
             _ => false,

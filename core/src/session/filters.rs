@@ -96,7 +96,9 @@ impl Rules {
                     }
                     _ => Ask::ReadPath { path: name, max: FILE_BYTES_MAX },
                 },
-                DirNeed::File(NeedFile::HomeCvsIgnore) => Ask::ReadPath { path: home_cvsignore(cx), max: FILE_BYTES_MAX },
+                DirNeed::File(NeedFile::HomeCvsIgnore) => {
+                    Ask::ReadPath { path: home_cvsignore(cx), max: FILE_BYTES_MAX }
+                }
             };
             let contents = cx.bytes(ask).await.map_err(missing);
             if let Err(error) = enter.supply(contents) {
@@ -191,7 +193,7 @@ pub(crate) async fn exchange(cx: &Context) -> Result<Rules, Error> {
     let mut builder = builder;
     if transit.is_sent() {
         while let Some(rule) = cx.item(|r| Ok(read_rule(r)?.map(<[u8]>::to_vec))).await? {
-            accept(&transit, &mut builder, &rule);
+            accept(&transit, &mut builder, &rule)?;
         }
         supply_files(cx, &mut builder).await?;
     }

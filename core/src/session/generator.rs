@@ -11,10 +11,11 @@ use super::ask::{Ask, Errno, HostResult, Meta, Reply};
 use super::context::{Context, Shared, wrong_kind};
 use super::decide::Item;
 use super::receiving::Rx;
-use crate::options::Delete;
+use super::say::Class;
+use crate::Error;
+use crate::options::{Debug, Delete};
 use crate::wire::index::{NDX_DEL_STATS, NDX_DONE};
 use crate::wire::item::put_varint;
-use crate::{Error, Exit};
 
 /// Entries looked at per question to the host.
 const BATCH: usize = 256;
@@ -68,6 +69,9 @@ impl Generator {
     async fn all(&mut self) -> Result<(), Error> {
         let cx = self.cx.clone();
         let inc = cx.agreed().inc;
+        if cx.config.options.levels.debug(Debug::Deltasum) >= 1 && !cx.config.options.listing {
+            cx.say(Class::Info, crate::report::text::delta_transmission(!super::show::sends_whole(&cx)));
+        }
         let when = self.delete_when();
         if when == Delete::Before && self.may_delete_everywhere() {
             self.delete_everywhere().await?;
@@ -140,11 +144,15 @@ impl Generator {
         }
         self.cx.put_ndx(NDX_DEL_STATS);
         let counts = self.cx.stats.borrow().deleted.wire_order();
-        self.cx.put(|out| counts.iter().for_each(|&n| put_varint(out, n.min(crate::limits::DELETED_MAX as u64) as i32)));
+        self.cx
+            .put(|out| counts.iter().for_each(|&n| put_varint(out, n.min(crate::limits::DELETED_MAX as u64) as i32)));
     }
 
     /// Waits for a condition; asks again for what failed, and closes lists, meanwhile.
-    pub(crate) async fn until(&mut self, condition: impl Fn(&super::receiving::Receiving) -> bool) -> Result<(), Error> {
+    pub(crate) async fn until(
+        &mut self,
+        condition: impl Fn(&super::receiving::Receiving) -> bool,
+    ) -> Result<(), Error> {
         loop {
             self.redo().await?;
             if self.cx.agreed().inc {
@@ -155,9 +163,8 @@ impl Generator {
             }
             let rx = self.rx.clone();
             let inc = self.cx.agreed().inc;
-            let ready = || {
-                (condition(&rx) || !rx.redo.borrow().is_empty() || (inc && rx.oldest_is_finished())).then_some(())
-            };
+            let ready =
+                || (condition(&rx) || !rx.redo.borrow().is_empty() || (inc && rx.oldest_is_finished())).then_some(());
             self.cx.moved.until(ready).await;
         }
     }
@@ -249,7 +256,7 @@ impl Generator {
         }
         let follow = cx.config.options.keep_dirlinks;
         let known: Vec<bool> = batch.iter().map(|item| self.is_missing_below(&item.path)).collect();
-        let wanted = batch.iter().zip(&known).filter(|(item, known)| !**known && !(follow && item.is_dir()));
+        let wanted = batch.iter().zip(&known).filter(|(item, known)| !**known && (!follow || !item.is_dir()));
         let paths: Vec<Vec<u8>> = wanted.map(|(item, _)| item.path.clone()).collect();
         let mut found = Vec::new().into_iter();
         if !paths.is_empty()
@@ -297,7 +304,8 @@ impl Generator {
         if self.delete_when() == Delete::Delay {
             return;
         }
-        let (now, later): (Vec<_>, Vec<_>) = core::mem::take(&mut self.touch_ups).into_iter().partition(|t| t.0 == list);
+        let (now, later): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut self.touch_ups).into_iter().partition(|t| t.0 == list);
         self.touch_ups = later;
         for (_, touch_up) in now {
             self.touch_up(touch_up).await;
@@ -327,11 +335,4 @@ pub(crate) fn not_found() -> Errno {
 /// Whether `path` lies below the directory `dir`.
 pub(crate) fn is_below(path: &[u8], dir: &[u8]) -> bool {
     dir == b"." || (path.len() > dir.len() && path.starts_with(dir) && path[dir.len()] == b'/')
-}
-
-/// The fatal error of a list whose entry has no parent.
-pub(crate) fn invalid_path(name: &[u8]) -> Error {
-    let mut text = b"ABORTING due to invalid path from sender: ".to_vec();
-    text.extend_from_slice(name);
-    Error::peer(Exit::PROTOCOL, text)
 }

@@ -80,11 +80,7 @@ impl Greeting {
         if digests.is_none() && protocol >= 32 {
             return Err(BadGreeting::Digests);
         }
-        Ok(Greeting {
-            protocol,
-            subprotocol,
-            digests,
-        })
+        Ok(Greeting { protocol, subprotocol, digests })
     }
 
     /// The protocol that both ends speak. A pre-release, which has a sub-protocol other than 0, only counts as its
@@ -130,10 +126,7 @@ fn own_greeting(protocol: u32) -> Vec<u8> {
 
 /// The names of our own auth digests, strongest first, as they stand in the greeting and in messages.
 fn own_digests() -> Vec<u8> {
-    let names: Vec<&[u8]> = AuthDigest::ALL
-        .iter()
-        .map(|digest| digest.name().as_bytes())
-        .collect();
+    let names: Vec<&[u8]> = AuthDigest::ALL.iter().map(|digest| digest.name().as_bytes()).collect();
     names.join(&b' ')
 }
 
@@ -144,10 +137,7 @@ fn number(text: &[u8]) -> Option<(u32, &[u8])> {
     if digits == 0 {
         return None;
     }
-    let add = |sum: u32, &digit: &u8| {
-        sum.saturating_mul(10)
-            .saturating_add(u32::from(digit - b'0'))
-    };
+    let add = |sum: u32, &digit: &u8| sum.saturating_mul(10).saturating_add(u32::from(digit - b'0'));
     Some((text[..digits].iter().fold(0, add), &text[digits..]))
 }
 
@@ -214,13 +204,7 @@ mod tests {
     /// As recorded from stock in both directions.
     #[test]
     fn our_greeting() {
-        assert_eq!(
-            own_greeting(32),
-            b"@RSYNCD: 32.0 sha512 sha256 sha1 md5 md4\n"
-        );
-        assert_eq!(
-            own_greeting(29),
-            b"@RSYNCD: 29.0 sha512 sha256 sha1 md5 md4\n"
-        );
+        assert_eq!(own_greeting(32), b"@RSYNCD: 32.0 sha512 sha256 sha1 md5 md4\n");
+        assert_eq!(own_greeting(29), b"@RSYNCD: 29.0 sha512 sha256 sha1 md5 md4\n");
     }
 }

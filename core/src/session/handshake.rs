@@ -146,7 +146,9 @@ impl Context {
                 let sum = Algorithm::from_name(name.as_bytes()).unwrap_or(implied);
                 (sum, sum, true)
             }
-            (None, Some((transfer, file))) => (transfer.unwrap_or(implied), file.unwrap_or(implied), transfer.is_some()),
+            (None, Some((transfer, file))) => {
+                (transfer.unwrap_or(implied), file.unwrap_or(implied), transfer.is_some())
+            }
             (None, None) => (implied, implied, false),
         };
         let compressor = match &compressors {
@@ -169,7 +171,8 @@ impl Context {
     }
 
     fn checksum_offer(&self) -> Offer {
-        let names: Vec<Name> = ALGORITHMS.iter().map(|row| Name { name: row.name, alias: row.aliases.first().copied() }).collect();
+        let names: Vec<Name> =
+            ALGORITHMS.iter().map(|row| Name { name: row.name, alias: row.aliases.first().copied() }).collect();
         Offer::new(&names, self.config.checksum_list.as_deref(), self.negotiator())
     }
 

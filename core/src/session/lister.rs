@@ -43,6 +43,8 @@ pub(crate) struct Lister {
     lengths: VecDeque<usize>,
     /// The living list that the generator is at.
     current: usize,
+    /// Number of lists closed so far.
+    closed: usize,
     /// Entries in the lists beyond that.
     ahead: usize,
     eof: bool,
@@ -100,6 +102,7 @@ impl Lister {
             dir_origins: Vec::new(),
             lengths: VecDeque::new(),
             current: 0,
+            closed: 0,
             ahead: 0,
             eof: !cx.agreed().inc,
             dev: 0,
@@ -127,6 +130,7 @@ impl Lister {
     /// The generator asked for this entry.
     pub(crate) fn reached(&mut self, ndx: i32) {
         if let Some(at) = self.lists.list_of(ndx as u32) {
+            self.cx.list_number.set(self.closed + at);
             while self.current < at {
                 self.current += 1;
                 self.ahead = self.ahead.saturating_sub(self.lengths.get(self.current).copied().unwrap_or(0));
@@ -136,6 +140,7 @@ impl Lister {
 
     /// The generator is done with the oldest list.
     pub(crate) fn close_oldest(&mut self) {
+        self.closed += 1;
         self.lists.free_oldest();
         self.origins.pop_front();
         self.lengths.pop_front();
@@ -178,7 +183,12 @@ impl Lister {
 
     /// The path of an entry as messages show it.
     pub(crate) fn full_name(&self, item: &Item) -> Vec<u8> {
-        show::full_path(&self.cx, &join(&self.origin(item.ndx).path, &item.path))
+        self.full_path(&self.origin(item.ndx).path, &item.path)
+    }
+
+    /// A path beneath a root: the root is shown as the directory that was entered, without dots and double slashes.
+    fn full_path(&self, root: &[u8], path: &[u8]) -> Vec<u8> {
+        crate::report::full_path(&crate::report::entered(&self.cx.config.cwd, root), path)
     }
 
     pub(crate) fn index_range(&self) -> (i64, i64) {
@@ -296,7 +306,11 @@ impl Lister {
         };
         let at = At { root, path: name.to_vec() };
         let hidden = !dot && (cx.daemon_hides(name, false) || cx.daemon_hides(name, true));
-        let meta = if hidden { Err(super::generator::not_found()) } else { cx.stat(Ask::Stat { at: at.clone(), follow }).await };
+        let meta = if hidden {
+            Err(super::generator::not_found())
+        } else {
+            cx.stat(Ask::Stat { at: at.clone(), follow }).await
+        };
         let meta = match meta {
             Ok(meta) => meta,
             Err(errno) => return self.missing_argument(name, &join(dir, name), errno, origin, draft).await,
@@ -393,7 +407,13 @@ impl Lister {
     }
 
     /// The entries of one directory.
-    async fn scan(&mut self, origin: u16, dir: &[u8], draft: &mut Draft, subdirs: &mut Vec<Vec<u8>>) -> Result<(), Error> {
+    async fn scan(
+        &mut self,
+        origin: u16,
+        dir: &[u8],
+        draft: &mut Draft,
+        subdirs: &mut Vec<Vec<u8>>,
+    ) -> Result<(), Error> {
         let cx = self.cx.clone();
         let o = &cx.config.options;
         let root = self.roots[usize::from(origin)].id;
@@ -494,7 +514,10 @@ impl Lister {
         let errno = match meta {
             Ok(meta) => {
                 let target = meta.target.as_deref().unwrap_or_default();
-                if !o.copy_unsafe_links || meta.mode & TYPE != SYMLINK || !crate::flist::verify::unsafe_symlink(target, name) {
+                if !o.copy_unsafe_links
+                    || meta.mode & TYPE != SYMLINK
+                    || !crate::flist::verify::unsafe_symlink(target, name)
+                {
                     return Some(meta);
                 }
                 if o.levels.info(Info::Symsafe) >= 1 {
@@ -596,7 +619,8 @@ impl Lister {
         let device = matches!(kind, 0o020000 | 0o060000);
         let special = matches!(kind, 0o010000 | 0o140000);
         let mut mode = meta.mode;
-        if kind != SYMLINK && !cx.is_server()
+        if kind != SYMLINK
+            && !cx.is_server()
             && let Some(chmod) = &o.chmod
         {
             mode = chmod.apply(mode, kind == DIRECTORY, cx.config.umask);

@@ -11,6 +11,7 @@ use super::decide::{Powers, REGULAR, SYMLINK, TYPE};
 use super::receiving::{Receiving, Rx};
 use super::say::Class;
 use super::{destination, filters, generator, lister, receiver, show};
+use crate::Error;
 use crate::flist::codec::{Rules, Wanted, read_io_error};
 use crate::flist::ids::IdMap;
 use crate::flist::order::prune_empty_dirs;
@@ -18,7 +19,6 @@ use crate::flist::verify::{self, RequestMode, Requested};
 use crate::flist::{Decoded, Decoder, Entry, Lists, Order};
 use crate::options::{Recursion, Super};
 use crate::wire::index::NDX_FLIST_EOF;
-use crate::Error;
 
 /// What reading lists needs.
 pub(crate) struct Reading {
@@ -61,7 +61,12 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
     };
     let mut decoder = Decoder::new(lister::caps(cx));
     decoder.role = "Receiver";
-    let reading = Reading { decoder, users: parse("usermap", &o.usermap)?, groups: parse("groupmap", &o.groupmap)?, requested: requested(cx) };
+    let reading = Reading {
+        decoder,
+        users: parse("usermap", &o.usermap)?,
+        groups: parse("groupmap", &o.groupmap)?,
+        requested: requested(cx),
+    };
     let root = match o.super_mode {
         Super::Auto => cx.config.root,
         Super::Off => false,
@@ -84,6 +89,7 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
         dest_path: RefCell::default(),
         local_name: RefCell::default(),
         dest_missing: Cell::default(),
+        dest_new: Cell::default(),
         filters,
         powers: Powers {
             root,
@@ -306,4 +312,3 @@ fn map_owners(rx: &Rx, list: &mut crate::flist::FileList) {
         }
     });
 }
-

@@ -55,7 +55,6 @@ use alloc::rc::Rc;
 
 use crate::{Error, Exit};
 use context::{Context, Shared, io_error};
-use receiving::Rx;
 use say::Class;
 use task::Executor;
 
@@ -67,6 +66,7 @@ pub struct Session {
     cx: Shared,
     tasks: Executor,
     state: State,
+    ended_by_peer: bool,
     last_traffic_ms: u64,
     last_output_ms: u64,
 }
@@ -85,7 +85,7 @@ impl Session {
         let cx = Rc::new(Context::new(config));
         let mut tasks = Executor::default();
         tasks.spawn(Box::pin(roles(cx.clone())));
-        Session { cx, tasks, state: State::Running, last_traffic_ms: 0, last_output_ms: 0 }
+        Session { cx, tasks, state: State::Running, ended_by_peer: false, last_traffic_ms: 0, last_output_ms: 0 }
     }
 
     /// Goes as far as it can, and says what the host has to do next.
@@ -103,7 +103,12 @@ impl Session {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => {
-                    self.fail(error);
+                    // If the peer said why it ended, that its stream broke off is no news.
+                    let said = messages::dispatch(&self.cx, true);
+                    match self.cx.peer_exit.take().filter(|_| said.is_ok()) {
+                        Some(exit) => self.end_by_peer(exit),
+                        None => self.fail(error),
+                    }
                     continue;
                 }
             }
@@ -116,7 +121,7 @@ impl Session {
                 }
             }
             if let Some(exit) = self.cx.peer_exit.take() {
-                self.end(exit, false);
+                self.end_by_peer(exit);
                 continue;
             }
             if self.tasks.is_empty() && self.cx.spawned.borrow().is_empty() && self.state == State::Running {
@@ -166,7 +171,8 @@ impl Session {
             return deadline_ms;
         }
         let timeout = u64::from(self.cx.timeout_s.get()) * 1000;
-        let idle = (timeout > 0).then(|| (self.last_traffic_ms + timeout).min(self.last_output_ms + timeout.div_ceil(2)));
+        let idle =
+            (timeout > 0).then(|| (self.last_traffic_ms + timeout).min(self.last_output_ms + timeout.div_ceil(2)));
         [idle, self.cx.alarm_ms.get()].into_iter().flatten().min()
     }
 
@@ -281,6 +287,20 @@ impl Session {
         }
     }
 
+    /// What this process is called in the last line that it prints, if it has to print one: not if the peer ended the
+    /// session, for then the peer has said why, and a server says nothing about errors that its client counts too.
+    pub fn last_words_role(&self) -> Option<&'static str> {
+        let State::Ending { exit, .. } = self.state else { return None };
+        let counted = [Exit::PARTIAL, Exit::VANISHED, Exit::DEL_LIMIT].contains(&exit);
+        let silent = exit == Exit::OK || self.ended_by_peer || (counted && self.cx.is_server());
+        (!silent).then(|| self.cx.role_name())
+    }
+
+    fn end_by_peer(&mut self, exit: Exit) {
+        self.ended_by_peer = true;
+        self.end(exit, false);
+    }
+
     /// The session can't go on.
     fn fail(&mut self, error: Error) {
         if !error.text.is_empty() {
@@ -345,4 +365,3 @@ async fn roles(cx: Shared) -> Result<(), Error> {
         Role::Receiver => listing::run(cx).await,
     }
 }
-

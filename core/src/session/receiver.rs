@@ -4,7 +4,9 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::ask::{Ask, At, Commit, CopyLocal, CopySource, Create, FileId, KeepMode, Meta, Output, OutputError, Reply, SetErrors};
+use super::ask::{
+    Ask, At, Commit, CopyLocal, CopySource, Create, FileId, KeepMode, Meta, Output, OutputError, Reply, SetErrors,
+};
 use super::context::Context;
 use super::dataplane::Source;
 use super::decide::{self, Item};
@@ -15,15 +17,15 @@ use super::show::{self, ItemRecord};
 use crate::checksum::{Algorithm, DigestValue};
 use crate::delta::SumHead;
 use crate::limits::PATH_BYTES_MAX;
+use crate::options::{Append, Info};
 use crate::report::{self, ItemFlags};
 use crate::wire::index::{NDX_DEL_STATS, NDX_DONE, NDX_FLIST_EOF, NDX_FLIST_OFFSET};
-use crate::options::{Append, Info};
 use crate::wire::token::TokenFormat;
 use crate::wire::{Token, TokenDecoder};
 use crate::{Error, Exit};
 
 /// Outputs that may be finished beside the transfer of the next ones.
-const FINISHING_MAX: u32 = 32;
+const FINISHING_MAX: u32 = 128;
 
 /// The file whose data is arriving: what to keep of it if the session is cut off.
 #[derive(Clone)]
@@ -86,6 +88,7 @@ impl Receiver {
 
     fn no_more_lists(&self) {
         self.rx.eof.set(true);
+        self.rx.cx.list_complete.set(true);
         self.rx.cx.moved.notify();
     }
 
@@ -132,7 +135,10 @@ impl Receiver {
             return Ok(());
         }
         if self.phase >= 2 {
-            return Err(Error::peer(Exit::PROTOCOL, format!("got transfer request in phase {} [receiver]", self.phase)));
+            return Err(Error::peer(
+                Exit::PROTOCOL,
+                format!("got transfer request in phase {} [receiver]", self.phase),
+            ));
         }
         if !item.is_regular() {
             return Err(bad_index(ndx, record.flags, "receiver", &self.rx));
@@ -169,7 +175,7 @@ impl Receiver {
         let (file, meta) = match created {
             Ok((file, meta)) => (Some(file), meta),
             Err(error) => {
-                show::output_error(&cx, "receiver", &item.path, &error);
+                show::output_error(&cx, "receiver", &item.path, None, &error);
                 (None, None)
             }
         };
@@ -200,9 +206,16 @@ impl Receiver {
     }
 
     /// Reads tokens until the end of the file. Without an output they are read and thrown away.
-    async fn rebuild(&mut self, file: Option<FileId>, head: SumHead, has_basis: bool, item: &Item) -> Result<(), Error> {
+    async fn rebuild(
+        &mut self,
+        file: Option<FileId>,
+        head: SumHead,
+        has_basis: bool,
+        item: &Item,
+    ) -> Result<(), Error> {
         let cx = self.rx.cx.clone();
         let mut written = 0u64;
+        show::progress(&cx, &self.rx.transferred, item, 0, false);
         loop {
             match self.next_token(&cx).await? {
                 Piece::Inbox(len) => {
@@ -242,7 +255,14 @@ impl Receiver {
         }
     }
 
-    async fn block(&mut self, file: Option<FileId>, head: SumHead, has_basis: bool, index: u32, item: &Item) -> Result<u32, Error> {
+    async fn block(
+        &mut self,
+        file: Option<FileId>,
+        head: SumHead,
+        has_basis: bool,
+        index: u32,
+        item: &Item,
+    ) -> Result<u32, Error> {
         let cx = self.rx.cx.clone();
         if index >= head.count {
             let text = format!("Invalid block index {index} (count={}) [receiver]", head.count);
@@ -320,16 +340,24 @@ impl Receiver {
         let rx = self.rx.clone();
         cx.moved.until(|| (rx.finishing.get() < FINISHING_MAX).then_some(())).await;
         rx.finishing.set(rx.finishing.get() + 1);
-        let plan = copy_plan(&cx, &rx, &item, Some(&record), CopySource::Named { root, path });
+        let source = super::removal::join(&root, &path);
+        let mut plan = copy_plan(&cx, &rx, &item, Some(&record), CopySource::Named { root, path });
         cx.spawn(async move {
+            if rx.cx.config.options.backup && !rx.cx.config.options.inplace {
+                plan.backup = super::backup::prepare(&rx, &item.path).await;
+            }
+            let backup = plan.backup.clone();
             let reply = rx.cx.ask(Ask::CopyLocal(Box::new(plan))).await;
             match reply {
                 Reply::Committed(Ok((errors, bytes))) => {
                     rx.cx.stats.borrow_mut().literal += bytes;
+                    if let Some(to) = &backup {
+                        super::backup::say_backed_up(&rx, &item.path, to);
+                    }
                     stored(&rx, &item, errors).await;
                 }
                 Reply::Committed(Err(error)) => {
-                    let fatal = show::output_error(&rx.cx, "receiver", &item.path, &error);
+                    let fatal = show::output_error(&rx.cx, "receiver", &item.path, Some(&source), &error);
                     rx.settled(item.ndx);
                     if fatal {
                         return Err(Error::host(Exit::FILE_IO, Vec::new()));
@@ -375,7 +403,10 @@ enum Piece {
     Inbox(usize),
     /// Literal bytes in the inbox's scratch buffer.
     Scratch(usize),
-    Blocks { first: u32, count: u32 },
+    Blocks {
+        first: u32,
+        count: u32,
+    },
     End,
 }
 
@@ -407,7 +438,7 @@ impl Finishing {
         let digest = match cx.ask(Ask::Finish { file: self.file }).await {
             Reply::Finished(Ok(digest)) => digest,
             Reply::Finished(Err(error)) => {
-                show::output_error(&cx, "receiver", &self.item.path, &error);
+                show::output_error(&cx, "receiver", &self.item.path, None, &error);
                 return Err(Error::host(Exit::FILE_IO, Vec::new()));
             }
             _ => return Err(Error::host(Exit::FILE_IO, super::context::wrong_kind().text.into_bytes())),
@@ -433,7 +464,8 @@ impl Finishing {
                 self.rx.settled(self.item.ndx);
                 return Ok(());
             }
-            if !to_partial && self.record.basis == basis::PARTIAL_DIR
+            if !to_partial
+                && self.record.basis == basis::PARTIAL_DIR
                 && let Some(partial) = partial_path(&self.rx, &self.item.path)
             {
                 remove_partial(&cx, &self.rx, partial).await;
@@ -471,9 +503,13 @@ impl Finishing {
             None
         };
         let installs = partial.is_none();
+        let backed_up = backup.clone();
         let commit = Commit { file: self.file, to: partial.unwrap_or(final_path), meta, backup, sync: o.fsync };
         match cx.ask(Ask::Commit(Box::new(commit))).await {
             Reply::Committed(Ok((errors, _))) => {
+                if let Some(to) = &backed_up {
+                    super::backup::say_backed_up(rx, &item.path, to);
+                }
                 if ok && installs {
                     stored(rx, item, errors).await;
                 } else {
@@ -482,7 +518,7 @@ impl Finishing {
                 Ok(true)
             }
             Reply::Committed(Err(error)) => {
-                if show::output_error(cx, "receiver", &item.path, &error) {
+                if show::output_error(cx, "receiver", &item.path, None, &error) {
                     return Err(Error::host(Exit::FILE_IO, Vec::new()));
                 }
                 Ok(false)
@@ -528,7 +564,15 @@ pub(crate) fn bad_index(ndx: i32, flags: ItemFlags, role: &str, _rx: &Receiving)
     Error::peer(Exit::PROTOCOL, text)
 }
 
-fn create_plan(cx: &Context, rx: &Receiving, item: &Item, record: &ItemRecord, basis_at: Option<At>, head: SumHead, redo: bool) -> Create {
+fn create_plan(
+    cx: &Context,
+    rx: &Receiving,
+    item: &Item,
+    record: &ItemRecord,
+    basis_at: Option<At>,
+    head: SumHead,
+    redo: bool,
+) -> Create {
     let o = &cx.config.options;
     let append = o.append != Append::Off && !redo;
     let partial_in_place = record.basis == basis::PARTIAL_DIR && cx.agreed().inplace_partial && basis_at.is_some();
@@ -554,7 +598,8 @@ fn create_plan(cx: &Context, rx: &Receiving, item: &Item, record: &ItemRecord, b
 fn create_mode(cx: &Context, rx: &Receiving, item: &Item) -> u32 {
     let o = &cx.config.options;
     let (uid, gid) = cx.config.ids;
-    let chown = (o.owner && rx.powers.root && item.uid != uid) || (o.group && rx.powers.may_set_group(item.gid) && item.gid != gid);
+    let chown = (o.owner && rx.powers.root && item.uid != uid)
+        || (o.group && rx.powers.may_set_group(item.gid) && item.gid != gid);
     if o.perms && !chown && item.mode & 0o7000 == 0 && item.mode & 0o200 != 0 {
         item.mode & 0o777
     } else {
@@ -563,7 +608,13 @@ fn create_mode(cx: &Context, rx: &Receiving, item: &Item) -> u32 {
 }
 
 /// A whole-file copy on this machine.
-pub(crate) fn copy_plan(cx: &Context, rx: &Receiving, item: &Item, record: Option<&ItemRecord>, from: CopySource) -> CopyLocal {
+pub(crate) fn copy_plan(
+    cx: &Context,
+    rx: &Receiving,
+    item: &Item,
+    record: Option<&ItemRecord>,
+    from: CopySource,
+) -> CopyLocal {
     let o = &cx.config.options;
     let (uid, gid) = cx.config.ids;
     let mode = create_mode(cx, rx, item);

@@ -51,6 +51,8 @@ pub(crate) struct Receiving {
     pub(crate) local_name: RefCell<Option<Vec<u8>>>,
     /// A dry run whose destination directory doesn't exist.
     pub(crate) dest_missing: Cell<bool>,
+    /// The destination directory was made by this session.
+    pub(crate) dest_new: Cell<bool>,
     pub(crate) filters: Rules,
     pub(crate) powers: Powers,
     pub(crate) temp_root: Cell<Option<RootId>>,

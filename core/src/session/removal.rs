@@ -62,7 +62,10 @@ impl Generator {
     /// Whether a pass over the whole destination makes sense.
     pub(crate) fn may_delete_everywhere(&self) -> bool {
         let empty = self.rx.lists.borrow().is_empty();
-        !empty && !self.rx.dest_missing.get() && !self.cx.config.options.listing && self.rx.local_name.borrow().is_none()
+        !empty
+            && !self.rx.dest_missing.get()
+            && !self.cx.config.options.listing
+            && self.rx.local_name.borrow().is_none()
     }
 
     /// An error at the sender makes its list incomplete: then nothing may be deleted.
@@ -86,11 +89,17 @@ impl Generator {
             if let Some(item) = self.item(start + at as i32)
                 && item.is_dir()
                 && item.content_dir
+                && self.is_directory_here(&item).await
             {
                 self.delete_in(&item, 0).await?;
             }
         }
         Ok(())
+    }
+
+    /// Whether the destination has a directory there. Before the transfer it may have nothing, or something else.
+    async fn is_directory_here(&self, item: &Item) -> bool {
+        !self.is_missing_below(&item.path) && self.look(item).await.is_ok_and(|meta| meta.mode & TYPE == DIRECTORY)
     }
 
     /// Deletes what one directory holds and the list doesn't.
@@ -125,7 +134,7 @@ impl Generator {
         let entries = match self.list_dir(&dir.path).await {
             Ok(entries) => entries,
             Err(errno) => {
-                if !errno.is_not_found() {
+                if !errno.is_not_found() && errno.code != Errno::ENOTDIR {
                     let what = super::show::quoted(&self.cx, b"opendir ", &dir.path, b" failed");
                     self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
                     self.cx.add_io_error(io_error::GENERAL);
@@ -169,25 +178,25 @@ impl Generator {
         self.rx.filters.protects(path, is_dir, inside_doomed) || self.cx.daemon_hides(path, is_dir)
     }
 
-    /// Removes an entry, a directory with all that it holds. `counted`: it counts for `--max-delete`.
+    /// Removes an entry, a directory with all that it holds. `counted`: it counts and is shown; what makes way for a new
+    /// entry doesn't, but what lies in it does.
     fn remove<'a>(&'a mut self, path: &'a [u8], meta: &'a Meta, counted: bool) -> Removing<'a> {
         Box::pin(async move {
             if meta.mode & TYPE != DIRECTORY {
                 return self.remove_leaf(path, meta, counted).await;
             }
-            match self.empty_directory(path, counted).await? {
+            match self.empty_directory(path).await? {
                 Outcome::Removed => self.remove_leaf(path, meta, counted).await,
-                Outcome::Limit => Ok(Outcome::Limit),
-                Outcome::Stays => {
+                outcome => {
                     self.cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
-                    Ok(Outcome::Stays)
+                    Ok(outcome)
                 }
             }
         })
     }
 
     /// Empties a directory that is to go.
-    async fn empty_directory(&mut self, path: &[u8], counted: bool) -> Result<Outcome, Error> {
+    async fn empty_directory(&mut self, path: &[u8]) -> Result<Outcome, Error> {
         let Ok(entries) = self.list_dir(path).await else { return Ok(Outcome::Removed) };
         self.enter_filters(path).await;
         let mut outcome = Outcome::Removed;
@@ -203,7 +212,7 @@ impl Generator {
         }
         sort_for_removal(&mut inside, self.cx.protocol());
         for (path, meta) in inside {
-            match self.remove(&path, &meta, counted).await? {
+            match self.remove(&path, &meta, true).await? {
                 Outcome::Removed => {}
                 other => {
                     if outcome != Outcome::Limit {
@@ -254,9 +263,9 @@ impl Generator {
         }
         if counted {
             self.removal.done += 1;
+            self.count(meta);
+            super::show::deleted(&cx, path, is_dir);
         }
-        self.count(meta);
-        super::show::deleted(&cx, path, is_dir);
         Ok(Outcome::Removed)
     }
 
@@ -352,4 +361,3 @@ pub(crate) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     path.extend_from_slice(name);
     path
 }
-

@@ -82,7 +82,8 @@ impl Context {
 
     /// Daemons and `--log-file` keep what was said about trouble.
     fn log(&self, class: Class, text: &[u8]) {
-        if class == Class::Info || !self.logs() {
+        // An item has a line of its own in the log, made by the log's format.
+        if !self.logs() || self.showing.get() || (class == Class::Info && self.config.module.is_some()) {
             return;
         }
         for line in text.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
@@ -110,7 +111,9 @@ impl Context {
 
     /// What messages call this process.
     pub(crate) fn role_name(&self) -> &'static str {
-        match (self.is_sender(), self.agreed.get().is_some()) {
+        // The receiving side has two roles once it has entered its destination.
+        let entered = self.receiving.borrow().as_ref().is_some_and(|rx| rx.dest.get().is_some());
+        match (self.is_sender(), entered) {
             (true, _) => "sender",
             (false, true) => "generator",
             (false, false) => "Receiver",

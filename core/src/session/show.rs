@@ -13,8 +13,8 @@ use super::say::Class;
 use super::step::{Notice, Transport};
 use crate::Error;
 use crate::checksum::{Algorithm, DigestValue};
-use crate::options::{Append, Info, Recursion, RemoveSource};
 use crate::limits::PATH_BYTES_MAX;
+use crate::options::{Append, Info, Recursion, RemoveSource};
 use crate::report::{self, DaemonInfo, ItemFlags, ItemInfo, Numbers, Operation};
 use crate::wire::Tag;
 use crate::wire::item::{put_u16, put_vstring};
@@ -95,7 +95,11 @@ pub(crate) fn sends_whole(cx: &Context) -> bool {
 /// Whether a local session copies files without passing their bytes through the sessions. Both halves must see it alike.
 pub(crate) fn copies_directly(cx: &Context) -> bool {
     let o = &cx.config.options;
-    sends_whole(cx) && o.levels.info(Info::Progress) == 0 && !o.sparse && o.append == Append::Off && o.bwlimit == 0
+    let formats = [&o.item_format, &o.log_file_format];
+    // A digest of the content is only known if the content passes through here.
+    let shows_digest = formats.into_iter().flatten().any(|format| report::has_escape(format, b'C'));
+    let shown = o.levels.info(Info::Progress) > 0 || (shows_digest && !o.checksum);
+    sends_whole(cx) && !shown && !o.sparse && o.append == Append::Off && o.bwlimit == 0
 }
 
 fn info<'a>(cx: &'a Context, item: &'a Item, record: &'a ItemRecord, digest: Option<&'a DigestValue>) -> ItemInfo<'a> {
@@ -154,8 +158,15 @@ fn show(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestVa
     if let Some(format) = format_of(cx).filter(|_| !cx.is_server()) {
         let mut line = report::expand(format, &info(cx, item, record, digest));
         line.push(b'\n');
-        cx.say_raw(Class::Info, line);
+        say_aside(cx, line);
     }
+}
+
+/// Says something that the log shows in another form.
+fn say_aside(cx: &Context, text: Vec<u8>) {
+    cx.showing.set(true);
+    cx.say_raw(Class::Info, text);
+    cx.showing.set(false);
 }
 
 fn transfer_log(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
@@ -167,6 +178,9 @@ fn transfer_log(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&
 
 /// An item that needed no data.
 pub(crate) fn item(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
+    if cx.log_format().is_some() && !cx.config.options.dry_run {
+        log_item(cx, item, record, digest);
+    }
     let Some(format) = format_of(cx) else { return };
     let rule = report::ShowRule {
         itemized: report::has_escape(format, b'i'),
@@ -175,9 +189,15 @@ pub(crate) fn item(cx: &Context, item: &Item, record: &ItemRecord, digest: Optio
     };
     if report::is_shown(record.flags, item.is_dir(), record.xname.as_deref(), &rule) {
         show(cx, item, record, digest);
-        if cx.log_format().is_some_and(|f| report::has_escape(f, b'i')) && !cx.config.options.dry_run {
-            transfer_log(cx, item, record, digest);
-        }
+    }
+}
+
+fn log_item(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
+    let rule = report::ShowRule { itemized: true, every: itemizes_all(cx), name_level: 0 };
+    if report::is_shown(record.flags, item.is_dir(), record.xname.as_deref(), &rule)
+        && (cx.config.module.is_none() || cx.log_format().is_some_and(|f| report::has_escape(f, b'i')))
+    {
+        transfer_log(cx, item, record, digest);
     }
 }
 
@@ -186,7 +206,10 @@ pub(crate) fn before_transfer(cx: &Context, item: &Item, record: &ItemRecord) {
     let Some(format) = format_of(cx) else { return };
     if !report::shown_after(format) {
         show(cx, item, record, None);
-    } else if cx.config.options.levels.info(Info::Progress) == 1 && cx.config.options.levels.info(Info::Name) >= 1 && !cx.is_server() {
+    } else if cx.config.options.levels.info(Info::Progress) == 1
+        && cx.config.options.levels.info(Info::Name) >= 1
+        && !cx.is_server()
+    {
         cx.say(Class::Info, item.name.clone());
     }
 }
@@ -212,6 +235,10 @@ pub(crate) fn deleted(cx: &Context, path: &[u8], is_dir: bool) {
     } else {
         show_deletion(cx, path, is_dir);
     }
+    log_deletion(cx, path, is_dir);
+}
+
+fn log_deletion(cx: &Context, path: &[u8], is_dir: bool) {
     if let Some(format) = cx.log_format().filter(|_| !cx.config.options.dry_run) {
         let line = deletion_line(cx, Some(format), path, is_dir);
         cx.log_line(&line);
@@ -226,6 +253,7 @@ pub(crate) fn peer_deleted(cx: &Context, payload: &[u8]) {
     };
     if !cx.is_server() {
         show_deletion(cx, path, is_dir);
+        log_deletion(cx, path, is_dir);
     }
 }
 
@@ -233,8 +261,9 @@ fn show_deletion(cx: &Context, path: &[u8], is_dir: bool) {
     if cx.config.options.levels.info(Info::Del) < 1 && format_of(cx).is_none() {
         return;
     }
-    let line = deletion_line(cx, format_of(cx), path, is_dir);
-    cx.say(Class::Info, line);
+    let mut line = deletion_line(cx, format_of(cx), path, is_dir);
+    line.push(b'\n');
+    say_aside(cx, line);
 }
 
 fn deletion_line(cx: &Context, format: Option<&[u8]>, path: &[u8], is_dir: bool) -> Vec<u8> {
@@ -249,7 +278,7 @@ fn deletion_line(cx: &Context, format: Option<&[u8]>, path: &[u8], is_dir: bool)
 /// One line of a listing.
 pub(crate) fn listing(cx: &Context, item: &Item) {
     let o = &cx.config.options;
-    if cx.is_server() {
+    if cx.is_server() && !cx.is_local() {
         return;
     }
     let line = report::listing_line(&report::Listed {
@@ -274,6 +303,7 @@ pub(crate) fn progress(cx: &Context, transferred: &Cell<u32>, item: &Item, at: u
     if cx.config.options.levels.info(Info::Progress) == 0 || cx.is_server() {
         return;
     }
+    let list = list_number(cx, item.ndx);
     let update = {
         let stats = cx.stats.borrow();
         report::ProgressUpdate {
@@ -284,13 +314,21 @@ pub(crate) fn progress(cx: &Context, transferred: &Cell<u32>, item: &Item, at: u
             transferred: transferred.get(),
             done_before: stats.transferred_size.saturating_sub(item.size),
             total_size: stats.total_size,
-            left: cx.entries_left(item.ndx),
+            left: cx.entries_left(item.ndx, list),
             total: stats.files.total(),
             list_complete: cx.list_complete.get(),
         }
     };
     if let Some(line) = cx.progress.borrow_mut().update(&update) {
         cx.notices.borrow_mut().push_back(Notice::Out(line));
+    }
+}
+
+/// The number of the list that holds an entry, among all lists of the session.
+fn list_number(cx: &Context, ndx: i32) -> usize {
+    match cx.receiving.borrow().as_ref() {
+        Some(rx) => rx.freed.get() + rx.lists.borrow().list_of(ndx.max(0) as u32).unwrap_or(0),
+        None => cx.list_number.get(),
     }
 }
 
@@ -327,8 +365,12 @@ pub(crate) fn summary(cx: &Context) {
             counts_deleted: cx.protocol() >= 31,
         };
         let text = stats.summary(&style);
+        // One by one: within one text a newline would be taken for part of a name.
+        for line in text.split_inclusive(|&b| b == b'\n') {
+            cx.say_raw(Class::Info, line.to_vec());
+        }
         if !text.is_empty() {
-            cx.say_raw(Class::Info, text);
+            return;
         }
     }
     if cx.logs() {
@@ -363,23 +405,27 @@ pub(crate) fn set_errors(cx: &Context, role: &str, path: &[u8], wants: (bool, bo
 }
 
 /// Says why an output could not be made or finished. True if the session can't go on.
-pub(crate) fn output_error(cx: &Context, role: &str, path: &[u8], error: &OutputError) -> bool {
+///
+/// `source` is the path of the source of a local copy.
+pub(crate) fn output_error(cx: &Context, role: &str, path: &[u8], source: Option<&[u8]>, error: &OutputError) -> bool {
+    let of_source = |what: &[u8]| match source {
+        Some(source) => [what, b"\"", &full_path(cx, source), b"\"", &cx.in_module()].concat(),
+        None => quoted(cx, what, path, b""),
+    };
     let (class, role, what, errno, fatal) = match error {
-        OutputError::Temp(temp, errno) => (Class::Transfer, role, quoted(cx, b"mkstemp ", temp, b" failed"), errno, false),
+        OutputError::Temp(temp, errno) => {
+            (Class::Transfer, role, quoted(cx, b"mkstemp ", temp, b" failed"), errno, false)
+        }
         OutputError::Open(errno) => (Class::Transfer, role, quoted(cx, b"open ", path, b" failed"), errno, false),
         OutputError::Source(errno) if errno.is_not_found() => {
-            let text = [b"file has vanished: ".as_slice(), &quoted(cx, b"", path, b"")].concat();
-            cx.say(Class::Warning, text);
+            cx.say(Class::Warning, of_source(b"file has vanished: "));
             cx.add_io_error(super::context::io_error::VANISHED);
             return false;
         }
         OutputError::Source(errno) => {
-            let what = quoted(cx, b"send_files failed to open ", path, b"");
-            (Class::Transfer, "sender", what, errno, false)
+            (Class::Transfer, "sender", of_source(b"send_files failed to open "), errno, false)
         }
-        OutputError::Read(errno) => {
-            (Class::Transfer, "sender", quoted(cx, b"read errors mapping ", path, b""), errno, false)
-        }
+        OutputError::Read(errno) => (Class::Transfer, "sender", of_source(b"read errors mapping "), errno, false),
         OutputError::Write(errno) => (Class::Error, role, quoted(cx, b"write failed on ", path, b""), errno, true),
         OutputError::Sync(errno) => (Class::Error, role, quoted(cx, b"fsync failed on ", path, b""), errno, true),
         OutputError::Backup(errno) => (Class::Error, role, quoted(cx, b"make_backup ", path, b" failed"), errno, true),
@@ -398,31 +444,32 @@ pub(crate) fn output_error(cx: &Context, role: &str, path: &[u8], error: &Output
 pub(crate) fn list_begins(cx: &Context) {
     let o = &cx.config.options;
     let verb = if cx.is_sender() { ("sending", "building") } else { ("receiving", "receiving") };
-    if cx.config.module.is_some() {
+    if cx.logs() {
         cx.log_line(format!("{} file list", verb.1).as_bytes());
     }
     if cx.is_server() || o.levels.info(Info::Flist) < 1 {
         return;
     }
     if cx.agreed().inc {
-        cx.say(Class::Info, format!("{} incremental file list", verb.0));
+        say_aside(cx, format!("{} incremental file list\n", verb.0).into_bytes());
     } else if (o.recursion != Recursion::Off) || o.dirs {
-        cx.say_raw(Class::Info, format!("{} file list ... ", verb.1).into_bytes());
+        say_aside(cx, format!("{} file list ... ", verb.1).into_bytes());
         if o.levels.info(Info::Flist) > 1 {
-            cx.say_raw(Class::Info, b"\n".to_vec());
+            say_aside(cx, b"\n".to_vec());
         }
     }
 }
 
 pub(crate) fn list_ends(cx: &Context, count: usize) {
     let o = &cx.config.options;
-    if cx.is_server() || o.levels.info(Info::Flist) < 1 || cx.agreed().inc || !(o.recursion != Recursion::Off || o.dirs) {
+    if cx.is_server() || o.levels.info(Info::Flist) < 1 || cx.agreed().inc || !(o.recursion != Recursion::Off || o.dirs)
+    {
         return;
     }
     if o.levels.info(Info::Flist) > 1 {
         let noun = if count == 1 { "file" } else { "files" };
-        cx.say(Class::Info, format!("{count} {noun} to consider"));
+        say_aside(cx, format!("{count} {noun} to consider\n").into_bytes());
     } else {
-        cx.say(Class::Info, "done");
+        say_aside(cx, b"done\n".to_vec());
     }
 }

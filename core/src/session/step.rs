@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 
 use super::ask::{Ask, AskId, FileId};
-use crate::{Error, Exit};
 use crate::delta::ScanFn;
 use crate::options::{Chmod, Options};
 use crate::report::LocalTime;
 use crate::wire::Codecs;
+use crate::{Error, Exit};
 
 /// The next thing that the host has to do.
 #[derive(Debug, PartialEq, Eq)]

@@ -27,13 +27,8 @@ pub enum Compressor {
 
 impl Compressor {
     /// All, in the canonical order of preference (spec 1.5.3).
-    pub const ALL: [Compressor; 5] = [
-        Compressor::Zstd,
-        Compressor::Lz4,
-        Compressor::Zlibx,
-        Compressor::Zlib,
-        Compressor::None,
-    ];
+    pub const ALL: [Compressor; 5] =
+        [Compressor::Zstd, Compressor::Lz4, Compressor::Zlibx, Compressor::Zlib, Compressor::None];
 
     /// The name in options and negotiation lists.
     pub const fn name(self) -> &'static str {
@@ -48,15 +43,12 @@ impl Compressor {
 
     /// The compressor of a name, in any case.
     pub fn from_name(name: &[u8]) -> Option<Compressor> {
-        Compressor::ALL
-            .into_iter()
-            .find(|compressor| compressor.name().as_bytes().eq_ignore_ascii_case(name))
+        Compressor::ALL.into_iter().find(|compressor| compressor.name().as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// Those that a host with these codecs can do, in canonical order.
     pub fn supported(codecs: &Codecs) -> Vec<Compressor> {
-        let has =
-            |compressor: &Compressor| *compressor != Compressor::Zstd || codecs.zstd.is_some();
+        let has = |compressor: &Compressor| *compressor != Compressor::Zstd || codecs.zstd.is_some();
         Compressor::ALL.into_iter().filter(has).collect()
     }
 }
@@ -117,10 +109,7 @@ mod tests {
         let names = Compressor::ALL.map(Compressor::name).join(" ");
         assert_eq!(names, "zstd lz4 zlibx zlib none");
         for compressor in Compressor::ALL {
-            assert_eq!(
-                Compressor::from_name(compressor.name().as_bytes()),
-                Some(compressor)
-            );
+            assert_eq!(Compressor::from_name(compressor.name().as_bytes()), Some(compressor));
         }
         assert_eq!(Compressor::from_name(b"ZLibX"), Some(Compressor::Zlibx));
         assert_eq!(Compressor::from_name(b"gzip"), None);

@@ -127,34 +127,22 @@ impl Tag {
                 }
                 true
             }
-            Tag::ErrorSocket | Tag::Log | Tag::Client | Tag::ErrorUtf8 | Tag::Redo | Tag::Stats => {
-                false
-            }
+            Tag::ErrorSocket | Tag::Log | Tag::Client | Tag::ErrorUtf8 | Tag::Redo | Tag::Stats => false,
             Tag::IoError | Tag::IoTimeout | Tag::NoSend => length == 4,
             Tag::Noop => length == 0,
             Tag::ErrorExit => length == 0 || length == 4,
             // 20 bytes between the two halves of a local copy (spec 1.7.4).
             Tag::Success => length == 4 || length == 20,
             Tag::Unknown(_) => {
-                return Err(Error::peer(
-                    Exit::STREAM,
-                    format!("unexpected tag {}", self.number()),
-                ));
+                return Err(Error::peer(Exit::STREAM, format!("unexpected tag {}", self.number())));
             }
         };
-        if valid {
-            Ok(())
-        } else {
-            Err(self.invalid(length))
-        }
+        if valid { Ok(()) } else { Err(self.invalid(length)) }
     }
 
     /// The error for a message that must not come here, or not with this length.
     pub fn invalid(self, length: usize) -> Error {
-        Error::peer(
-            Exit::STREAM,
-            format!("invalid multi-message {}:{length}", self.number()),
-        )
+        Error::peer(Exit::STREAM, format!("invalid multi-message {}:{length}", self.number()))
     }
 }
 
@@ -166,10 +154,7 @@ pub fn header(tag: Tag, length: usize) -> [u8; HEADER_BYTES] {
 
 /// Splits a header into tag and length of the payload.
 pub fn parse_header([low, mid, high, tag]: [u8; HEADER_BYTES]) -> (Tag, usize) {
-    (
-        Tag::from_wire(tag),
-        u32::from_le_bytes([low, mid, high, 0]) as usize,
-    )
+    (Tag::from_wire(tag), u32::from_le_bytes([low, mid, high, 0]) as usize)
 }
 
 /// One control message.
@@ -212,9 +197,7 @@ mod tests {
         for byte in 0..=255 {
             assert_eq!(Tag::from_wire(byte).to_wire(), byte);
         }
-        let known = (0..=255)
-            .filter(|&byte| !matches!(Tag::from_wire(byte), Tag::Unknown(_)))
-            .count();
+        let known = (0..=255).filter(|&byte| !matches!(Tag::from_wire(byte), Tag::Unknown(_))).count();
         assert_eq!(known, 18);
     }
 
@@ -222,10 +205,7 @@ mod tests {
     fn headers() {
         assert_eq!(header(Tag::Data, 24), [0x18, 0, 0, 7]);
         assert_eq!(header(Tag::ErrorExit, 4), [4, 0, 0, 0x5d]);
-        assert_eq!(
-            parse_header([0xff, 0xff, 0xff, 0x6b]),
-            (Tag::Success, 0xff_ffff)
-        );
+        assert_eq!(parse_header([0xff, 0xff, 0xff, 0x6b]), (Tag::Success, 0xff_ffff));
     }
 
     #[test]
@@ -246,30 +226,16 @@ mod tests {
         for (byte, length, text) in table {
             assert_eq!(refusal(byte, length).as_deref(), Some(text));
         }
-        for (byte, length) in [
-            (7, 0xff_ffff),
-            (11, 5119),
-            (108, 5119),
-            (93, 0),
-            (93, 4),
-            (49, 0),
-            (107, 4),
-        ] {
+        for (byte, length) in [(7, 0xff_ffff), (11, 5119), (108, 5119), (93, 0), (93, 4), (49, 0), (107, 4)] {
             assert_eq!(refusal(byte, length), None);
         }
     }
 
     #[test]
     fn message_numbers() {
-        let message = Message {
-            tag: Tag::IoTimeout,
-            payload: [60, 0, 0, 0].into(),
-        };
+        let message = Message { tag: Tag::IoTimeout, payload: [60, 0, 0, 0].into() };
         assert_eq!(message.int(), Ok(60));
-        let empty = Message {
-            tag: Tag::ErrorExit,
-            payload: Vec::new(),
-        };
+        let empty = Message { tag: Tag::ErrorExit, payload: Vec::new() };
         assert_eq!(empty.int().unwrap_err().text, b"invalid multi-message 86:0");
     }
 }

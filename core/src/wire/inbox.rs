@@ -73,11 +73,7 @@ impl Inbox {
         if free < want && live <= self.start {
             self.compact();
         }
-        let from = if self.error.is_some() {
-            self.buffer.len()
-        } else {
-            self.filled
-        };
+        let from = if self.error.is_some() { self.buffer.len() } else { self.filled };
         &mut self.buffer[from..]
     }
 
@@ -153,6 +149,11 @@ impl Inbox {
         &self.scratch
     }
 
+    /// Bytes of the data stream that were used so far, without headers and messages.
+    pub fn consumed_total(&self) -> u64 {
+        self.consumed
+    }
+
     /// The first `n` bytes of the data have been used.
     pub fn consume(&mut self, n: usize) {
         let n = n.min(self.end - self.start);
@@ -177,11 +178,7 @@ impl Inbox {
     pub fn extend(&mut self) -> bool {
         let before = self.end - self.start;
         // At least doubling keeps the work linear for a caller that starts over with each extension.
-        let enough = if self.hold {
-            before + 1
-        } else {
-            (2 * before).max(1)
-        };
+        let enough = if self.hold { before + 1 } else { (2 * before).max(1) };
         while self.framed && self.end - self.start < enough {
             if self.frame_left > 0 && self.raw < self.filled {
                 self.join_payload();
@@ -228,11 +225,7 @@ impl Inbox {
 
     /// The error that broke the stream. Ask when the data can not be used any further: what came before it is still valid.
     pub fn take_error(&mut self) -> Option<Error> {
-        if self.messages.is_empty() {
-            self.error.take()
-        } else {
-            None
-        }
+        if self.messages.is_empty() { self.error.take() } else { None }
     }
 
     /// The peer has closed its end.
@@ -297,8 +290,7 @@ impl Inbox {
     fn close_gap(&mut self) {
         let gap = self.raw - self.end;
         if gap > 0 {
-            self.buffer
-                .copy_within(self.start..self.end, self.start + gap);
+            self.buffer.copy_within(self.start..self.end, self.start + gap);
             self.start += gap;
             self.end = self.raw;
         }

@@ -42,13 +42,7 @@ struct Memory {
 impl NdxCoder {
     /// A coder with fresh memories.
     pub fn new(protocol: u32) -> NdxCoder {
-        NdxCoder {
-            delta: protocol >= 30,
-            previous: Memory {
-                positive: -1,
-                negative: 1,
-            },
-        }
+        NdxCoder { delta: protocol >= 30, previous: Memory { positive: -1, negative: 1 } }
     }
 
     /// Appends `ndx` to `out`.
@@ -156,10 +150,7 @@ mod tests {
             assert_eq!(encoded(&mut writer, ndx), bytes, "{ndx}");
             for cut in 0..bytes.len() {
                 let before = reader.clone();
-                assert_eq!(
-                    reader.decode(&mut Reader::new(&bytes[..cut])),
-                    Err(Stop::Short)
-                );
+                assert_eq!(reader.decode(&mut Reader::new(&bytes[..cut])), Err(Stop::Short));
                 assert_eq!(reader, before);
             }
             assert_eq!(reader.decode(&mut Reader::new(bytes)), Ok(ndx));
@@ -183,16 +174,10 @@ mod tests {
     #[test]
     fn overflow_is_fatal_and_keeps_the_memory() {
         let mut coder = NdxCoder::new(32);
-        assert_eq!(
-            coder.decode(&mut Reader::new(&[0xfe, 0xff, 0xff, 0xff, 0xff])),
-            Ok(i32::MAX)
-        );
+        assert_eq!(coder.decode(&mut Reader::new(&[0xfe, 0xff, 0xff, 0xff, 0xff])), Ok(i32::MAX));
         let before = coder.clone();
         let overflow = Error::peer(Exit::PROTOCOL, "Invalid file index: 2147483648");
-        assert_eq!(
-            coder.decode(&mut Reader::new(&[0x01])),
-            Err(Stop::Bad(overflow))
-        );
+        assert_eq!(coder.decode(&mut Reader::new(&[0x01])), Err(Stop::Bad(overflow)));
         assert_eq!(coder, before);
     }
 

@@ -40,10 +40,7 @@ fn extra_bytes(first: u8) -> usize {
 
 /// Little-endian value of at most eight bytes.
 fn little_endian(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .rev()
-        .fold(0, |value, &byte| value << 8 | u64::from(byte))
+    bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte))
 }
 
 /// A cursor over received bytes.
@@ -132,20 +129,12 @@ impl<'a> Reader<'a> {
 
     /// An int below protocol 30, else a varint.
     pub fn varint30(&mut self, protocol: u32) -> Result<i32, Stop> {
-        if protocol < COMPACT_INTS {
-            self.i32()
-        } else {
-            self.varint()
-        }
+        if protocol < COMPACT_INTS { self.i32() } else { self.varint() }
     }
 
     /// A longint below protocol 30, else a varlong.
     pub fn varlong30(&mut self, protocol: u32, min: usize) -> Result<i64, Stop> {
-        if protocol < COMPACT_INTS {
-            self.longint()
-        } else {
-            self.varlong(min)
-        }
+        if protocol < COMPACT_INTS { self.longint() } else { self.varlong(min) }
     }
 
     /// A length-prefixed string of at most `max` bytes.
@@ -213,20 +202,12 @@ pub fn put_longint(out: &mut Vec<u8>, value: i64) {
 
 /// Appends an int below protocol 30, else a varint.
 pub fn put_varint30(out: &mut Vec<u8>, protocol: u32, value: i32) {
-    if protocol < COMPACT_INTS {
-        put_i32(out, value)
-    } else {
-        put_varint(out, value)
-    }
+    if protocol < COMPACT_INTS { put_i32(out, value) } else { put_varint(out, value) }
 }
 
 /// Appends a longint below protocol 30, else a varlong.
 pub fn put_varlong30(out: &mut Vec<u8>, protocol: u32, value: i64, min: usize) {
-    if protocol < COMPACT_INTS {
-        put_longint(out, value)
-    } else {
-        put_varlong(out, value, min)
-    }
+    if protocol < COMPACT_INTS { put_longint(out, value) } else { put_varlong(out, value, min) }
 }
 
 /// Longest string that a vstring can hold.

@@ -57,9 +57,7 @@ pub struct Offer {
 impl Offer {
     /// The offer of this side: all of `supported`, which is in canonical order, or what the user's environment names of it.
     pub fn new(supported: &[Name], environment: Option<&[u8]>, side: Side) -> Offer {
-        let wanted = environment
-            .map(|value| part(value, side))
-            .unwrap_or_default();
+        let wanted = environment.map(|value| part(value, side)).unwrap_or_default();
         let mut words = words(wanted).peekable();
         let forced = words.peek().is_some();
         let mut names = Vec::new();
@@ -72,11 +70,7 @@ impl Offer {
                 _ => {}
             }
         }
-        Offer {
-            side,
-            names,
-            forced,
-        }
+        Offer { side, names, forced }
     }
 
     /// The list as it is sent: names separated by single blanks.
@@ -91,9 +85,7 @@ impl Offer {
     /// What is on the list: a client leaves out "none" unless the user asks for it.
     fn sent(&self) -> impl Iterator<Item = &Name> {
         let all = self.forced || self.side == Side::Server;
-        self.names
-            .iter()
-            .filter(move |name| all || name.name != NONE)
+        self.names.iter().filter(move |name| all || name.name != NONE)
     }
 
     /// Appends the list to the data stream.
@@ -109,9 +101,7 @@ impl Offer {
     /// The name that both sides now use, given the peer's list; `None` if there is no common one.
     pub fn choose(&self, peer: &[u8]) -> Option<&'static str> {
         let chosen = match self.side {
-            Side::Client => self
-                .sent()
-                .find(|name| words(peer).any(|word| name.is(word))),
+            Side::Client => self.sent().find(|name| words(peer).any(|word| name.is(word))),
             Side::Server => words(peer).find_map(|word| self.sent().find(|name| name.is(word))),
         };
         chosen.map(|name| name.name)
@@ -120,15 +110,10 @@ impl Offer {
 
 /// Takes the peer's list. One that is too long is as good as none, as in stock: it leads to [`failure`].
 pub fn decode_list<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Stop> {
-    reader
-        .vstring(NEGOTIATION_BYTES_MAX)
-        .map_err(|stop| match stop {
-            Stop::Bad(error) => Stop::Bad(Error {
-                exit: Exit::UNSUPPORTED,
-                ..error
-            }),
-            Stop::Short => Stop::Short,
-        })
+    reader.vstring(NEGOTIATION_BYTES_MAX).map_err(|stop| match stop {
+        Stop::Bad(error) => Stop::Bad(Error { exit: Exit::UNSUPPORTED, ..error }),
+        Stop::Short => Stop::Short,
+    })
 }
 
 /// The error when two lists have nothing in common. `what` is "checksum" or "compress". A server says nothing, since
@@ -156,8 +141,7 @@ fn part(value: &[u8], side: Side) -> &[u8] {
 }
 
 fn words(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    list.split(|byte| byte.is_ascii_whitespace())
-        .filter(|word| !word.is_empty())
+    list.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]
@@ -168,10 +152,7 @@ mod tests {
     const CHECKSUMS: &[Name] = &[
         Name::new("xxh128"),
         Name::new("xxh3"),
-        Name {
-            name: "xxh64",
-            alias: Some("xxhash"),
-        },
+        Name { name: "xxh64", alias: Some("xxhash") },
         Name::new("md5"),
         Name::new("md4"),
         Name::new("sha1"),
@@ -186,16 +167,8 @@ mod tests {
     #[test]
     fn lists() {
         let table: &[(Option<&str>, &str, &str)] = &[
-            (
-                None,
-                "xxh128 xxh3 xxh64 md5 md4 sha1",
-                "xxh128 xxh3 xxh64 md5 md4 sha1 none",
-            ),
-            (
-                Some(""),
-                "xxh128 xxh3 xxh64 md5 md4 sha1",
-                "xxh128 xxh3 xxh64 md5 md4 sha1 none",
-            ),
+            (None, "xxh128 xxh3 xxh64 md5 md4 sha1", "xxh128 xxh3 xxh64 md5 md4 sha1 none"),
+            (Some(""), "xxh128 xxh3 xxh64 md5 md4 sha1", "xxh128 xxh3 xxh64 md5 md4 sha1 none"),
             (Some("none"), "none", "none"),
             (Some("none md5"), "none md5", "none md5"),
             (Some("md4&xxh3"), "md4", "xxh3"),
@@ -208,16 +181,8 @@ mod tests {
         ];
         for (environment, client, server) in table {
             let environment = environment.map(str::as_bytes);
-            assert_eq!(
-                sent(environment, Side::Client),
-                client.as_bytes(),
-                "{environment:?}"
-            );
-            assert_eq!(
-                sent(environment, Side::Server),
-                server.as_bytes(),
-                "{environment:?}"
-            );
+            assert_eq!(sent(environment, Side::Client), client.as_bytes(), "{environment:?}");
+            assert_eq!(sent(environment, Side::Server), server.as_bytes(), "{environment:?}");
         }
     }
 
@@ -229,10 +194,7 @@ mod tests {
         assert_eq!(server.choose(&client.text()), Some("sha1"));
         assert_eq!(server.choose(b"nonesuch XXHASH md5"), Some("xxh64"));
         // A client uses only what it offered.
-        assert_eq!(
-            Offer::new(CHECKSUMS, None, Side::Client).choose(b"none"),
-            None
-        );
+        assert_eq!(Offer::new(CHECKSUMS, None, Side::Client).choose(b"none"), None);
     }
 
     #[test]
@@ -242,19 +204,8 @@ mod tests {
         assert_eq!(client.choose(b""), None);
         let error = failure("checksum", &client, b"xxh3");
         assert_eq!(error.exit, Exit::UNSUPPORTED);
-        assert_eq!(
-            error.text,
-            b"Failed to negotiate a checksum choice.\nServer list: xxh3\nClient list: md4"
-        );
-        assert!(
-            failure(
-                "checksum",
-                &Offer::new(CHECKSUMS, None, Side::Server),
-                b"md4"
-            )
-            .text
-            .is_empty()
-        );
+        assert_eq!(error.text, b"Failed to negotiate a checksum choice.\nServer list: xxh3\nClient list: md4");
+        assert!(failure("checksum", &Offer::new(CHECKSUMS, None, Side::Server), b"md4").text.is_empty());
         assert!(!client.admits(b"md5") && client.admits(b"MD4"));
         let invalid = Offer::new(CHECKSUMS, Some(b"foo"), Side::Client);
         assert_eq!(invalid.choose(b"INVALID"), None);
@@ -263,21 +214,11 @@ mod tests {
     #[test]
     fn lists_on_the_wire() {
         let mut out = Vec::new();
-        Offer::new(CHECKSUMS, None, Side::Client)
-            .encode(&mut out)
-            .unwrap();
+        Offer::new(CHECKSUMS, None, Side::Client).encode(&mut out).unwrap();
         assert_eq!(out, b"\x1exxh128 xxh3 xxh64 md5 md4 sha1");
         assert_eq!(decode_list(&mut Reader::new(&out)), Ok(&out[1..]));
-        let Err(Stop::Bad(error)) = decode_list(&mut Reader::new(b"\x81\0")) else {
-            panic!("accepted")
-        };
-        assert_eq!(
-            (error.exit, &*error.text),
-            (
-                Exit::UNSUPPORTED,
-                &b"over-long vstring received (256 > 255)"[..]
-            )
-        );
+        let Err(Stop::Bad(error)) = decode_list(&mut Reader::new(b"\x81\0")) else { panic!("accepted") };
+        assert_eq!((error.exit, &*error.text), (Exit::UNSUPPORTED, &b"over-long vstring received (256 > 255)"[..]));
     }
 
     proptest! {

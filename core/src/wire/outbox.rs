@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The open frame's header is filled in when it closes, so data is appended without being copied again. A control message
-//! never goes into a data frame: it waits until the open one closes and precedes the next (spec 1.7.2). Nothing is sent
+//! never goes into a data frame: it waits until the open one closes, and then goes out before it, as stock rsync sends what
+//! it says before the data that it has not sent yet (spec 1.7.2). Nothing is sent
 //! before a frame closes; the owner flushes when it has nothing more to say for the moment, not once per item.
 
 use super::frame::{HEADER_BYTES, Tag, header};
@@ -33,6 +34,7 @@ pub struct Outbox {
     /// Reused by [`Outbox::data_with`].
     scratch: Vec<u8>,
     sent_total: u64,
+    data_total: u64,
 }
 
 impl Outbox {
@@ -71,11 +73,7 @@ impl Outbox {
         if self.end - self.open + len > PAYLOAD_BYTES_MAX + HEADER_BYTES {
             self.flush();
         }
-        let from = if self.framed && self.open == self.end {
-            self.end + HEADER_BYTES
-        } else {
-            self.end
-        };
+        let from = if self.framed && self.open == self.end { self.end + HEADER_BYTES } else { self.end };
         self.reserve(from + len);
         &mut self.buffer[from..from + len]
     }
@@ -85,15 +83,12 @@ impl Outbox {
         if n == 0 {
             return;
         }
-        let from = if self.framed && self.open == self.end {
-            self.end + HEADER_BYTES
-        } else {
-            self.end
-        };
+        let from = if self.framed && self.open == self.end { self.end + HEADER_BYTES } else { self.end };
         self.end = (from + n).min(self.buffer.len());
+        self.data_total += n as u64;
     }
 
-    /// Sends a control message: at once if no data frame is open, else right behind the open one. A text is cut at the
+    /// Sends a control message: at once if no data frame is open, else when that closes, and before it. A text is cut at the
     /// longest that peers accept. A direction that is not framed has no messages: there it is dropped.
     pub fn message(&mut self, tag: Tag, payload: &[u8]) {
         if !self.framed {
@@ -125,16 +120,17 @@ impl Outbox {
     pub fn flush(&mut self) {
         if self.framed && self.end > self.open {
             let length = self.end - self.open - HEADER_BYTES;
-            self.buffer[self.open..self.open + HEADER_BYTES]
-                .copy_from_slice(&header(Tag::Data, length));
+            self.buffer[self.open..self.open + HEADER_BYTES].copy_from_slice(&header(Tag::Data, length));
+        }
+        if !self.messages.is_empty() {
+            let (frame, n) = (self.open, self.messages.len());
+            self.reserve(self.end + n);
+            self.buffer.copy_within(frame..self.end, frame + n);
+            self.buffer[frame..frame + n].copy_from_slice(&self.messages);
+            self.messages.clear();
+            self.end += n;
         }
         self.open = self.end;
-        if !self.messages.is_empty() {
-            let mut messages = core::mem::take(&mut self.messages);
-            self.append_closed(&messages);
-            messages.clear();
-            self.messages = messages;
-        }
     }
 
     fn append_closed(&mut self, bytes: &[u8]) {
@@ -147,8 +143,7 @@ impl Outbox {
     /// Grows the storage to hold `to` bytes; geometric, so that it is initialised only once.
     fn reserve(&mut self, to: usize) {
         if to > self.buffer.len() {
-            self.buffer
-                .resize(to.next_power_of_two().max(HIGH_BYTES / 4), 0);
+            self.buffer.resize(to.next_power_of_two().max(HIGH_BYTES / 4), 0);
         }
     }
 
@@ -184,6 +179,11 @@ impl Outbox {
     /// Bytes that the host has sent, headers and messages included.
     pub fn sent_total(&self) -> u64 {
         self.sent_total
+    }
+
+    /// Bytes of the data stream so far, without headers and messages.
+    pub fn data_total(&self) -> u64 {
+        self.data_total
     }
 
     /// Bytes that were sent or wait in closed frames: what the statistics call written, after a flush.

@@ -71,13 +71,8 @@ pub struct TokenFormat {
 
 impl TokenFormat {
     /// The plain format.
-    pub const PLAIN: TokenFormat = TokenFormat {
-        compressor: Compressor::None,
-        level: None,
-        protocol: 32,
-        stored: false,
-        threads: 0,
-    };
+    pub const PLAIN: TokenFormat =
+        TokenFormat { compressor: Compressor::None, level: None, protocol: 32, stored: false, threads: 0 };
 
     /// Whether tokens are plain ints and literals.
     pub fn is_plain(&self) -> bool {
@@ -106,10 +101,7 @@ impl TokenFormat {
 
     fn zstd_settings(&self) -> ZstdSettings {
         let level = self.level.filter(|&level| level != 0).unwrap_or(3);
-        ZstdSettings {
-            level,
-            threads: self.threads,
-        }
+        ZstdSettings { level, threads: self.threads }
     }
 }
 

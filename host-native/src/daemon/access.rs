@@ -38,12 +38,7 @@ pub struct Rules<'a> {
 pub fn allowed(peer: &mut Peer, rules: Rules<'_>, names: &dyn Names) -> bool {
     let allow = tokens(rules.allow);
     let deny = tokens(rules.deny);
-    let mut check = Check {
-        peer,
-        names,
-        forward_lookup: rules.forward_lookup,
-        unresolved_matches: false,
-    };
+    let mut check = Check { peer, names, forward_lookup: rules.forward_lookup, unresolved_matches: false };
     if !allow.is_empty() {
         if check.any(&allow) {
             return true;
@@ -59,25 +54,14 @@ pub fn allowed(peer: &mut Peer, rules: Rules<'_>, names: &dyn Names) -> bool {
 
 /// Whether an address is in a list without host names, as that of the trusted proxies.
 pub fn listed(address: &[u8], list: &[u8], names: &dyn Names) -> bool {
-    let mut peer = Peer {
-        host: b"UNDETERMINED".to_vec(),
-        address: address.to_vec(),
-    };
-    let mut check = Check {
-        peer: &mut peer,
-        names,
-        forward_lookup: false,
-        unresolved_matches: false,
-    };
+    let mut peer = Peer { host: b"UNDETERMINED".to_vec(), address: address.to_vec() };
+    let mut check = Check { peer: &mut peer, names, forward_lookup: false, unresolved_matches: false };
     check.any(&tokens(list))
 }
 
 fn tokens(list: &[u8]) -> Vec<Vec<u8>> {
     let tokens = lists::split(list, b" ,\t");
-    tokens
-        .iter()
-        .map(|token| token.to_ascii_lowercase())
-        .collect()
+    tokens.iter().map(|token| token.to_ascii_lowercase()).collect()
 }
 
 struct Check<'a> {
@@ -89,9 +73,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn any(&mut self, tokens: &[Vec<u8>]) -> bool {
-        tokens
-            .iter()
-            .any(|token| self.host(token) || self.address(token))
+        tokens.iter().any(|token| self.host(token) || self.address(token))
     }
 
     fn host(&mut self, token: &[u8]) -> bool {
@@ -101,9 +83,7 @@ impl Check<'_> {
         if wild::matches_any_case(token, &self.peer.host) {
             return true;
         }
-        let numeric = token
-            .iter()
-            .all(|byte| byte.is_ascii_digit() || *byte == b'.');
+        let numeric = token.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
         if !self.forward_lookup || numeric || token.iter().any(|byte| b":/*?[".contains(byte)) {
             return false;
         }
@@ -123,18 +103,15 @@ impl Check<'_> {
             None => (token, None),
         };
         // Only what looks like an address is worth a complaint.
-        let looks_numeric = network.contains(&b':')
-            || network
-                .iter()
-                .all(|byte| byte.is_ascii_digit() || *byte == b'.');
+        let looks_numeric =
+            network.contains(&b':') || network.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
         if !looks_numeric {
             return false;
         }
         let shown = String::from_utf8_lossy(token);
         let Some((network, scope)) = address(network) else {
             let reason = "Name or service not known";
-            self.names
-                .log(format!("error matching address {shown}: {reason}"));
+            self.names.log(format!("error matching address {shown}: {reason}"));
             return false;
         };
         let Some((peer, peer_scope)) = address(&self.peer.address) else {
@@ -211,15 +188,8 @@ mod tests {
     }
 
     fn is_allowed(host: &str, address: &str, allow: &str, deny: &str) -> bool {
-        let mut peer = Peer {
-            host: host.into(),
-            address: address.into(),
-        };
-        let rules = Rules {
-            allow: allow.as_bytes(),
-            deny: deny.as_bytes(),
-            forward_lookup: true,
-        };
+        let mut peer = Peer { host: host.into(), address: address.into() };
+        let rules = Rules { allow: allow.as_bytes(), deny: deny.as_bytes(), forward_lookup: true };
         allowed(&mut peer, rules, &World::default())
     }
 
@@ -235,11 +205,7 @@ mod tests {
             ("", "192.0.2.7", false),
             ("", "10.0.0.1", true),
         ] {
-            assert_eq!(
-                is_allowed("UNDETERMINED", "192.0.2.7", allow, deny),
-                expect,
-                "{allow:?} {deny:?}"
-            );
+            assert_eq!(is_allowed("UNDETERMINED", "192.0.2.7", allow, deny), expect, "{allow:?} {deny:?}");
         }
     }
 
@@ -268,11 +234,7 @@ mod tests {
             ("known.org", "UNDETERMINED", "192.0.2.8", false),
             ("unknown.org", "UNDETERMINED", "192.0.2.7", false),
         ] {
-            assert_eq!(
-                is_allowed(host, address, token, ""),
-                expect,
-                "{token} {host} {address}"
-            );
+            assert_eq!(is_allowed(host, address, token, ""), expect, "{token} {host} {address}");
         }
     }
 
@@ -284,15 +246,8 @@ mod tests {
 
     #[test]
     fn a_name_that_matched_is_shown() {
-        let mut peer = Peer {
-            host: b"UNDETERMINED".to_vec(),
-            address: b"192.0.2.7".to_vec(),
-        };
-        let rules = Rules {
-            allow: b"known.org",
-            deny: b"",
-            forward_lookup: true,
-        };
+        let mut peer = Peer { host: b"UNDETERMINED".to_vec(), address: b"192.0.2.7".to_vec() };
+        let rules = Rules { allow: b"known.org", deny: b"", forward_lookup: true };
         assert!(allowed(&mut peer, rules, &World::default()));
         assert_eq!(peer.host, b"known.org");
     }
@@ -300,19 +255,8 @@ mod tests {
     #[test]
     fn bad_tokens_are_logged() {
         let world = World::default();
-        let rules = Rules {
-            allow: b"",
-            deny: b"1.2.3.4/99 1.2.3",
-            forward_lookup: false,
-        };
-        allowed(
-            &mut Peer {
-                host: b"h".to_vec(),
-                address: b"1.2.3.4".to_vec(),
-            },
-            rules,
-            &world,
-        );
+        let rules = Rules { allow: b"", deny: b"1.2.3.4/99 1.2.3", forward_lookup: false };
+        allowed(&mut Peer { host: b"h".to_vec(), address: b"1.2.3.4".to_vec() }, rules, &world);
         let log = world.log.borrow();
         assert_eq!(log[0], "malformed mask in 1.2.3.4/99");
         assert!(log[1].starts_with("error matching address 1.2.3: "));

@@ -44,17 +44,11 @@ pub fn admit(
         } else {
             continue;
         };
-        let is = |word: &[u8]| {
-            option.len() >= word.len() && option[..word.len()].eq_ignore_ascii_case(word)
-        };
+        let is = |word: &[u8]| option.len() >= word.len() && option[..word.len()].eq_ignore_ascii_case(word);
         if is(b"deny") {
             return Err("denied by rule");
         }
-        let read_only = if is(b"ro") {
-            Some(true)
-        } else {
-            is(b"rw").then_some(false)
-        };
+        let read_only = if is(b"ro") { Some(true) } else { is(b"rw").then_some(false) };
         return Ok(Admitted { read_only, group });
     }
     Err("no matching rule")
@@ -96,11 +90,7 @@ pub fn check_secret(
     let group = group.map(|group| [b"@", group].concat());
     let mut wanted: Vec<&[u8]> = vec![user];
     wanted.extend(group.as_deref());
-    search(
-        BufReader::new(std::fs::File::from(opened)),
-        wanted,
-        verifies,
-    )
+    search(BufReader::new(std::fs::File::from(opened)), wanted, verifies)
 }
 
 fn search(
@@ -111,10 +101,7 @@ fn search(
     let mut reason = "secret not found";
     let mut line = Vec::new();
     while !wanted.is_empty() && read_line(&mut file, &mut line) {
-        let owner = wanted.iter().position(|name| {
-            line.strip_prefix(*name)
-                .is_some_and(|rest| rest.starts_with(b":"))
-        });
+        let owner = wanted.iter().position(|name| line.strip_prefix(*name).is_some_and(|rest| rest.starts_with(b":")));
         if let Some(at) = owner {
             let name = wanted.remove(at);
             if verifies(&line[name.len() + 1..]) {
@@ -150,8 +137,7 @@ fn complaint(mode: u32, owner: u32, euid: u32) -> Option<&'static str> {
     if mode & 0o6 != 0 {
         return Some("secrets file must not be other-accessible (see strict modes option)");
     }
-    (euid == 0 && owner != 0)
-        .then_some("secrets file must be owned by root when running as root (see strict modes)")
+    (euid == 0 && owner != 0).then_some("secrets file must be owned by root when running as root (see strict modes)")
 }
 
 #[cfg(test)]
@@ -161,12 +147,7 @@ mod tests {
     #[test]
     fn rules() {
         let groups = || Some(vec![b"users".to_vec(), b"domain staff".to_vec()]);
-        let admitted = |read_only, group: Option<&str>| {
-            Ok(Admitted {
-                read_only,
-                group: group.map(Into::into),
-            })
-        };
+        let admitted = |read_only, group: Option<&str>| Ok(Admitted { read_only, group: group.map(Into::into) });
         for (rules, user, expect) in [
             ("joe, jim", "jim", admitted(None, None)),
             ("joe:ro", "joe", admitted(Some(true), None)),
@@ -175,19 +156,11 @@ mod tests {
             ("joe:deny *", "jim", admitted(None, None)),
             ("joe", "Joe", Err("no matching rule")),
             ("@users:ro", "joe", admitted(Some(true), Some("users"))),
-            (
-                ",@domain *:rw,x",
-                "joe",
-                admitted(Some(false), Some("domain staff")),
-            ),
+            (",@domain *:rw,x", "joe", admitted(Some(false), Some("domain staff"))),
             ("@wheel joe", "joe", admitted(None, None)),
             ("joe:whatever", "joe", admitted(None, None)),
         ] {
-            assert_eq!(
-                admit(rules.as_bytes(), user.as_bytes(), groups),
-                expect,
-                "{rules} {user}"
-            );
+            assert_eq!(admit(rules.as_bytes(), user.as_bytes(), groups), expect, "{rules} {user}");
         }
         assert_eq!(admit(b"@*", b"stranger", || None), Err("no matching rule"));
     }
@@ -203,9 +176,7 @@ mod tests {
             (vec!["jo"], "e:first", Err("secret not found")),
         ] {
             let wanted = wanted.iter().map(|name| name.as_bytes()).collect();
-            let found = search(file.as_bytes(), wanted, |secret| {
-                secret == password.as_bytes()
-            });
+            let found = search(file.as_bytes(), wanted, |secret| secret == password.as_bytes());
             assert_eq!(found, expect, "{password}");
         }
     }

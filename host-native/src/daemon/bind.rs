@@ -27,13 +27,10 @@ pub struct Wanted {
 impl Wanted {
     /// Binds a socket for each address and listens; the error is what the log says.
     pub fn open(&self, log: &Log) -> Result<Vec<OwnedFd>, Vec<String>> {
-        let resolved =
-            names::resolve(self.address.as_deref(), self.port, self.family).map_err(|reason| {
-                let address = String::from_utf8_lossy(self.address.as_deref().unwrap_or(b""));
-                vec![format!(
-                    "rsync: getaddrinfo: bind address {address}: {reason}"
-                )]
-            })?;
+        let resolved = names::resolve(self.address.as_deref(), self.port, self.family).map_err(|reason| {
+            let address = String::from_utf8_lossy(self.address.as_deref().unwrap_or(b""));
+            vec![format!("rsync: getaddrinfo: bind address {address}: {reason}")]
+        })?;
         let mut sockets = Vec::new();
         let mut failures = Vec::new();
         for address in resolved {
@@ -43,10 +40,7 @@ impl Wanted {
             }
         }
         if sockets.is_empty() {
-            failures.push(format!(
-                "unable to bind any inbound sockets on port {}",
-                self.port
-            ));
+            failures.push(format!("unable to bind any inbound sockets on port {}", self.port));
             return Err(failures);
         }
         if self.verbose {
@@ -54,14 +48,10 @@ impl Wanted {
         }
         for socket in &sockets {
             net::listen(socket, self.backlog).map_err(|error| {
-                let mut lines = vec![format!(
-                    "rsync: [Receiver] listen() on socket failed: {}",
-                    strerror(&error.into())
-                )];
+                let mut lines =
+                    vec![format!("rsync: [Receiver] listen() on socket failed: {}", strerror(&error.into()))];
                 if error == rustix::io::Errno::ADDRINUSE && sockets.len() > 1 {
-                    lines.push(
-                        "Try using --ipv4 or --ipv6 to avoid this listen() error.".to_owned(),
-                    );
+                    lines.push("Try using --ipv4 or --ipv6 to avoid this listen() error.".to_owned());
                 }
                 lines
             })?;
@@ -70,18 +60,13 @@ impl Wanted {
     }
 
     fn bind(&self, address: std::net::SocketAddr, log: &Log) -> Result<OwnedFd, String> {
-        let family = if address.is_ipv4() {
-            AddressFamily::INET
-        } else {
-            AddressFamily::INET6
-        };
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         // A connection that is gone before it is accepted must not block the others.
         let flags = net::SocketFlags::CLOEXEC | net::SocketFlags::NONBLOCK;
-        let opened =
-            net::socket_with(family, SocketType::STREAM, flags, None).map_err(|error| {
-                let reason = reason(&error.into());
-                format!("socket({},1,6) failed: {reason}", family.as_raw())
-            })?;
+        let opened = net::socket_with(family, SocketType::STREAM, flags, None).map_err(|error| {
+            let reason = reason(&error.into());
+            format!("socket({},1,6) failed: {reason}", family.as_raw())
+        })?;
         let _ = socket::set_socket_reuseaddr(&opened, true);
         let mut complaints = Vec::new();
         sockopt::apply(opened.as_fd(), &self.options, &mut complaints);
@@ -91,10 +76,7 @@ impl Wanted {
         }
         net::bind(&opened, &address).map_err(|error| {
             let reason = reason(&error.into());
-            format!(
-                "bind() failed: {reason} (address-family {})",
-                family.as_raw()
-            )
+            format!("bind() failed: {reason} (address-family {})", family.as_raw())
         })?;
         Ok(opened)
     }

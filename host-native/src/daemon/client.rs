@@ -2,9 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use syncline_core::session::greeting::{
-    ClientEvent, ClientGreeting, ClientRequest, encode_arguments, encode_secluded,
-};
+use syncline_core::session::greeting::{ClientEvent, ClientGreeting, ClientRequest, encode_arguments, encode_secluded};
 use syncline_core::{Error, Exit};
 
 use super::link::{Broken, Link};
@@ -53,13 +51,7 @@ pub enum Answered {
 
 /// Holds the text phase over a connection.
 pub fn call(input: OwnedFd, output: OwnedFd, call: Call<'_>) -> Result<Answered, Error> {
-    let Call {
-        request,
-        password_file,
-        role,
-        words,
-        show,
-    } = call;
+    let Call { request, password_file, role, words, show } = call;
     let mut link = Link::new(input, output);
     let mut greeting = ClientGreeting::new(request)?;
     loop {
@@ -74,18 +66,8 @@ pub fn call(input: OwnedFd, output: OwnedFd, call: Call<'_>) -> Result<Answered,
             Some(ClientEvent::Exit) => return Ok(Answered::Listed),
             Some(ClientEvent::Ready { protocol }) => {
                 send_words(&mut link, &words(protocol), protocol)?;
-                let Link {
-                    input,
-                    output,
-                    pending,
-                    ..
-                } = link;
-                return Ok(Answered::Ready {
-                    protocol,
-                    pending,
-                    input,
-                    output,
-                });
+                let Link { input, output, pending, .. } = link;
+                return Ok(Answered::Ready { protocol, pending, input, output });
             }
             None => match link.receive() {
                 Ok(()) => {}
@@ -94,8 +76,7 @@ pub fn call(input: OwnedFd, output: OwnedFd, call: Call<'_>) -> Result<Answered,
                 }
                 Err(Broken::Failed(error)) => {
                     let reason = strerror(&error);
-                    let text =
-                        format!("rsync: [{role}] safe_read failed to read 1 bytes: {reason}");
+                    let text = format!("rsync: [{role}] safe_read failed to read 1 bytes: {reason}");
                     return Err(Error::host(Exit::STREAM, text));
                 }
                 Err(_) => return greeting.end().map(|_| Answered::Listed),
@@ -110,10 +91,5 @@ fn send_words(link: &mut Link, words: &Words, protocol: u32) -> Result<(), Error
         block.extend(encode_secluded(secluded)?);
     }
     let sent = link.send(&block);
-    sent.map_err(|_| {
-        Error::host(
-            Exit::STREAM,
-            "rsync: the daemon closed the connection before it got its arguments",
-        )
-    })
+    sent.map_err(|_| Error::host(Exit::STREAM, "rsync: the daemon closed the connection before it got its arguments"))
 }

@@ -85,22 +85,13 @@ struct Loader<'a> {
 const DEPTH_MAX: u32 = 32;
 
 /// Loads a configuration. Lines for the log are appended to `log`; `None` if it is unusable, with the reason in the log.
-pub fn load(
-    path: &[u8],
-    part: Part,
-    overrides: &[Override],
-    env: &Env,
-    log: &mut Vec<Vec<u8>>,
-) -> Option<Config> {
+pub fn load(path: &[u8], part: Part, overrides: &[Override], env: &Env, log: &mut Vec<Vec<u8>>) -> Option<Config> {
     let mut loader = Loader {
         part,
         overrides,
         overridden: false,
         env,
-        config: Config {
-            global: Values::defaults(),
-            modules: Vec::new(),
-        },
+        config: Config { global: Values::defaults(), modules: Vec::new() },
         section: None,
         depth: 0,
         log,
@@ -118,11 +109,7 @@ impl Loader<'_> {
         let text = match trusted::read(path) {
             Ok(text) => text,
             Err(error) => {
-                return Err(self.fail(
-                    "rsync: [Receiver] unable to open config file",
-                    path,
-                    &error,
-                ));
+                return Err(self.fail("rsync: [Receiver] unable to open config file", path, &error));
             }
         };
         self.depth += 1;
@@ -139,8 +126,7 @@ impl Loader<'_> {
 
     fn fail(&mut self, what: &str, path: &[u8], error: &std::io::Error) -> Stop {
         let reason = super::log::strerror(error);
-        self.log
-            .push([what.as_bytes(), b" \"", path, b"\": ", reason.as_bytes()].concat());
+        self.log.push([what.as_bytes(), b" \"", path, b"\": ", reason.as_bytes()].concat());
         Stop::Failed
     }
 
@@ -174,19 +160,11 @@ impl Loader<'_> {
         }
         self.apply_overrides();
         let known = |module: &Section| params::same_name(&module.header, &name);
-        let at = self
-            .config
-            .modules
-            .iter()
-            .position(known)
-            .unwrap_or_else(|| {
-                let values = self.config.global.clone();
-                self.config.modules.push(Section {
-                    header: name,
-                    values,
-                });
-                self.config.modules.len() - 1
-            });
+        let at = self.config.modules.iter().position(known).unwrap_or_else(|| {
+            let values = self.config.global.clone();
+            self.config.modules.push(Section { header: name, values });
+            self.config.modules.len() - 1
+        });
         self.section = Some(at);
         Ok(())
     }
@@ -205,30 +183,19 @@ impl Loader<'_> {
 
     fn assign(&mut self, name: &[u8], value: &[u8]) {
         let Some(param) = params::find(name) else {
-            for what in [
-                b"Unknown Parameter encountered: \"".as_slice(),
-                b"IGNORING unknown parameter \"",
-            ] {
+            for what in [b"Unknown Parameter encountered: \"".as_slice(), b"IGNORING unknown parameter \""] {
                 self.log.push([what, name, b"\""].concat());
             }
             return;
         };
         if self.section.is_some() && param.scope == Scope::Global {
-            self.log
-                .push([b"Global parameter ", name, b" found in module section!"].concat());
+            self.log.push([b"Global parameter ", name, b" found in module section!"].concat());
             return;
         }
         match self.value(param, value) {
             Some(value) => self.values().put(param.id, value),
             None if param.kind == Kind::Facility => {}
-            None => self.log.push(
-                [
-                    b"Badly formed boolean in configuration file: \"",
-                    value,
-                    b"\".",
-                ]
-                .concat(),
-            ),
+            None => self.log.push([b"Badly formed boolean in configuration file: \"", value, b"\"."].concat()),
         }
     }
 
@@ -259,13 +226,11 @@ impl Loader<'_> {
         } else if word.eq_ignore_ascii_case(b"merge") {
             (b".inc", false)
         } else {
-            self.log
-                .push([b"Unknown directive: &", word, b"."].concat());
+            self.log.push([b"Unknown directive: &", word, b"."].concat());
             return Err(Stop::Failed);
         };
         if self.depth >= DEPTH_MAX {
-            self.log
-                .push([b"config files are nested too deeply: ", path].concat());
+            self.log.push([b"config files are nested too deeply: ", path].concat());
             return Err(Stop::Failed);
         }
         let files = self.included(path, suffix)?;
@@ -292,11 +257,7 @@ impl Loader<'_> {
         let kind = match std::fs::metadata(name) {
             Ok(metadata) => metadata.file_type(),
             Err(error) => {
-                return Err(self.fail(
-                    "rsync: [Receiver] unable to stat config file",
-                    path,
-                    &error,
-                ));
+                return Err(self.fail("rsync: [Receiver] unable to stat config file", path, &error));
             }
         };
         if kind.is_file() {
@@ -308,15 +269,10 @@ impl Loader<'_> {
                 return Err(self.fail("rsync: [Receiver] unable to open config dir", path, &error));
             }
         };
-        let names = entries
-            .flatten()
-            .map(|entry| entry.file_name().as_bytes().to_vec());
+        let names = entries.flatten().map(|entry| entry.file_name().as_bytes().to_vec());
         let mut names: Vec<Vec<u8>> = names.filter(|name| name.ends_with(suffix)).collect();
         names.sort();
-        Ok(names
-            .iter()
-            .map(|name| [path, b"/", name].concat())
-            .collect())
+        Ok(names.iter().map(|name| [path, b"/", name].concat()).collect())
     }
 }
 

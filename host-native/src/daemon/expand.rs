@@ -19,9 +19,7 @@ impl Env {
 
     /// What was defined here, without the environment of the process.
     pub fn own(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.own
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_slice()))
+        self.own.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
     /// The value of a variable.
@@ -57,20 +55,11 @@ pub fn expand_shell(raw: &[u8], env: &Env) -> Result<Vec<u8>, Error> {
             return Ok(Some(value));
         }
         if value.iter().any(|&byte| is_shell_special(byte)) {
-            let text = [
-                b"refusing to run shell hook: %",
-                name,
-                b"% holds a shell metacharacter",
-            ]
-            .concat();
+            let text = [b"refusing to run shell hook: %", name, b"% holds a shell metacharacter"].concat();
             return Err(Error::host(Exit::UNSUPPORTED, text));
         }
         let in_single_quotes = quoting(before) == Some(b'\'');
-        Ok(Some(if in_single_quotes {
-            value
-        } else {
-            [b"'", value.as_slice(), b"'"].concat()
-        }))
+        Ok(Some(if in_single_quotes { value } else { [b"'", value.as_slice(), b"'"].concat() }))
     })
 }
 
@@ -128,10 +117,7 @@ fn expand_with(
 /// The name of the reference that begins after a percent sign.
 fn reference(after: &[u8]) -> Option<&[u8]> {
     let end = after.iter().position(|&byte| byte == b'%')?;
-    after
-        .first()
-        .is_some_and(u8::is_ascii_uppercase)
-        .then(|| &after[..end])
+    after.first().is_some_and(u8::is_ascii_uppercase).then(|| &after[..end])
 }
 
 #[cfg(test)]
@@ -155,11 +141,7 @@ mod tests {
             ("%place% 100% %PLACE", "%place% 100% %PLACE"),
             ("", ""),
         ] {
-            assert_eq!(
-                expand(raw.as_bytes(), &env()).unwrap(),
-                expect.as_bytes(),
-                "{raw}"
-            );
+            assert_eq!(expand(raw.as_bytes(), &env()).unwrap(), expect.as_bytes(), "{raw}");
         }
     }
 
@@ -172,11 +154,7 @@ mod tests {
             ("cd %PLACE%", "cd /my place"),
             ("echo it\\'s %RSYNC_USER_NAME%", "echo it\\'s 'joe'"),
         ] {
-            assert_eq!(
-                expand_shell(raw.as_bytes(), &env()).unwrap(),
-                expect.as_bytes(),
-                "{raw}"
-            );
+            assert_eq!(expand_shell(raw.as_bytes(), &env()).unwrap(), expect.as_bytes(), "{raw}");
         }
         let error = expand_shell(b"log %RSYNC_HOST_NAME%", &env()).unwrap_err();
         assert_eq!(error.exit, Exit::UNSUPPORTED);
@@ -189,9 +167,6 @@ mod tests {
         let mut env = Env::default();
         env.set("LONG", &[b'x'; 1500]);
         assert!(expand(b"%LONG%", &env).is_ok());
-        assert_eq!(
-            expand(b"%LONG%%LONG%", &env).unwrap_err().exit,
-            Exit::MALLOC
-        );
+        assert_eq!(expand(b"%LONG%%LONG%", &env).unwrap_err().exit, Exit::MALLOC);
     }
 }

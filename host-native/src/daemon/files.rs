@@ -8,9 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, fstat, ftruncate, openat, statat, unlinkat,
-};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, ftruncate, openat, statat, unlinkat};
 
 use super::log::strerror;
 use super::{sys, trusted};
@@ -36,24 +34,17 @@ impl PidFile {
             _ => Path::new("."),
         };
         let failed = |action: &str, error: io::Error| {
-            format!(
-                "rsync: [Receiver] failed to {action} pid file {shown}: {}",
-                strerror(&error)
-            )
+            format!("rsync: [Receiver] failed to {action} pid file {shown}: {}", strerror(&error))
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = openat(CWD, dir, flags, Mode::empty()).map_err(|error| {
             let error = strerror(&error.into());
-            format!(
-                "rsync: [Receiver] failed to open pid-file directory \"{}\": {error}",
-                dir.display()
-            )
+            format!("rsync: [Receiver] failed to open pid-file directory \"{}\": {error}", dir.display())
         })?;
         let name = path.file_name().unwrap_or_default();
         let existed = match statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile => {
-                unlinkat(&dir, name, AtFlags::empty())
-                    .map_err(|error| failed("unlink", error.into()))?;
+                unlinkat(&dir, name, AtFlags::empty()).map_err(|error| failed("unlink", error.into()))?;
                 false
             }
             Ok(_) => true,
@@ -61,25 +52,17 @@ impl PidFile {
         };
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = openat(&dir, name, flags, Mode::from_raw_mode(0o664));
-        let file: OwnedFd = opened
-            .map_err(|error| failed(if existed { "open" } else { "create" }, error.into()))?;
+        let file: OwnedFd = opened.map_err(|error| failed(if existed { "open" } else { "create" }, error.into()))?;
         sys::lock(file.as_fd(), 0, 4).map_err(|error| failed("lock", error))?;
         let stat = fstat(&file).map_err(|error| failed("fstat opened", error.into()))?;
         if stat.st_size > PID_BYTES_MAX {
-            return Err(failed(
-                "find small",
-                io::Error::from_raw_os_error(libc::EFBIG),
-            ));
+            return Err(failed("find small", io::Error::from_raw_os_error(libc::EFBIG)));
         }
         ftruncate(&file, 0).map_err(|error| failed("truncate", error.into()))?;
         let mut file = File::from(file);
         let owner = std::process::id();
         writeln!(file, "{owner}").map_err(|error| failed("write", error))?;
-        Ok(PidFile {
-            path,
-            owner,
-            _file: file,
-        })
+        Ok(PidFile { path, owner, _file: file })
     }
 }
 
@@ -106,10 +89,7 @@ pub fn take_slot(path: &[u8], max: i64) -> Result<OwnedFd, NoSlot> {
     let flags = OFlags::RDWR | OFlags::CREATE;
     let file = trusted::open(path, flags, Mode::from_raw_mode(0o600)).map_err(|error| {
         let path = String::from_utf8_lossy(path);
-        NoSlot::Unopened(format!(
-            "rsync: [Receiver] failed to open lock file {path}: {}",
-            strerror(&error)
-        ))
+        NoSlot::Unopened(format!("rsync: [Receiver] failed to open lock file {path}: {}", strerror(&error)))
     })?;
     let free = (0..max).any(|slot| sys::lock(file.as_fd(), 4 * slot, 4).is_ok());
     if free { Ok(file) } else { Err(NoSlot::Full) }
@@ -134,14 +114,8 @@ mod tests {
         let at = dir.path().join("pid");
         std::os::unix::fs::symlink("elsewhere", &at).unwrap();
         let file = PidFile::create(&path(&dir, "pid")).unwrap();
-        assert_eq!(
-            std::fs::read_to_string(&at).unwrap(),
-            format!("{}\n", std::process::id())
-        );
-        assert!(
-            !dir.path().join("elsewhere").exists(),
-            "the link was replaced, not followed"
-        );
+        assert_eq!(std::fs::read_to_string(&at).unwrap(), format!("{}\n", std::process::id()));
+        assert!(!dir.path().join("elsewhere").exists(), "the link was replaced, not followed");
         drop(file);
         assert!(!at.exists());
     }
@@ -151,12 +125,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("big"), [b'x'; 100]).unwrap();
         let error = PidFile::create(&path(&dir, "big")).unwrap_err();
-        assert!(
-            error.starts_with("rsync: [Receiver] failed to find small pid file "),
-            "{error}"
-        );
+        assert!(error.starts_with("rsync: [Receiver] failed to find small pid file "), "{error}");
         let error = PidFile::create(b"/nonexistent/pid").unwrap_err();
-        let expect = "rsync: [Receiver] failed to open pid-file directory \"/nonexistent\": No such file or directory (2)";
+        let expect =
+            "rsync: [Receiver] failed to open pid-file directory \"/nonexistent\": No such file or directory (2)";
         assert_eq!(error, expect);
     }
 
@@ -167,10 +139,7 @@ mod tests {
         assert!(take_slot(&lock, 1).is_ok());
         assert_eq!(take_slot(&lock, 0).unwrap_err(), NoSlot::Full);
         assert_eq!(take_slot(&lock, -1).unwrap_err(), NoSlot::Full);
-        assert!(matches!(
-            take_slot(b"/nonexistent/lock", 1),
-            Err(NoSlot::Unopened(_))
-        ));
+        assert!(matches!(take_slot(b"/nonexistent/lock", 1), Err(NoSlot::Unopened(_))));
         // Locks count between processes, so another one has to find the slot taken.
         let held = take_slot(&lock, 1).unwrap();
         let script = "import fcntl,sys\nf=open(sys.argv[1],'r+')\ntry: fcntl.lockf(f,fcntl.LOCK_EX|fcntl.LOCK_NB,4,0)\nexcept OSError: sys.exit(9)";

@@ -11,10 +11,7 @@ use super::{End, Parsed, Policy, sys};
 
 /// Whether symlinks are munged.
 pub fn munges(section: &Section, root: &Root) -> bool {
-    section
-        .values
-        .tri(P::MungeSymlinks)
-        .unwrap_or(root.munge_default())
+    section.values.tri(P::MungeSymlinks).unwrap_or(root.munge_default())
 }
 
 /// What the module says about options.
@@ -44,11 +41,7 @@ pub fn session_config(
     Ok(Config {
         options: parsed.options,
         side: Side::Server,
-        role: if parsed.sender {
-            Role::Sender
-        } else {
-            Role::Receiver
-        },
+        role: if parsed.sender { Role::Sender } else { Role::Receiver },
         transport: Transport::Daemon,
         protocol: Some(worker.greeting.negotiated()),
         paths,
@@ -75,11 +68,7 @@ pub fn session_config(
     })
 }
 
-fn session_module(
-    worker: &Worker<'_>,
-    chosen: &Chosen<'_>,
-    prepared: Prepared,
-) -> Result<Module, End> {
+fn session_module(worker: &Worker<'_>, chosen: &Chosen<'_>, prepared: Prepared) -> Result<Module, End> {
     let values = &chosen.section.values;
     let chrooted = prepared.root.chroot.is_some();
     let format = match worker.start.log_format {

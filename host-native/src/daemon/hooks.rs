@@ -45,10 +45,7 @@ pub fn run_early(command: &[u8], env: &Env, input: &[u8]) -> io::Result<bool> {
 pub fn run_post(command: &[u8], env: &Env, raw_status: i32) -> bool {
     let mut env = env.clone();
     env.set("RSYNC_RAW_STATUS", raw_status.to_string().as_bytes());
-    env.set(
-        "RSYNC_EXIT_STATUS",
-        sys::exit_status(raw_status).to_string().as_bytes(),
-    );
+    env.set("RSYNC_EXIT_STATUS", sys::exit_status(raw_status).to_string().as_bytes());
     shell(command, &env).stdin(Stdio::null()).status().is_ok()
 }
 
@@ -82,10 +79,7 @@ impl PreXfer {
                 };
                 let mut env = env.clone();
                 tell(&mut env, &words);
-                let error = shell(command, &env)
-                    .stdin(Stdio::null())
-                    .stdout(output_in)
-                    .exec();
+                let error = shell(command, &env).stdin(Stdio::null()).stdout(output_in).exec();
                 eprintln!("rsync: failed to run the pre-xfer exec command: {error}");
                 std::process::exit(127)
             }
@@ -98,9 +92,7 @@ impl PreXfer {
         let sent = self.request.write_all(&encode(request, arguments));
         drop(self.request);
         let mut output = Vec::new();
-        let read = (&mut self.output)
-            .take(OUTPUT_BYTES_MAX as u64)
-            .read_to_end(&mut output);
+        let read = (&mut self.output).take(OUTPUT_BYTES_MAX as u64).read_to_end(&mut output);
         // The rest must not block the command.
         drop(io::copy(&mut self.output, &mut io::sink()));
         let raw = sys::wait(self.pid);
@@ -121,14 +113,7 @@ fn tell(env: &mut Env, words: &[Vec<u8>]) {
     let Some((request, arguments)) = words.split_first() else {
         return;
     };
-    env.set(
-        "RSYNC_REQUEST",
-        if request.is_empty() {
-            b"(NONE)"
-        } else {
-            request
-        },
-    );
+    env.set("RSYNC_REQUEST", if request.is_empty() { b"(NONE)" } else { request });
     for (at, argument) in arguments.iter().enumerate() {
         env.set(&format!("RSYNC_ARG{at}"), argument);
     }
@@ -153,10 +138,7 @@ fn decode(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
 
 fn without_cr(output: &[u8]) -> Vec<u8> {
     let before_lf = |at: usize| output[at] == b'\r' && output.get(at + 1) == Some(&b'\n');
-    (0..output.len())
-        .filter(|&at| !before_lf(at))
-        .map(|at| output[at])
-        .collect()
+    (0..output.len()).filter(|&at| !before_lf(at)).map(|at| output[at]).collect()
 }
 
 #[cfg(test)]
@@ -171,14 +153,7 @@ mod tests {
 
     #[test]
     fn early() {
-        assert!(
-            run_early(
-                b"test \"$(cat)\" = 'in put' && test $RSYNC_MODULE_NAME = m",
-                &env(),
-                b"in put"
-            )
-            .unwrap()
-        );
+        assert!(run_early(b"test \"$(cat)\" = 'in put' && test $RSYNC_MODULE_NAME = m", &env(), b"in put").unwrap());
         assert!(!run_early(b"exit 3", &env(), &[b'x'; 5120]).unwrap());
     }
 
@@ -188,37 +163,19 @@ mod tests {
             let hook = PreXfer::start(command.as_bytes(), &env()).unwrap();
             hook.finish(b"m/a m/b", &[b"rsyncd".to_vec(), b"--server".to_vec()])
         };
-        assert_eq!(
-            run("test \"$RSYNC_REQUEST,$RSYNC_ARG0,$RSYNC_ARG1\" = 'm/a m/b,rsyncd,--server'"),
-            Ok(())
-        );
-        assert_eq!(
-            run("echo no; exit 1"),
-            Err(b"pre-xfer exec returned failure (256):\nno".to_vec())
-        );
-        assert_eq!(
-            run("exit 3"),
-            Err(b"pre-xfer exec returned failure (768)".to_vec())
-        );
-        assert_eq!(
-            run("printf 'a\\r\\nb'; exit 1"),
-            Err(b"pre-xfer exec returned failure (256):\na\nb".to_vec())
-        );
+        assert_eq!(run("test \"$RSYNC_REQUEST,$RSYNC_ARG0,$RSYNC_ARG1\" = 'm/a m/b,rsyncd,--server'"), Ok(()));
+        assert_eq!(run("echo no; exit 1"), Err(b"pre-xfer exec returned failure (256):\nno".to_vec()));
+        assert_eq!(run("exit 3"), Err(b"pre-xfer exec returned failure (768)".to_vec()));
+        assert_eq!(run("printf 'a\\r\\nb'; exit 1"), Err(b"pre-xfer exec returned failure (256):\na\nb".to_vec()));
         let long = run("head -c 200000 /dev/zero | tr '\\0' x; exit 1").unwrap_err();
-        assert_eq!(
-            long.len(),
-            "pre-xfer exec returned failure (256):\n".len() + OUTPUT_BYTES_MAX
-        );
+        assert_eq!(long.len(), "pre-xfer exec returned failure (256):\n".len() + OUTPUT_BYTES_MAX);
     }
 
     #[test]
     fn post() {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("out");
-        let command = format!(
-            "echo $RSYNC_EXIT_STATUS $RSYNC_RAW_STATUS > '{}'",
-            out.display()
-        );
+        let command = format!("echo $RSYNC_EXIT_STATUS $RSYNC_RAW_STATUS > '{}'", out.display());
         assert!(run_post(command.as_bytes(), &env(), 768));
         assert_eq!(std::fs::read_to_string(&out).unwrap(), "3 768\n");
         assert!(run_post(command.as_bytes(), &env(), 9));

@@ -42,10 +42,7 @@ impl Identity {
     /// Becomes it. The error is as in [`Refused`].
     pub fn assume(&self) -> Result<(), Refused> {
         let refused = |call: &str, number: &str, error: std::io::Error| -> Refused {
-            let log = format!(
-                "rsync: [Receiver] {call}{number} failed: {}",
-                strerror(&error)
-            );
+            let log = format!("rsync: [Receiver] {call}{number} failed: {}", strerror(&error));
             (format!("{call} failed").into_bytes(), log.into_bytes())
         };
         if let Some(&gid) = self.gids.first() {
@@ -61,49 +58,28 @@ impl Identity {
 
 fn number(text: &[u8]) -> Option<u32> {
     let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    digits
-        .then(|| std::str::from_utf8(text).ok()?.parse().ok())
-        .flatten()
+    digits.then(|| std::str::from_utf8(text).ok()?.parse().ok()).flatten()
 }
 
 fn user_id(name: &[u8]) -> Result<u32, Refused> {
     let found = number(name).or_else(|| names::user_by_name(name).map(|user| user.uid));
-    found.ok_or_else(|| {
-        (
-            [b"invalid uid ", name].concat(),
-            [b"Invalid uid ", name].concat(),
-        )
-    })
+    found.ok_or_else(|| ([b"invalid uid ", name].concat(), [b"Invalid uid ", name].concat()))
 }
 
 fn group_id(name: &[u8]) -> Result<u32, Refused> {
     let found = number(name).or_else(|| names::group_by_name(name));
-    found.ok_or_else(|| {
-        (
-            [b"invalid gid ", name].concat(),
-            [b"Invalid gid ", name].concat(),
-        )
-    })
+    found.ok_or_else(|| ([b"invalid gid ", name].concat(), [b"Invalid gid ", name].concat()))
 }
 
 fn all_groups(uid: u32) -> Result<Vec<u32>, Refused> {
-    let refused = |call: &str| {
-        (
-            format!("{call} failed").into_bytes(),
-            format!("{call} failed").into_bytes(),
-        )
-    };
+    let refused = |call: &str| (format!("{call} failed").into_bytes(), format!("{call} failed").into_bytes());
     let user = names::user_by_id(uid).ok_or_else(|| refused("getpwuid"))?;
     names::groups_of(&user).ok_or_else(|| refused("getgrouplist"))
 }
 
 /// Applies `daemon chroot`, `daemon gid` and `daemon uid`: before the greeting, so the client is told nothing.
 pub fn confine_daemon(global: &Values, env: &Env, log: &Log) -> Result<(), End> {
-    let text = |id| {
-        global
-            .text(id, env)
-            .map_err(|error| End::error(log, &error))
-    };
+    let text = |id| global.text(id, env).map_err(|error| End::error(log, &error));
     let fail = |line: String| {
         log.warn(line);
         End::Close
@@ -114,10 +90,7 @@ pub fn confine_daemon(global: &Values, env: &Env, log: &Log) -> Result<(), End> 
         let done = sys::chroot(&root).and_then(|()| std::env::set_current_dir("/"));
         let shown = String::from_utf8_lossy(&root);
         done.map_err(|error| {
-            fail(format!(
-                "rsync: [Receiver] daemon chroot(\"{shown}\") failed: {}",
-                strerror(&error)
-            ))
+            fail(format!("rsync: [Receiver] daemon chroot(\"{shown}\") failed: {}", strerror(&error)))
         })?;
     }
     let name = text(P::DaemonGid)?;
@@ -143,14 +116,8 @@ mod tests {
 
     #[test]
     fn names_and_numbers() {
-        let resolve =
-            |uid: &str, gid: &str, root| Identity::resolve(uid.as_bytes(), gid.as_bytes(), root);
-        let identity = |uid, gids: &[u32]| {
-            Ok(Identity {
-                uid,
-                gids: gids.to_vec(),
-            })
-        };
+        let resolve = |uid: &str, gid: &str, root| Identity::resolve(uid.as_bytes(), gid.as_bytes(), root);
+        let identity = |uid, gids: &[u32]| Ok(Identity { uid, gids: gids.to_vec() });
         assert_eq!(resolve("", "", false), identity(None, &[]));
         assert_eq!(resolve("root", "0, 7", true), identity(Some(0), &[0, 7]));
         assert_eq!(resolve("12", "5 6", false), identity(Some(12), &[5, 6]));
@@ -158,19 +125,10 @@ mod tests {
         let (client, log) = resolve("no such user", "", true).unwrap_err();
         assert_eq!(
             (client.as_slice(), log.as_slice()),
-            (
-                b"invalid uid no such user".as_slice(),
-                b"Invalid uid no such user".as_slice()
-            )
+            (b"invalid uid no such user".as_slice(), b"Invalid uid no such user".as_slice())
         );
         assert_eq!(resolve("0", "0 *", true).unwrap_err().0, b"invalid gid *");
-        assert_eq!(
-            resolve("4000000000", "*", true).unwrap_err().0,
-            b"getpwuid failed"
-        );
-        assert_eq!(
-            resolve("", "", true).unwrap().uid,
-            names::user_by_name(b"nobody").map(|user| user.uid)
-        );
+        assert_eq!(resolve("4000000000", "*", true).unwrap_err().0, b"getpwuid failed");
+        assert_eq!(resolve("", "", true).unwrap().uid, names::user_by_name(b"nobody").map(|user| user.uid));
     }
 }

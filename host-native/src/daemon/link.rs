@@ -34,12 +34,7 @@ pub struct Link {
 impl Link {
     /// A connection of two descriptors, which may be two of the same socket.
     pub fn new(input: OwnedFd, output: OwnedFd) -> Link {
-        Link {
-            input,
-            output,
-            pending: Vec::new(),
-            deadline: None,
-        }
+        Link { input, output, pending: Vec::new(), deadline: None }
     }
 
     /// Starts the clock, or stops it.

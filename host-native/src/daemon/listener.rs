@@ -65,11 +65,7 @@ pub struct Launch {
 
 /// Runs the daemon and returns the exit code of the process. Must be called before any thread is started.
 pub fn run(launch: &Launch, engine: Engine) -> i32 {
-    if let Some((name, _)) = launch
-        .overrides
-        .iter()
-        .find(|(name, _)| params::find(name).is_none())
-    {
+    if let Some((name, _)) = launch.overrides.iter().find(|(name, _)| params::find(name).is_none()) {
         eprintln!("Unknown parameter \"{}\"", String::from_utf8_lossy(name));
         eprintln!("{}", error_line(Exit::SYNTAX, "client"));
         return Exit::SYNTAX.0;
@@ -110,36 +106,16 @@ fn io_error(error: &io::Error) -> i32 {
 /// The log until a worker enters a module.
 fn first_log(launch: &Launch, global: Option<&Values>) -> Log {
     let env = Env::default();
-    let text = |id| {
-        global
-            .and_then(|global| global.text(id, &env).ok())
-            .unwrap_or_default()
-    };
-    let facility = global.map_or(libc::LOG_DAEMON, |global| {
-        global.integer(P::SyslogFacility) as i32
-    });
-    let tag = if global.is_some() {
-        text(P::SyslogTag)
-    } else {
-        b"rsyncd".to_vec()
-    };
-    Log::new(Destination {
-        file: launch.log_file.clone().unwrap_or_else(|| text(P::LogFile)),
-        facility,
-        tag,
-    })
+    let text = |id| global.and_then(|global| global.text(id, &env).ok()).unwrap_or_default();
+    let facility = global.map_or(libc::LOG_DAEMON, |global| global.integer(P::SyslogFacility) as i32);
+    let tag = if global.is_some() { text(P::SyslogTag) } else { b"rsyncd".to_vec() };
+    Log::new(Destination { file: launch.log_file.clone().unwrap_or_else(|| text(P::LogFile)), facility, tag })
 }
 
 /// The global part of the configuration, for those who need the log before the worker reads all of it.
 fn globals(start: &Start<'_>, launch: &Launch) -> (Option<config::Config>, Log) {
     let mut lines = Vec::new();
-    let config = config::load(
-        start.config,
-        Part::Globals,
-        start.overrides,
-        &Env::default(),
-        &mut lines,
-    );
+    let config = config::load(start.config, Part::Globals, start.overrides, &Env::default(), &mut lines);
     let log = first_log(launch, config.as_ref().map(|config| &config.global));
     if config.is_none() {
         lines.iter().for_each(|line| log.warn(line));
@@ -167,10 +143,7 @@ fn behind_remote_shell(start: &mut Start<'_>, launch: &Launch) -> io::Result<i32
         let address = lookup::socket_address(input.as_fd());
         let known = address.unwrap_or_else(|| b"localhost".to_vec());
         let is_socket = socket::socket_type(&input).is_ok();
-        is_socket.then(|| super::access::Peer {
-            host: lookup::UNDETERMINED.to_vec(),
-            address: known,
-        })
+        is_socket.then(|| super::access::Peer { host: lookup::UNDETERMINED.to_vec(), address: known })
     });
     let Some(peer) = peer else {
         return Ok(Exit::SOCKET_IO.0);
@@ -181,12 +154,7 @@ fn behind_remote_shell(start: &mut Start<'_>, launch: &Launch) -> io::Result<i32
 }
 
 fn null_stdio(stderr: bool) -> io::Result<()> {
-    let null = openat(
-        CWD,
-        "/dev/null",
-        OFlags::RDWR | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?;
+    let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
     if stderr {
@@ -198,10 +166,7 @@ fn null_stdio(stderr: bool) -> io::Result<()> {
 fn stand_alone(start: &Start<'_>, launch: &Launch) -> i32 {
     let (config, log) = globals(start, launch);
     let Some(config) = config else {
-        eprintln!(
-            "Failed to parse config file: {}",
-            String::from_utf8_lossy(start.config)
-        );
+        eprintln!("Failed to parse config file: {}", String::from_utf8_lossy(start.config));
         log.warn(error_line(Exit::SYNTAX, "client"));
         return Exit::SYNTAX.0;
     };
@@ -222,10 +187,7 @@ fn stand_alone(start: &Start<'_>, launch: &Launch) -> i32 {
         }
     }
     let pid_file = text(P::PidFile);
-    let pid_file = match (!pid_file.is_empty())
-        .then(|| PidFile::create(&pid_file))
-        .transpose()
-    {
+    let pid_file = match (!pid_file.is_empty()).then(|| PidFile::create(&pid_file)).transpose() {
         Ok(file) => file,
         Err(error) => {
             eprintln!("{error}");
@@ -235,18 +197,10 @@ fn stand_alone(start: &Start<'_>, launch: &Launch) -> i32 {
         }
     };
     let configured = u16::try_from(global.integer(P::Port)).unwrap_or(0);
-    let port = [launch.port, configured, PORT]
-        .into_iter()
-        .find(|&port| port != 0)
-        .unwrap_or(PORT);
+    let port = [launch.port, configured, PORT].into_iter().find(|&port| port != 0).unwrap_or(PORT);
     let address = launch.address.clone().unwrap_or_else(|| text(P::Address));
-    let options = launch
-        .socket_options
-        .clone()
-        .unwrap_or_else(|| text(P::SocketOptions));
-    log.info(format!(
-        "rsyncd version {VERSION} starting, listening on port {port}"
-    ));
+    let options = launch.socket_options.clone().unwrap_or_else(|| text(P::SocketOptions));
+    log.info(format!("rsyncd version {VERSION} starting, listening on port {port}"));
     let wanted = Wanted {
         address: (!address.is_empty()).then_some(address),
         port,
@@ -294,11 +248,7 @@ impl Wake {
     /// Waits for a signal or a connection; the sockets that have one.
     fn wait(&self, sockets: &[OwnedFd]) -> Vec<usize> {
         let mut ready: Vec<PollFd<'_>> = vec![PollFd::new(&self.out, PollFlags::IN)];
-        ready.extend(
-            sockets
-                .iter()
-                .map(|socket| PollFd::new(socket, PollFlags::IN)),
-        );
+        ready.extend(sockets.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
         if poll(&mut ready, None).is_err() {
             return Vec::new();
         }

@@ -27,10 +27,7 @@ mod tests {
     fn splitting() {
         let parts = |text: &'static str| comma_aware(text.as_bytes());
         assert_eq!(parts(" a b,c\td "), [b"a", b"b", b"c", b"d"]);
-        assert_eq!(
-            parts(",domain users, staff,,"),
-            [b"domain users".as_slice(), b"staff"]
-        );
+        assert_eq!(parts(",domain users, staff,,"), [b"domain users".as_slice(), b"staff"]);
         assert!(parts("").is_empty());
         assert_eq!(split(b"a\tb c", b" "), [b"a\tb".as_slice(), b"c"]);
     }

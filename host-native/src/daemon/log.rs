@@ -39,15 +39,8 @@ struct State {
 impl Log {
     /// A log that is opened with its first line.
     pub fn new(destination: Destination) -> Log {
-        let state = State {
-            destination,
-            file: None,
-            failed: false,
-            syslog_open: false,
-        };
-        Log {
-            state: RefCell::new(state),
-        }
+        let state = State { destination, file: None, failed: false, syslog_open: false };
+        Log { state: RefCell::new(state) }
     }
 
     /// A line about an ordinary event.
@@ -57,9 +50,7 @@ impl Log {
 
     /// A line about something wrong.
     pub fn warn(&self, text: impl AsRef<[u8]>) {
-        self.state
-            .borrow_mut()
-            .line(libc::LOG_WARNING, text.as_ref());
+        self.state.borrow_mut().line(libc::LOG_WARNING, text.as_ref());
     }
 
     /// Another log with the same destination, for a process of its own.
@@ -71,12 +62,7 @@ impl Log {
     pub fn switch(&self, destination: Destination) {
         let mut state = self.state.borrow_mut();
         if state.destination != destination {
-            *state = State {
-                destination,
-                file: None,
-                failed: false,
-                syslog_open: false,
-            };
+            *state = State { destination, file: None, failed: false, syslog_open: false };
         }
         state.open();
     }
@@ -101,12 +87,8 @@ impl State {
                     self.failed = true;
                     let reason = strerror(&error);
                     let file = self.destination.file.clone();
-                    let text = [
-                        b"rsync: [Receiver] failed to open log-file ".as_slice(),
-                        &file,
-                        b": ",
-                        reason.as_bytes(),
-                    ];
+                    let text =
+                        [b"rsync: [Receiver] failed to open log-file ".as_slice(), &file, b": ", reason.as_bytes()];
                     self.line(libc::LOG_WARNING, &text.concat());
                     self.line(libc::LOG_WARNING, b"Ignoring \"log file\" setting.");
                 }
@@ -144,9 +126,7 @@ fn open_file(path: &[u8]) -> io::Result<File> {
 fn stamped(text: &[u8]) -> Vec<u8> {
     let ([year, month, day, hour, minute, second], _) = sys::local_time(unix_time());
     let pid = std::process::id();
-    let mut line =
-        format!("{year:04}/{month:02}/{day:02} {hour:02}:{minute:02}:{second:02} [{pid}] ")
-            .into_bytes();
+    let mut line = format!("{year:04}/{month:02}/{day:02} {hour:02}:{minute:02}:{second:02} [{pid}] ").into_bytes();
     escape(text, &mut line);
     line.push(b'\n');
     line
@@ -154,9 +134,7 @@ fn stamped(text: &[u8]) -> Vec<u8> {
 
 /// Seconds since 1970.
 pub fn unix_time() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 /// Control characters as `\#ooo`, and a backslash that could be mistaken for such an escape likewise.
@@ -178,9 +156,7 @@ pub fn strerror(error: &io::Error) -> String {
     let text = error.to_string();
     match error.raw_os_error() {
         Some(code) => {
-            let text = text
-                .strip_suffix(&format!(" (os error {code})"))
-                .unwrap_or(&text);
+            let text = text.strip_suffix(&format!(" (os error {code})")).unwrap_or(&text);
             format!("{text} ({code})")
         }
         None => text,
@@ -224,29 +200,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         let file = path.as_os_str().as_bytes().to_vec();
-        let log = Log::new(Destination {
-            file,
-            facility: libc::LOG_DAEMON,
-            tag: b"rsyncd".to_vec(),
-        });
+        let log = Log::new(Destination { file, facility: libc::LOG_DAEMON, tag: b"rsyncd".to_vec() });
         log.info("one");
         log.close_file();
         std::fs::rename(&path, dir.path().join("old")).unwrap();
         log.warn("two");
         let text = std::fs::read_to_string(&path).unwrap();
         let (stamp, rest) = text.split_at(20);
-        assert!(
-            stamp
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || b"/: ".contains(&byte)),
-            "{text}"
-        );
+        assert!(stamp.bytes().all(|byte| byte.is_ascii_digit() || b"/: ".contains(&byte)), "{text}");
         assert_eq!(rest, format!("[{}] two\n", std::process::id()));
-        assert!(
-            std::fs::read_to_string(dir.path().join("old"))
-                .unwrap()
-                .ends_with("] one\n")
-        );
+        assert!(std::fs::read_to_string(dir.path().join("old")).unwrap().ends_with("] one\n"));
     }
 
     #[test]

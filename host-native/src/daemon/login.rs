@@ -12,11 +12,7 @@ use super::{End, auth, sys};
 impl Worker<'_> {
     /// Who the client is: nobody in particular in a module that is open to all. Also whether the user's rule says
     /// something about `read only`.
-    pub(super) fn authenticate(
-        &mut self,
-        section: &Section,
-        module: &[u8],
-    ) -> Result<(Vec<u8>, Option<bool>), End> {
+    pub(super) fn authenticate(&mut self, section: &Section, module: &[u8]) -> Result<(Vec<u8>, Option<bool>), End> {
         let rules = self.text(section, P::AuthUsers)?;
         if rules.is_empty() {
             return Ok((Vec::new(), None));
@@ -94,17 +90,13 @@ fn floor(digest: AuthDigest, demanded: &[u8]) -> Result<(), String> {
     let rank = |wanted: &dyn Fn(&AuthDigest) -> bool| AuthDigest::ALL.iter().position(wanted);
     let shown = String::from_utf8_lossy(demanded);
     let Some(least) = rank(&|known| demanded.eq_ignore_ascii_case(known.name().as_bytes())) else {
-        return Err(format!(
-            "the configured 'auth digest = {shown}' is not a supported digest on this build"
-        ));
+        return Err(format!("the configured 'auth digest = {shown}' is not a supported digest on this build"));
     };
     if rank(&|known| *known == digest) <= Some(least) {
         return Ok(());
     }
     let name = digest.name();
-    Err(format!(
-        "negotiated auth digest {name} is weaker than the required 'auth digest = {shown}'"
-    ))
+    Err(format!("negotiated auth digest {name} is weaker than the required 'auth digest = {shown}'"))
 }
 
 #[cfg(test)]
@@ -117,14 +109,8 @@ mod tests {
         assert_eq!(floor(AuthDigest::Sha512, b"SHA256"), Ok(()));
         assert_eq!(floor(AuthDigest::Sha256, b"sha256"), Ok(()));
         let weak = floor(AuthDigest::Md5, b"sha1").unwrap_err();
-        assert_eq!(
-            weak,
-            "negotiated auth digest md5 is weaker than the required 'auth digest = sha1'"
-        );
+        assert_eq!(weak, "negotiated auth digest md5 is weaker than the required 'auth digest = sha1'");
         let unknown = floor(AuthDigest::Sha512, b"sha3").unwrap_err();
-        assert_eq!(
-            unknown,
-            "the configured 'auth digest = sha3' is not a supported digest on this build"
-        );
+        assert_eq!(unknown, "the configured 'auth digest = sha3' is not a supported digest on this build");
     }
 }

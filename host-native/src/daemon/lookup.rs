@@ -51,9 +51,7 @@ pub fn numeric(address: SocketAddr) -> Vec<u8> {
 pub fn host_name(address: &[u8], log: &Log) -> Vec<u8> {
     let text = String::from_utf8_lossy(address).into_owned();
     let Ok(ip) = text.split('%').next().unwrap_or("").parse::<IpAddr>() else {
-        log.warn(format!(
-            "malformed address {text}: Name or service not known"
-        ));
+        log.warn(format!("malformed address {text}: Name or service not known"));
         return UNKNOWN.to_vec();
     };
     let name = match names::reverse(ip) {
@@ -67,9 +65,7 @@ pub fn host_name(address: &[u8], log: &Log) -> Vec<u8> {
     match names::resolve(Some(&name), 0, Family::Any) {
         Ok(found) if found.iter().any(|found| found.ip().to_canonical() == ip) => name,
         Ok(_) => {
-            log.warn(format!(
-                "{text} is not a known address for \"{shown}\": spoofed address?"
-            ));
+            log.warn(format!("{text} is not a known address for \"{shown}\": spoofed address?"));
             UNKNOWN.to_vec()
         }
         Err(reason) => {
@@ -83,23 +79,13 @@ pub fn host_name(address: &[u8], log: &Log) -> Vec<u8> {
 pub fn shell_peer(value: impl Fn(&str) -> Option<String>) -> Option<Peer> {
     let variables = ["REMOTE_HOST", "SSH_CONNECTION", "SSH_CLIENT", "SSH2_CLIENT"];
     let Some(found) = variables.into_iter().find_map(value) else {
-        return Some(Peer {
-            host: UNKNOWN.to_vec(),
-            address: b"0.0.0.0".to_vec(),
-        });
+        return Some(Peer { host: UNKNOWN.to_vec(), address: b"0.0.0.0".to_vec() });
     };
     let word = found.split(' ').next().unwrap_or("");
     let ip: IpAddr = word.split('%').next().unwrap_or("").parse().ok()?;
     let mapped = ip.to_canonical() != ip;
-    let address = if mapped {
-        ip.to_canonical().to_string()
-    } else {
-        word.to_owned()
-    };
-    Some(Peer {
-        host: UNDETERMINED.to_vec(),
-        address: address.into_bytes(),
-    })
+    let address = if mapped { ip.to_canonical().to_string() } else { word.to_owned() };
+    Some(Peer { host: UNDETERMINED.to_vec(), address: address.into_bytes() })
 }
 
 #[cfg(test)]
@@ -121,17 +107,10 @@ mod tests {
     #[test]
     fn environment_of_a_remote_shell() {
         let peer = |name: &'static str, text: &'static str| {
-            shell_peer(move |asked| (asked == name).then(|| text.to_owned()))
-                .map(|peer| peer.address)
+            shell_peer(move |asked| (asked == name).then(|| text.to_owned())).map(|peer| peer.address)
         };
-        assert_eq!(
-            peer("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22"),
-            Some(b"192.0.2.1".to_vec())
-        );
-        assert_eq!(
-            peer("REMOTE_HOST", "::ffff:192.0.2.1"),
-            Some(b"192.0.2.1".to_vec())
-        );
+        assert_eq!(peer("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22"), Some(b"192.0.2.1".to_vec()));
+        assert_eq!(peer("REMOTE_HOST", "::ffff:192.0.2.1"), Some(b"192.0.2.1".to_vec()));
         assert_eq!(peer("REMOTE_HOST", "example.org"), None);
         assert_eq!(peer("OTHER", "x"), Some(b"0.0.0.0".to_vec()));
     }

@@ -162,9 +162,5 @@ impl End {
 
 /// The line by which every failing rsync says goodbye.
 fn error_line(exit: Exit, role: &str) -> String {
-    format!(
-        "rsync error: {} (code {}) at daemon.rs(1) [{role}={VERSION}]",
-        exit.name(),
-        exit.0
-    )
+    format!("rsync error: {} (code {}) at daemon.rs(1) [{role}={VERSION}]", exit.name(), exit.0)
 }

@@ -58,11 +58,7 @@ pub fn enter(mut worker: Worker<'_>, chosen: Chosen<'_>) -> i32 {
             drop(link);
             let raw = sys::wait(pid);
             let started = hooks::run_post(&command, &env, raw);
-            return if started {
-                sys::exit_status(raw) & 0xff
-            } else {
-                255
-            };
+            return if started { sys::exit_status(raw) & 0xff } else { 255 };
         }
         Err(end) => return leave(worker, end),
     }
@@ -94,15 +90,9 @@ fn prepare(worker: &mut Worker<'_>, chosen: &Chosen<'_>) -> Result<Prepared, End
     let identity = identity.map_err(|(text, line)| fail(worker, &text, &line))?;
 
     let path = worker.text(section, P::Path)?;
-    let root = Root::resolve(
-        &path,
-        section.values.tri(P::UseChroot),
-        &chosen.name,
-        &worker.log,
-    );
+    let root = Root::resolve(&path, section.values.tri(P::UseChroot), &chosen.name, &worker.log);
     let root = root.map_err(|(text, line)| fail(worker, text.as_bytes(), &line))?;
-    root.check()
-        .map_err(|(text, line)| fail(worker, text.as_bytes(), &line))?;
+    root.check().map_err(|(text, line)| fail(worker, text.as_bytes(), &line))?;
     worker.env.set("RSYNC_MODULE_PATH", &root.full);
 
     let sources = Sources {
@@ -113,16 +103,13 @@ fn prepare(worker: &mut Worker<'_>, chosen: &Chosen<'_>) -> Result<Prepared, End
         exclude: worker.text(section, P::Exclude)?,
     };
     let gathered = rules::gather(&sources).map_err(|line| Error::host(Exit::FILE_IO, line));
-    let checked = gathered
-        .and_then(|filters| (worker.start.engine.check_filters)(&filters).map(|()| filters));
+    let checked = gathered.and_then(|filters| (worker.start.engine.check_filters)(&filters).map(|()| filters));
     let filters = checked.map_err(|error| End::error(&worker.log, &error))?;
 
     worker.switch_log(section)?;
     for name in section.values.without_effect() {
         let shown = String::from_utf8_lossy(&chosen.name);
-        worker.log.warn(format!(
-            "module {shown}: parameter \"{name}\" is not supported and has no effect"
-        ));
+        worker.log.warn(format!("module {shown}: parameter \"{name}\" is not supported and has no effect"));
     }
     let mut seed = [0; 4];
     // A seed that isn't random is only less good: it must not stop the transfer.
@@ -130,12 +117,7 @@ fn prepare(worker: &mut Worker<'_>, chosen: &Chosen<'_>) -> Result<Prepared, End
         Ok(()) => i32::from_le_bytes(seed),
         Err(_) => super::log::unix_time() as i32,
     };
-    Ok(Prepared {
-        identity,
-        root,
-        filters,
-        seed,
-    })
+    Ok(Prepared { identity, root, filters, seed })
 }
 
 enum Waiter {
@@ -146,9 +128,7 @@ enum Waiter {
 }
 
 fn fork_waiter(worker: &mut Worker<'_>, chosen: &Chosen<'_>) -> Result<Waiter, End> {
-    worker
-        .env
-        .set("RSYNC_PID", std::process::id().to_string().as_bytes());
+    worker.env.set("RSYNC_PID", std::process::id().to_string().as_bytes());
     let command = worker.text(chosen.section, P::PostXferExec)?;
     if command.is_empty() || hooks::disabled() {
         return Ok(Waiter::Worker);
@@ -157,10 +137,7 @@ fn fork_waiter(worker: &mut Worker<'_>, chosen: &Chosen<'_>) -> Result<Waiter, E
         Ok(Forked::Parent(pid)) => Ok(Waiter::Waiter(pid, command)),
         Ok(Forked::Child) => Ok(Waiter::Worker),
         Err(error) => {
-            let line = format!(
-                "rsync: [Receiver] fork failed: {}",
-                super::log::strerror(&error)
-            );
+            let line = format!("rsync: [Receiver] fork failed: {}", super::log::strerror(&error));
             Err(fail(worker, b"fork failed", line.as_bytes()))
         }
     }
@@ -173,21 +150,13 @@ fn settle(
     prepared: &Prepared,
 ) -> Result<(Option<PreXfer>, Vec<Vec<u8>>), End> {
     let hook = start_hooks(worker, chosen)?;
-    prepared
-        .root
-        .enter()
-        .map_err(|(text, line)| fail(worker, text.as_bytes(), &line))?;
+    prepared.root.enter().map_err(|(text, line)| fail(worker, text.as_bytes(), &line))?;
     if handover::munges(chosen.section, &prepared.root) && root::munging_is_unsafe() {
-        worker
-            .log
-            .warn("Symlink munging is unsafe when a /rsyncd-munged directory exists.");
+        worker.log.warn("Symlink munging is unsafe when a /rsyncd-munged directory exists.");
         worker.refuse(b"daemon security issue -- contact admin");
         return Err(End::Exit(Exit::UNSUPPORTED.0));
     }
-    prepared
-        .identity
-        .assume()
-        .map_err(|(text, line)| fail(worker, &text, &line))?;
+    prepared.identity.assume().map_err(|(text, line)| fail(worker, &text, &line))?;
     worker.greeting.accept();
     worker.arm(chosen.section.values.integer(P::Timeout));
     match worker.next_event()? {
@@ -203,8 +172,7 @@ fn start_hooks(worker: &mut Worker<'_>, chosen: &Chosen<'_>) -> Result<Option<Pr
         return Ok(None);
     }
     if !early.is_empty() {
-        let text: &[u8] = match hooks::run_early(&early, &worker.env, worker.greeting.early_input())
-        {
+        let text: &[u8] = match hooks::run_early(&early, &worker.env, worker.greeting.early_input()) {
             Ok(true) => b"",
             Ok(false) => b"early exec failed",
             Err(_) => b"early exec preparation failed",
@@ -237,13 +205,8 @@ fn secluded_words(worker: &mut Worker<'_>) -> Result<Vec<Vec<u8>>, End> {
 
 /// The words as they are to be parsed: one level of backslashes is taken off the options.
 fn plain_words(mut words: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    let options = words
-        .iter()
-        .position(|word| word == b".")
-        .unwrap_or(words.len());
-    words[..options]
-        .iter_mut()
-        .for_each(|word| *word = unescape(word));
+    let options = words.iter().position(|word| word == b".").unwrap_or(words.len());
+    words[..options].iter_mut().for_each(|word| *word = unescape(word));
     words
 }
 
@@ -266,14 +229,8 @@ fn serve(
     }
     let plain_chroot = prepared.root.chroot.is_some() && !prepared.root.sanitize();
     let hides = |path: &[u8]| (worker.start.engine.hides)(&prepared.filters, path);
-    let style = Style {
-        secluded: parsed.secluded,
-        keep_dots: parsed.relative,
-    };
-    let tree = ModuleTree {
-        chrooted: plain_chroot,
-        hides,
-    };
+    let style = Style { secluded: parsed.secluded, keep_dots: parsed.relative };
+    let tree = ModuleTree { chrooted: plain_chroot, hides };
     let paths = paths::expand(&parsed.paths, &chosen.name, style, &tree);
 
     let request = request(&parsed.paths);
@@ -295,26 +252,12 @@ fn serve(
         (Ok(policy), Ok(config)) => (policy, config),
         (Err(end), _) | (_, Err(end)) => return end.status(),
     };
-    let Worker {
-        link, log, start, ..
-    } = worker;
-    let served = Served {
-        config,
-        policy,
-        refused,
-        input: link.input,
-        output: link.output,
-        pending: link.pending,
-        log,
-    };
+    let Worker { link, log, start, .. } = worker;
+    let served = Served { config, policy, refused, input: link.input, output: link.output, pending: link.pending, log };
     (start.engine.serve)(served)
 }
 
-fn parse(
-    worker: &mut Worker<'_>,
-    chosen: &Chosen<'_>,
-    words: Vec<Vec<u8>>,
-) -> Result<(Parsed, Vec<Vec<u8>>), End> {
+fn parse(worker: &mut Worker<'_>, chosen: &Chosen<'_>, words: Vec<Vec<u8>>) -> Result<(Parsed, Vec<Vec<u8>>), End> {
     let refuse = worker.text(chosen.section, P::RefuseOptions)?;
     let parse = worker.start.engine.parse;
     let mut words = plain_words(words);
@@ -343,15 +286,9 @@ fn request(paths: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn log_request(worker: &Worker<'_>, parsed: &Parsed, user: &[u8], request: &[u8]) {
-    let direction: &[u8] = if parsed.sender {
-        b"rsync on "
-    } else {
-        b"rsync to "
-    };
+    let direction: &[u8] = if parsed.sender { b"rsync on " } else { b"rsync to " };
     let at: &[u8] = if user.is_empty() { b"" } else { b"@" };
-    worker
-        .log
-        .info([direction, request, b" from ", user, at, &worker.who()].concat());
+    worker.log.info([direction, request, b" from ", user, at, &worker.who()].concat());
 }
 
 #[cfg(test)]

@@ -33,32 +33,20 @@ pub fn user_by_id(uid: u32) -> Option<User> {
 fn user_from(entry: &libc::passwd) -> User {
     // SAFETY: the system fills the name with a C string.
     let name = unsafe { CStr::from_ptr(entry.pw_name) };
-    User {
-        name: name.to_bytes().to_vec(),
-        uid: entry.pw_uid,
-        gid: entry.pw_gid,
-    }
+    User { name: name.to_bytes().to_vec(), uid: entry.pw_uid, gid: entry.pw_gid }
 }
 
 /// Looks a group up by name.
 pub fn group_by_name(name: &[u8]) -> Option<u32> {
     let name = CString::new(name).ok()?;
     // SAFETY: `name` is a C string; the result is copied at once.
-    unsafe {
-        libc::getgrnam(name.as_ptr())
-            .as_ref()
-            .map(|entry| entry.gr_gid)
-    }
+    unsafe { libc::getgrnam(name.as_ptr()).as_ref().map(|entry| entry.gr_gid) }
 }
 
 /// The name of a group.
 pub fn group_name(gid: u32) -> Option<Vec<u8>> {
     // SAFETY: the result is copied at once; the system fills the name with a C string.
-    unsafe {
-        libc::getgrgid(gid)
-            .as_ref()
-            .map(|entry| CStr::from_ptr(entry.gr_name).to_bytes().to_vec())
-    }
+    unsafe { libc::getgrgid(gid).as_ref().map(|entry| CStr::from_ptr(entry.gr_name).to_bytes().to_vec()) }
 }
 
 /// All groups of a user, the primary one first.
@@ -68,14 +56,7 @@ pub fn groups_of(user: &User) -> Option<Vec<u32>> {
     for _ in 0..12 {
         let mut count = gids.len() as libc::c_int;
         // SAFETY: `name` is a C string; `count` is the length of `gids`.
-        let found = unsafe {
-            libc::getgrouplist(
-                name.as_ptr(),
-                user.gid as _,
-                gids.as_mut_ptr().cast(),
-                &mut count,
-            )
-        };
+        let found = unsafe { libc::getgrouplist(name.as_ptr(), user.gid as _, gids.as_mut_ptr().cast(), &mut count) };
         if found >= 0 {
             gids.truncate(usize::try_from(count).unwrap_or(0));
             return Some(gids);
@@ -179,15 +160,7 @@ pub fn reverse(ip: IpAddr) -> Result<Vec<u8>, String> {
             }
         };
         let (to, max) = (host.as_mut_ptr(), host.len() as libc::socklen_t);
-        libc::getnameinfo(
-            at.cast(),
-            length as libc::socklen_t,
-            to,
-            max,
-            ptr::null_mut(),
-            0,
-            libc::NI_NAMEREQD,
-        )
+        libc::getnameinfo(at.cast(), length as libc::socklen_t, to, max, ptr::null_mut(), 0, libc::NI_NAMEREQD)
     };
     if code != 0 {
         return Err(gai_error(code));

@@ -144,9 +144,7 @@ params! {
 
 /// Finds a parameter; white space and case don't count.
 pub fn find(name: &[u8]) -> Option<&'static Param> {
-    PARAMS
-        .iter()
-        .find(|param| same_name(param.name.as_bytes(), name))
+    PARAMS.iter().find(|param| same_name(param.name.as_bytes(), name))
 }
 
 /// Whether two names are the same but for white space and case.
@@ -168,9 +166,7 @@ impl Param {
     pub fn parse(&self, text: &[u8]) -> Option<Value> {
         match self.kind {
             Kind::Bool => boolean(text).map(|on| Value::Bool(Some(on))),
-            Kind::TriBool if text.eq_ignore_ascii_case(b"unset") || text == b"-1" => {
-                Some(Value::Bool(None))
-            }
+            Kind::TriBool if text.eq_ignore_ascii_case(b"unset") || text == b"-1" => Some(Value::Bool(None)),
             Kind::TriBool => boolean(text).map(|on| Value::Bool(Some(on))),
             Kind::Integer => Some(Value::Integer(integer(text))),
             Kind::Facility => facility(text).map(|code| Value::Integer(code.into())),
@@ -189,8 +185,7 @@ impl Param {
 
     /// The value when it isn't set.
     pub fn default_value(&self) -> Value {
-        self.parse(self.default.as_bytes())
-            .unwrap_or(Value::Bool(None))
+        self.parse(self.default.as_bytes()).unwrap_or(Value::Bool(None))
     }
 }
 
@@ -212,10 +207,7 @@ pub fn integer(text: &[u8]) -> i64 {
         _ => (false, text),
     };
     let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
-    let value = digits.fold(0i64, |sum, digit| {
-        sum.saturating_mul(10)
-            .saturating_add(i64::from(digit - b'0'))
-    });
+    let value = digits.fold(0i64, |sum, digit| sum.saturating_mul(10).saturating_add(i64::from(digit - b'0')));
     let value = value.min(i32::MAX.into());
     if negative { -value } else { value }
 }
@@ -248,19 +240,14 @@ fn facility(text: &[u8]) -> Option<i32> {
     if text.first().is_some_and(u8::is_ascii_digit) {
         return i32::try_from(integer(text)).ok().filter(|&code| code > 0);
     }
-    let named = FACILITIES
-        .iter()
-        .find(|(name, _)| text.eq_ignore_ascii_case(name.as_bytes()));
+    let named = FACILITIES.iter().find(|(name, _)| text.eq_ignore_ascii_case(name.as_bytes()));
     named.map(|&(_, code)| code)
 }
 
 /// What the worker calls the group of nobody: it differs between systems.
 pub fn nobody_group() -> &'static str {
     let known = |name: &&str| names::group_by_name(name.as_bytes()).is_some();
-    ["nogroup", "nobody"]
-        .into_iter()
-        .find(known)
-        .unwrap_or("nobody")
+    ["nogroup", "nobody"].into_iter().find(known).unwrap_or("nobody")
 }
 
 #[cfg(test)]
@@ -272,9 +259,7 @@ mod tests {
         for (at, param) in PARAMS.iter().enumerate() {
             assert_eq!(param.id as usize, at, "{}", param.name);
             assert!(
-                param.kind == Kind::Text
-                    || param.kind == Kind::Path
-                    || param.parse(param.default.as_bytes()).is_some()
+                param.kind == Kind::Text || param.kind == Kind::Path || param.parse(param.default.as_bytes()).is_some()
             );
         }
     }
@@ -282,11 +267,7 @@ mod tests {
     #[test]
     fn names_are_loose() {
         for name in ["log file", "logfile", "LOG  FILE", "Log\tFile"] {
-            assert_eq!(
-                find(name.as_bytes()).map(|param| param.id),
-                Some(P::LogFile),
-                "{name}"
-            );
+            assert_eq!(find(name.as_bytes()).map(|param| param.id), Some(P::LogFile), "{name}");
         }
         assert!(find(b"log_file").is_none());
         assert!(find(b"pre_xfer exec").is_none());
@@ -304,10 +285,7 @@ mod tests {
         assert_eq!(parse("port", "abc"), Some(Value::Integer(0)));
         assert_eq!(parse("path", "/a/b//"), Some(Value::Text(b"/a/b".to_vec())));
         assert_eq!(parse("path", "//"), Some(Value::Text(b"/".to_vec())));
-        assert_eq!(
-            parse("syslog facility", "local3"),
-            Some(Value::Integer(libc::LOG_LOCAL3.into()))
-        );
+        assert_eq!(parse("syslog facility", "local3"), Some(Value::Integer(libc::LOG_LOCAL3.into())));
         assert_eq!(parse("syslog facility", "nonsense"), None);
     }
 }

@@ -86,11 +86,8 @@ impl Iterator for Lines<'_> {
 
 fn section(rest: &[u8], ended: bool) -> Result<Line, Malformed> {
     let Some(end) = rest.iter().position(|&byte| byte == b']') else {
-        let what: &[u8] = if ended {
-            b"Badly formed line in config file: "
-        } else {
-            b"Unexpected EOF in the config file: "
-        };
+        let what: &[u8] =
+            if ended { b"Badly formed line in config file: " } else { b"Unexpected EOF in the config file: " };
         return Err([b"params.c:Section() - ", what, &squeeze(rest)].concat());
     };
     let name = squeeze(&rest[..end]);
@@ -101,27 +98,17 @@ fn section(rest: &[u8], ended: bool) -> Result<Line, Malformed> {
 }
 
 fn directive(rest: &[u8]) -> Line {
-    let end = rest
-        .iter()
-        .position(|&byte| is_space(byte) || byte == b'=')
-        .unwrap_or(rest.len());
+    let end = rest.iter().position(|&byte| is_space(byte) || byte == b'=').unwrap_or(rest.len());
     let (word, path) = rest.split_at(end);
     let path = trim(path);
-    Line::Directive(
-        word.to_vec(),
-        trim(path.strip_prefix(b"=").unwrap_or(path)).to_vec(),
-    )
+    Line::Directive(word.to_vec(), trim(path.strip_prefix(b"=").unwrap_or(path)).to_vec())
 }
 
 fn assignment(line: &[u8], ended: bool) -> Result<Line, Malformed> {
     let Some(at) = line.iter().position(|&byte| byte == b'=') else {
         let name = squeeze(line);
         if !ended {
-            return Err([
-                b"params.c:Section() - Unexpected EOF in the config file: ",
-                name.as_slice(),
-            ]
-            .concat());
+            return Err([b"params.c:Section() - Unexpected EOF in the config file: ", name.as_slice()].concat());
         }
         let text = b"params.c:Parameter() - Ignoring badly formed line in config file: ";
         return Ok(Line::Ignored([text, name.as_slice()].concat()));
@@ -140,19 +127,13 @@ pub fn trim(text: &[u8]) -> &[u8] {
 }
 
 fn trim_end(text: &[u8]) -> &[u8] {
-    let end = text
-        .iter()
-        .rposition(|&byte| !is_space(byte))
-        .map_or(0, |last| last + 1);
+    let end = text.iter().rposition(|&byte| !is_space(byte)).map_or(0, |last| last + 1);
     &text[..end]
 }
 
 /// Without blanks at both ends, and with one for each run of blanks inside.
 fn squeeze(text: &[u8]) -> Vec<u8> {
-    let words: Vec<&[u8]> = text
-        .split(|&byte| is_space(byte))
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words: Vec<&[u8]> = text.split(|&byte| is_space(byte)).filter(|word| !word.is_empty()).collect();
     words.join(&b' ')
 }
 
@@ -172,23 +153,14 @@ mod tests {
 
     #[test]
     fn plain_lines() {
-        check(
-            "a = b\r\n\n  # c\n;d = e\nlast=x",
-            &[set("a", "b"), set("last", "x")],
-        );
+        check("a = b\r\n\n  # c\n;d = e\nlast=x", &[set("a", "b"), set("last", "x")]);
         check("a = b # c\n", &[set("a", "b # c")]);
         check("a == b\n", &[set("a", "= b")]);
         check("a =\n", &[set("a", "")]);
         check(" [ my   mod ] junk\n", &[Line::Section(b"my mod".to_vec())]);
         check("log \t file = /x\n", &[set("log file", "/x")]);
-        check(
-            "&include /etc/x.d\n",
-            &[Line::Directive(b"include".to_vec(), b"/etc/x.d".to_vec())],
-        );
-        check(
-            "&merge = a b \n",
-            &[Line::Directive(b"merge".to_vec(), b"a b".to_vec())],
-        );
+        check("&include /etc/x.d\n", &[Line::Directive(b"include".to_vec(), b"/etc/x.d".to_vec())]);
+        check("&merge = a b \n", &[Line::Directive(b"merge".to_vec(), b"a b".to_vec())]);
     }
 
     /// Each of these was tried on stock.
@@ -196,19 +168,11 @@ mod tests {
     fn joined_lines() {
         check("comment = x \\\n   y\n", &[set("comment", "x    y")]);
         check("comment = x\\   \n y  \r\n", &[set("comment", "x y")]);
-        check(
-            "[c\\\n  d  e ]junk\ncom\\\n ment = v\\\n\n",
-            &[Line::Section(b"c d e".to_vec()), set("com ment", "v")],
-        );
-        check(
-            "comment = \\\n  z\n# c \\\ncomment = w\n",
-            &[set("comment", "z"), set("comment", "w")],
-        );
+        check("[c\\\n  d  e ]junk\ncom\\\n ment = v\\\n\n", &[Line::Section(b"c d e".to_vec()), set("com ment", "v")]);
+        check("comment = \\\n  z\n# c \\\ncomment = w\n", &[set("comment", "z"), set("comment", "w")]);
         check("comment = a\\\\\nb\n", &[set("comment", "a\\b")]);
         check("\\\ncomment=pp\n", &[set("comment", "pp")]);
-        let ignored =
-            b"params.c:Parameter() - Ignoring badly formed line in config file: comment[j]"
-                .to_vec();
+        let ignored = b"params.c:Parameter() - Ignoring badly formed line in config file: comment[j]".to_vec();
         check("comment\\\n[j]\n", &[Line::Ignored(ignored)]);
         check("x = y\\", &[set("x", "y\\")]);
     }
@@ -216,22 +180,10 @@ mod tests {
     #[test]
     fn malformed() {
         for (text, expect) in [
-            (
-                "[]\n",
-                "params.c:Section() - Empty section name in config file.",
-            ),
-            (
-                "[abc\nx = y\n",
-                "params.c:Section() - Badly formed line in config file: abc",
-            ),
-            (
-                "[abc",
-                "params.c:Section() - Unexpected EOF in the config file: abc",
-            ),
-            (
-                "= x\n",
-                "params.c:Parameter() - Invalid parameter name in config file.",
-            ),
+            ("[]\n", "params.c:Section() - Empty section name in config file."),
+            ("[abc\nx = y\n", "params.c:Section() - Badly formed line in config file: abc"),
+            ("[abc", "params.c:Section() - Unexpected EOF in the config file: abc"),
+            ("= x\n", "params.c:Parameter() - Invalid parameter name in config file."),
         ] {
             let error = Lines::new(text.as_bytes()).find_map(Result::err);
             assert_eq!(error, Some(expect.into()), "{text:?}");

@@ -36,9 +36,7 @@ fn from_file(path: &[u8], role: &str) -> Result<Vec<u8>, Error> {
         let opened = opened.and_then(|file| file.metadata().map(|metadata| (file, metadata)));
         let (mut file, metadata) = opened.map_err(|error| {
             let reason = strerror(&error);
-            Error::usage(format!(
-                "rsync: [{role}] could not open password file {shown}: {reason}"
-            ))
+            Error::usage(format!("rsync: [{role}] could not open password file {shown}: {reason}"))
         })?;
         if let Some(complaint) = complaint(metadata.mode(), metadata.uid(), sys::euid()) {
             return Err(Error::usage(complaint));
@@ -46,9 +44,7 @@ fn from_file(path: &[u8], role: &str) -> Result<Vec<u8>, Error> {
         first_line(&mut file)
     };
     if line.is_empty() {
-        return Err(Error::usage(format!(
-            "ERROR: failed to read a password from {shown}"
-        )));
+        return Err(Error::usage(format!("ERROR: failed to read a password from {shown}")));
     }
     Ok(line)
 }
@@ -57,18 +53,14 @@ fn complaint(mode: u32, owner: u32, euid: u32) -> Option<&'static str> {
     if mode & 0o6 != 0 {
         return Some("ERROR: password file must not be other-accessible");
     }
-    (euid == 0 && owner != 0)
-        .then_some("ERROR: password file must be owned by root when running as root")
+    (euid == 0 && owner != 0).then_some("ERROR: password file must be owned by root when running as root")
 }
 
 fn first_line(file: &mut dyn Read) -> Vec<u8> {
     let mut bytes = Vec::new();
     // What can't be read is an empty password, and that is reported.
     drop(file.take(PASSWORD_BYTES_MAX as u64).read_to_end(&mut bytes));
-    let end = bytes
-        .iter()
-        .position(|byte| b"\r\n".contains(byte))
-        .unwrap_or(bytes.len());
+    let end = bytes.iter().position(|byte| b"\r\n".contains(byte)).unwrap_or(bytes.len());
     bytes.truncate(end);
     bytes
 }
@@ -112,26 +104,11 @@ mod tests {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             find(Some(path.as_os_str().as_bytes()), "Receiver").map_err(|error| error.text_lossy())
         };
-        assert_eq!(
-            read("pass word\r\nmore\n", 0o600),
-            Ok(b"pass word".to_vec())
-        );
+        assert_eq!(read("pass word\r\nmore\n", 0o600), Ok(b"pass word".to_vec()));
         assert_eq!(read("x", 0o640), Ok(b"x".to_vec()));
-        assert_eq!(
-            read(&"y".repeat(600), 0o600).map(|password| password.len()),
-            Ok(511)
-        );
-        assert_eq!(
-            read("x", 0o604),
-            Err("ERROR: password file must not be other-accessible".to_owned())
-        );
-        assert_eq!(
-            read("\nx", 0o600),
-            Err(format!(
-                "ERROR: failed to read a password from {}",
-                path.display()
-            ))
-        );
+        assert_eq!(read(&"y".repeat(600), 0o600).map(|password| password.len()), Ok(511));
+        assert_eq!(read("x", 0o604), Err("ERROR: password file must not be other-accessible".to_owned()));
+        assert_eq!(read("\nx", 0o600), Err(format!("ERROR: failed to read a password from {}", path.display())));
         let missing = find(Some(b"/nonexistent"), "Receiver").unwrap_err();
         let expect = "rsync: [Receiver] could not open password file /nonexistent: No such file or directory (2)";
         assert_eq!((missing.exit.0, missing.text_lossy().as_str()), (1, expect));

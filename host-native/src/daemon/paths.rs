@@ -49,11 +49,7 @@ fn parts<'a>(word: &'a [u8], module: &[u8], secluded: bool) -> Vec<&'a [u8]> {
     let mut rest = word.strip_prefix(module).unwrap_or(word);
     let mut parts = Vec::new();
     let divider = [b" ", module, b"/"].concat();
-    while !secluded
-        && let Some(at) = rest
-            .windows(divider.len())
-            .position(|window| window == divider)
-    {
+    while !secluded && let Some(at) = rest.windows(divider.len()).position(|window| window == divider) {
         parts.push(&rest[..at]);
         rest = &rest[at + divider.len()..];
     }
@@ -107,9 +103,7 @@ fn glob(pattern: &[u8], tree: &dyn Tree, paths: &mut Vec<Vec<u8>>) {
             names.retain(|name| wild::matches(piece, name));
             names.sort();
             let matched = names.iter().map(|name| join(name));
-            next.extend(
-                matched.filter(|path| !tree.hidden(path) && (is_last || tree.is_dir(path))),
-            );
+            next.extend(matched.filter(|path| !tree.hidden(path) && (is_last || tree.is_dir(path))));
             if next.len() > PATHS_MAX {
                 return;
             }
@@ -127,26 +121,16 @@ mod tests {
 
     impl Tree for Files {
         fn names(&self, dir: &[u8]) -> Vec<Vec<u8>> {
-            let start = if dir == b"." {
-                Vec::new()
-            } else {
-                [dir, b"/"].concat()
-            };
-            let below = self
-                .0
-                .iter()
-                .filter_map(|path| path.as_bytes().strip_prefix(start.as_slice()));
-            let mut names: Vec<Vec<u8>> = below
-                .map(|rest| rest.split(|&byte| byte == b'/').next().unwrap().to_vec())
-                .collect();
+            let start = if dir == b"." { Vec::new() } else { [dir, b"/"].concat() };
+            let below = self.0.iter().filter_map(|path| path.as_bytes().strip_prefix(start.as_slice()));
+            let mut names: Vec<Vec<u8>> =
+                below.map(|rest| rest.split(|&byte| byte == b'/').next().unwrap().to_vec()).collect();
             names.dedup();
             names
         }
         fn is_dir(&self, path: &[u8]) -> bool {
             let inside = [path, b"/"].concat();
-            self.0
-                .iter()
-                .any(|known| known.as_bytes().starts_with(&inside))
+            self.0.iter().any(|known| known.as_bytes().starts_with(&inside))
         }
         fn hidden(&self, path: &[u8]) -> bool {
             path.ends_with(b".tmp")
@@ -155,51 +139,21 @@ mod tests {
 
     #[track_caller]
     fn check(words: &[&str], style: Style, expect: &[&str]) {
-        let tree = Files(&[
-            "b.c",
-            "a.c",
-            "x.tmp",
-            "sub/one",
-            "sub/two",
-            "other/one",
-            "a b",
-            "mod/f",
-            "modx",
-        ]);
+        let tree = Files(&["b.c", "a.c", "x.tmp", "sub/one", "sub/two", "other/one", "a b", "mod/f", "modx"]);
         let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
         let paths = expand(&words, b"mod", style, &tree);
-        let paths: Vec<_> = paths
-            .iter()
-            .map(|path| String::from_utf8_lossy(path))
-            .collect();
+        let paths: Vec<_> = paths.iter().map(|path| String::from_utf8_lossy(path)).collect();
         assert_eq!(paths, expect, "{words:?}");
     }
 
-    const PLAIN: Style = Style {
-        secluded: false,
-        keep_dots: false,
-    };
-    const SECLUDED: Style = Style {
-        secluded: true,
-        keep_dots: false,
-    };
-    const RELATIVE: Style = Style {
-        secluded: false,
-        keep_dots: true,
-    };
+    const PLAIN: Style = Style { secluded: false, keep_dots: false };
+    const SECLUDED: Style = Style { secluded: true, keep_dots: false };
+    const RELATIVE: Style = Style { secluded: false, keep_dots: true };
 
     #[test]
     fn module_names_are_stripped() {
-        check(
-            &["mod", "mod/", "mod/a.c", "a.c", "modx", "mod/mod/f"],
-            PLAIN,
-            &[".", "./", "a.c", "a.c", "x", "mod/f"],
-        );
-        check(
-            &["mod/a.c mod/b.c", "mod/a b"],
-            PLAIN,
-            &["a.c", "b.c", "a b"],
-        );
+        check(&["mod", "mod/", "mod/a.c", "a.c", "modx", "mod/mod/f"], PLAIN, &[".", "./", "a.c", "a.c", "x", "mod/f"]);
+        check(&["mod/a.c mod/b.c", "mod/a b"], PLAIN, &["a.c", "b.c", "a b"]);
         check(&["mod/a.c mod/b.c"], SECLUDED, &["a.c mod/b.c"]);
         check(&["mod/[a] mod/b"], PLAIN, &["[a]", "b"]);
     }
@@ -220,12 +174,7 @@ mod tests {
             check(&[path], PLAIN, &[expect]);
         }
         check(
-            &[
-                "mod/sub/./one",
-                "mod/./sub/one",
-                "mod/a/./../b",
-                "mod/sub/.",
-            ],
+            &["mod/sub/./one", "mod/./sub/one", "mod/a/./../b", "mod/sub/."],
             RELATIVE,
             &["sub/./one", "./sub/one", "b", "sub/"],
         );
@@ -238,10 +187,6 @@ mod tests {
         check(&["mod/s*/"], PLAIN, &["sub/"]);
         check(&["mod/*.tmp"], PLAIN, &["*.tmp"]);
         check(&["mod/nothing*"], PLAIN, &["nothing*"]);
-        check(
-            &["mod/?.c", "mod/[ab].c"],
-            PLAIN,
-            &["a.c", "b.c", "a.c", "b.c"],
-        );
+        check(&["mod/?.c", "mod/[ab].c"], PLAIN, &["a.c", "b.c", "a.c", "b.c"]);
     }
 }

@@ -19,11 +19,7 @@ const PAYLOAD_BYTES_MAX: usize = 216;
 
 /// Looks at the bytes received so far.
 pub fn parse(bytes: &[u8]) -> Header {
-    let same = bytes
-        .iter()
-        .zip(SIGNATURE)
-        .take_while(|(ours, theirs)| ours == theirs)
-        .count();
+    let same = bytes.iter().zip(SIGNATURE).take_while(|(ours, theirs)| ours == theirs).count();
     match same {
         12 => binary(bytes),
         same if same == bytes.len() => Header::More,
@@ -36,20 +32,10 @@ fn text(bytes: &[u8]) -> Header {
     if !b"PROXY ".starts_with(start) {
         return Header::Bad;
     }
-    let Some(end) = bytes
-        .iter()
-        .take(TEXT_BYTES_MAX)
-        .position(|&byte| byte == b'\n')
-    else {
-        return if bytes.len() < TEXT_BYTES_MAX {
-            Header::More
-        } else {
-            Header::Bad
-        };
+    let Some(end) = bytes.iter().take(TEXT_BYTES_MAX).position(|&byte| byte == b'\n') else {
+        return if bytes.len() < TEXT_BYTES_MAX { Header::More } else { Header::Bad };
     };
-    let Some(line) = bytes[6..]
-        .get(..end.saturating_sub(7))
-        .filter(|_| bytes.get(end.wrapping_sub(1)) == Some(&b'\r'))
+    let Some(line) = bytes[6..].get(..end.saturating_sub(7)).filter(|_| bytes.get(end.wrapping_sub(1)) == Some(&b'\r'))
     else {
         return Header::Bad;
     };
@@ -123,15 +109,9 @@ mod tests {
     #[test]
     fn text_headers() {
         let line = b"PROXY TCP4 192.0.2.1 192.0.2.2 5000 873\r\n";
-        check(
-            line,
-            Header::Complete(line.len(), Some(b"192.0.2.1".to_vec())),
-        );
+        check(line, Header::Complete(line.len(), Some(b"192.0.2.1".to_vec())));
         let line = b"PROXY TCP6 2001:db8::1 ::1 5000 873\r\n";
-        check(
-            line,
-            Header::Complete(line.len(), Some(b"2001:db8::1".to_vec())),
-        );
+        check(line, Header::Complete(line.len(), Some(b"2001:db8::1".to_vec())));
         check(b"PROXY UNKNOWN\r\n", Header::Complete(15, None));
         check(b"PROXY TCP4 192.0.2.1 192.0.2.2 0 873\r\n", Header::Bad);
         check(b"PROXY TCP4 ::1 192.0.2.2 1 873\r\n", Header::Bad);
@@ -139,10 +119,7 @@ mod tests {
         check(b"\n", Header::Bad);
         check(b"PROXY \n", Header::Bad);
         check(b"", Header::Bad);
-        check(
-            &[b"PROXY UNKNOWN ".as_slice(), &[b'x'; 100]].concat(),
-            Header::Bad,
-        );
+        check(&[b"PROXY UNKNOWN ".as_slice(), &[b'x'; 100]].concat(), Header::Bad);
     }
 
     #[test]

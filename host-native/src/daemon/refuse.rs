@@ -33,25 +33,12 @@ const EXACT_ONLY: &[&str] = &[
     "server",
 ];
 /// Rows that are refused whatever the list says.
-const ALWAYS: &[&str] = &[
-    "log-file",
-    "log-file-format",
-    "insecure-links",
-    "daemon",
-    "config",
-    "dparam",
-    "detach",
-    "no-detach",
-];
+const ALWAYS: &[&str] =
+    &["log-file", "log-file-format", "insecure-links", "daemon", "config", "dparam", "detach", "no-detach"];
 const ARCHIVE: &[u8] = b"[ardlptgoD]";
 
 /// Whether the rows are refused, in their order. Items that name nothing are a line in `notes` each.
-pub fn refused(
-    list: &[u8],
-    charset: bool,
-    rows: &[Row<'_>],
-    notes: &mut Vec<Vec<u8>>,
-) -> Vec<bool> {
+pub fn refused(list: &[u8], charset: bool, rows: &[Row<'_>], notes: &mut Vec<Vec<u8>>) -> Vec<bool> {
     let is = |row: &Row<'_>, names: &[&str]| names.iter().any(|name| name.as_bytes() == row.long);
     let mut refused: Vec<bool> = rows.iter().map(|row| is(row, REFUSED_AT_FIRST)).collect();
     for item in lists::split(list, b" ") {
@@ -59,19 +46,12 @@ pub fn refused(
             [b'!', item @ ..] => (item, false),
             item => (item, true),
         };
-        let item = if matches!(item, b"a" | b"archive") {
-            ARCHIVE
-        } else {
-            item
-        };
+        let item = if matches!(item, b"a" | b"archive") { ARCHIVE } else { item };
         let touched = touched(item, rows);
         if !touched.contains(&true) {
             notes.push([b"No match for refuse-options string \"", item, b"\""].concat());
         }
-        let hit = refused
-            .iter_mut()
-            .zip(touched)
-            .filter(|(_, touched)| *touched);
+        let hit = refused.iter_mut().zip(touched).filter(|(_, touched)| *touched);
         hit.for_each(|(row, _)| *row = refuse);
     }
     for (row, refused) in rows.iter().zip(&mut refused) {
@@ -85,8 +65,7 @@ fn touched(item: &[u8], rows: &[Row<'_>]) -> Vec<bool> {
     if wild::is_wild(item) {
         let exact = |row: &Row<'_>| EXACT_ONLY.iter().any(|name| name.as_bytes() == row.long);
         let letter = |row: &Row<'_>| row.short.is_some_and(|short| wild::matches(item, &[short]));
-        let matches =
-            |row: &Row<'_>| (!row.long.is_empty() && wild::matches(item, row.long)) || letter(row);
+        let matches = |row: &Row<'_>| (!row.long.is_empty() && wild::matches(item, row.long)) || letter(row);
         return rows.iter().map(|row| !exact(row) && matches(row)).collect();
     }
     let named = rows.iter().find(|row| {
@@ -95,20 +74,6 @@ fn touched(item: &[u8], rows: &[Row<'_>]) -> Vec<bool> {
     });
     let alias = named.map(|row| row.alias);
     rows.iter().map(|row| Some(row.alias) == alias).collect()
-}
-
-/// What a client is told.
-pub fn text(row: &Row<'_>) -> Vec<u8> {
-    let mut text = b"rsync: The server is configured to refuse --".to_vec();
-    text.extend_from_slice(if row.long.is_empty() {
-        b"(null)"
-    } else {
-        row.long
-    });
-    if let Some(short) = row.short {
-        text.extend_from_slice(&[b' ', b'(', b'-', short, b')']);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -147,17 +112,10 @@ mod tests {
         let always = ["iconv", "write-devices", "log-file", "crtimes"];
         let mut found = Vec::new();
         let flags = refused(list.as_bytes(), false, &rows(), &mut found);
-        let names = ROWS
-            .iter()
-            .zip(&flags)
-            .filter(|(_, refused)| **refused)
-            .map(|(row, _)| row.0);
+        let names = ROWS.iter().zip(&flags).filter(|(_, refused)| **refused).map(|(row, _)| row.0);
         let names: Vec<&str> = names.filter(|name| !always.contains(name)).collect();
         assert_eq!(names, expect, "{list}");
-        let found: Vec<_> = found
-            .iter()
-            .map(|note| String::from_utf8_lossy(note))
-            .collect();
+        let found: Vec<_> = found.iter().map(|note| String::from_utf8_lossy(note)).collect();
         assert_eq!(found, notes, "{list}");
     }
 
@@ -168,20 +126,13 @@ mod tests {
         check("del", &["delete-during", "del"], &[]);
         check("delete*", &["delete", "delete-during"], &[]);
         check("a", &["archive", "recursive", "dirs", ""], &[]);
-        check(
-            "* !a !v",
-            &["delete", "delete-during", "del", "checksum"],
-            &[],
-        );
+        check("* !a !v", &["delete", "delete-during", "del", "checksum"], &[]);
         check("dry-run", &["dry-run"], &[]);
         check("c !checksum", &[], &[]);
         check(
             "bogus\tx !z",
             &[],
-            &[
-                "No match for refuse-options string \"bogus\tx\"",
-                "No match for refuse-options string \"z\"",
-            ],
+            &["No match for refuse-options string \"bogus\tx\"", "No match for refuse-options string \"z\""],
         );
     }
 
@@ -198,25 +149,5 @@ mod tests {
         assert!(flag("", false, "write-devices"));
         assert!(!flag("!write-devices", false, "write-devices"));
         assert!(flag("!*", false, "write-devices"), "no wildcard touches it");
-    }
-
-    #[test]
-    fn texts() {
-        let shown = |name: &str| {
-            let at = ROWS.iter().position(|row| row.0 == name).unwrap();
-            String::from_utf8(text(&rows()[at])).unwrap()
-        };
-        assert_eq!(
-            shown("checksum"),
-            "rsync: The server is configured to refuse --checksum (-c)"
-        );
-        assert_eq!(
-            shown("delete"),
-            "rsync: The server is configured to refuse --delete"
-        );
-        assert_eq!(
-            shown(""),
-            "rsync: The server is configured to refuse --(null) (-D)"
-        );
     }
 }

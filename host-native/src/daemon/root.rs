@@ -27,39 +27,23 @@ pub const MUNGED_DIR: &str = "/rsyncd-munged";
 
 impl Root {
     /// Decides where a module lives. `use_chroot` of `None` takes a chroot if it can be had.
-    pub fn resolve(
-        path: &[u8],
-        use_chroot: Option<bool>,
-        module: &[u8],
-        log: &Log,
-    ) -> Result<Root, Refused> {
+    pub fn resolve(path: &[u8], use_chroot: Option<bool>, module: &[u8], log: &Log) -> Result<Root, Refused> {
         if path.is_empty() {
-            return Err((
-                "no path setting.",
-                [b"No path specified for module ", module].concat(),
-            ));
+            return Err(("no path setting.", [b"No path specified for module ", module].concat()));
         }
         let absolute = absolute(path);
         let split = find(&absolute, b"/./");
         let chroot = use_chroot.unwrap_or_else(|| split.is_some() || can_chroot(log));
         if !chroot {
             let dir = normalize(&absolute);
-            return Ok(Root {
-                chroot: None,
-                full: dir.clone(),
-                dir,
-            });
+            return Ok(Root { chroot: None, full: dir.clone(), dir });
         }
         let (outer, inner) = match split {
             Some(at) => (normalize(&absolute[..at]), normalize(&absolute[at + 2..])),
             None => (normalize(&absolute), b"/".to_vec()),
         };
         let full = normalize(&[outer.as_slice(), b"/", &inner].concat());
-        Ok(Root {
-            chroot: Some(outer),
-            dir: inner,
-            full,
-        })
+        Ok(Root { chroot: Some(outer), dir: inner, full })
     }
 
     /// Whether client paths must be resolved as if the module were the root of the file system.
@@ -74,11 +58,7 @@ impl Root {
 
     /// What messages call the module's directory.
     pub fn shown(&self) -> &'static [u8] {
-        if self.chroot.is_some() && self.dir == b"/" {
-            b"/"
-        } else {
-            b""
-        }
+        if self.chroot.is_some() && self.dir == b"/" { b"/" } else { b"" }
     }
 
     /// Whether the directory is there at all, so that no hook runs for one that isn't. One to be locked into is only tried
@@ -103,11 +83,7 @@ impl Root {
                 let shown = String::from_utf8_lossy(chroot);
                 (
                     "chroot failed",
-                    format!(
-                        "rsync: [Receiver] chroot(\"{shown}\") failed: {}",
-                        strerror(&error)
-                    )
-                    .into_bytes(),
+                    format!("rsync: [Receiver] chroot(\"{shown}\") failed: {}", strerror(&error)).into_bytes(),
                 )
             };
             sys::chroot(chroot).map_err(refused)?;
@@ -122,14 +98,7 @@ impl Root {
 
 fn no_dir(dir: &[u8], error: &io::Error) -> Refused {
     let shown = String::from_utf8_lossy(dir);
-    (
-        "chdir failed",
-        format!(
-            "rsync: [Receiver] chdir {shown} failed: {}",
-            strerror(error)
-        )
-        .into_bytes(),
-    )
+    ("chdir failed", format!("rsync: [Receiver] chdir {shown} failed: {}", strerror(error)).into_bytes())
 }
 
 /// Whether munged symlinks could be followed after all.
@@ -142,9 +111,7 @@ fn can_chroot(log: &Log) -> bool {
         Ok(()) => true,
         Err(error) => {
             let reason = reason(&error);
-            log.warn(format!(
-                "chroot test failed: {reason}. Switching 'use chroot' from unset to false."
-            ));
+            log.warn(format!("chroot test failed: {reason}. Switching 'use chroot' from unset to false."));
             false
         }
     }
@@ -182,20 +149,10 @@ mod tests {
 
     #[test]
     fn roots() {
-        let log = Log::new(Destination {
-            file: Vec::new(),
-            facility: 0,
-            tag: Vec::new(),
-        });
+        let log = Log::new(Destination { file: Vec::new(), facility: 0, tag: Vec::new() });
         for (path, use_chroot, chroot, dir, full) in [
             ("/srv/pub", Some(true), Some("/srv/pub"), "/", "/srv/pub"),
-            (
-                "/srv/./pub/x",
-                Some(true),
-                Some("/srv"),
-                "/pub/x",
-                "/srv/pub/x",
-            ),
+            ("/srv/./pub/x", Some(true), Some("/srv"), "/pub/x", "/srv/pub/x"),
             ("/srv/./pub/./x", None, Some("/srv"), "/pub/x", "/srv/pub/x"),
             ("/srv/./pub", Some(false), None, "/srv/pub", "/srv/pub"),
             ("/srv//a/../b", Some(false), None, "/srv/b", "/srv/b"),
@@ -203,19 +160,12 @@ mod tests {
             ("/./x", Some(true), Some("/"), "/x", "/x"),
         ] {
             let root = Root::resolve(path.as_bytes(), use_chroot, b"m", &log).unwrap();
-            let expect = Root {
-                chroot: chroot.map(Into::into),
-                dir: dir.into(),
-                full: full.into(),
-            };
+            let expect = Root { chroot: chroot.map(Into::into), dir: dir.into(), full: full.into() };
             assert_eq!(root, expect, "{path}");
         }
         assert_eq!(
             Root::resolve(b"", None, b"m", &log),
-            Err((
-                "no path setting.",
-                b"No path specified for module m".to_vec()
-            ))
+            Err(("no path setting.", b"No path specified for module m".to_vec()))
         );
     }
 
@@ -241,16 +191,9 @@ mod tests {
 
     #[test]
     fn missing_directory() {
-        let root = Root {
-            chroot: None,
-            dir: b"/nonexistent/module".to_vec(),
-            full: Vec::new(),
-        };
+        let root = Root { chroot: None, dir: b"/nonexistent/module".to_vec(), full: Vec::new() };
         let (client, log) = root.check().unwrap_err();
         assert_eq!(client, "chdir failed");
-        assert_eq!(
-            log,
-            b"rsync: [Receiver] chdir /nonexistent/module failed: No such file or directory (2)"
-        );
+        assert_eq!(log, b"rsync: [Receiver] chdir /nonexistent/module failed: No such file or directory (2)");
     }
 }

@@ -41,14 +41,9 @@ fn lines(path: &[u8], what: &str) -> Result<Vec<Vec<u8>>, String> {
     }
     let text = trusted::read(path).map_err(|error| {
         let path = String::from_utf8_lossy(path);
-        format!(
-            "rsync: [Receiver] failed to open {what} file {path}: {}",
-            strerror(&error)
-        )
+        format!("rsync: [Receiver] failed to open {what} file {path}: {}", strerror(&error))
     })?;
-    let lines = text
-        .split(|&byte| byte == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let lines = text.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let rules = lines.filter(|line| !line.is_empty() && !b"#;".contains(&line[0]));
     Ok(rules.map(<[u8]>::to_vec).collect())
 }
@@ -109,8 +104,7 @@ fn split_name(word: &[u8]) -> (&[u8], Option<&[u8]>) {
 
 fn takes_pattern(name: &[u8]) -> bool {
     let base = name.split(|&byte| byte == b',').next().unwrap_or(name);
-    b"+-HSPR".contains(&name.first().copied().unwrap_or(0))
-        || PATTERN_RULES.iter().any(|long| long.as_bytes() == base)
+    b"+-HSPR".contains(&name.first().copied().unwrap_or(0)) || PATTERN_RULES.iter().any(|long| long.as_bytes() == base)
 }
 
 /// A rule text with this name (and modifiers) and pattern.
@@ -139,10 +133,7 @@ mod tests {
     #[track_caller]
     fn check(sources: Sources, expect: &[&str]) {
         let rules = gather(&sources).unwrap();
-        let rules: Vec<_> = rules
-            .iter()
-            .map(|rule| String::from_utf8_lossy(rule))
-            .collect();
+        let rules: Vec<_> = rules.iter().map(|rule| String::from_utf8_lossy(rule)).collect();
         assert_eq!(rules, expect);
     }
 
@@ -184,33 +175,14 @@ mod tests {
     #[test]
     fn other_rules_pass() {
         let filter = b"dir-merge .rf exclude a/b -! x/ clear merge,- f :n .x".to_vec();
-        let expect = [
-            "dir-merge .rf",
-            "exclude,/ a/b",
-            "-!/ x/***",
-            "!",
-            "merge,- f",
-            ":n .x",
-        ];
-        check(
-            Sources {
-                filter,
-                ..Sources::default()
-            },
-            &expect,
-        );
+        let expect = ["dir-merge .rf", "exclude,/ a/b", "-!/ x/***", "!", "merge,- f", ":n .x"];
+        check(Sources { filter, ..Sources::default() }, &expect);
     }
 
     #[test]
     fn missing_file() {
-        let sources = Sources {
-            exclude_from: b"/nonexistent".to_vec(),
-            ..Sources::default()
-        };
+        let sources = Sources { exclude_from: b"/nonexistent".to_vec(), ..Sources::default() };
         let error = gather(&sources).unwrap_err();
-        assert_eq!(
-            error,
-            "rsync: [Receiver] failed to open exclude file /nonexistent: No such file or directory (2)"
-        );
+        assert_eq!(error, "rsync: [Receiver] failed to open exclude file /nonexistent: No such file or directory (2)");
     }
 }

@@ -16,42 +16,18 @@ enum Kind {
 }
 
 const OPTIONS: &[(&str, Kind)] = &[
-    (
-        "SO_KEEPALIVE",
-        Kind::Number(libc::SOL_SOCKET, libc::SO_KEEPALIVE),
-    ),
-    (
-        "SO_REUSEADDR",
-        Kind::Number(libc::SOL_SOCKET, libc::SO_REUSEADDR),
-    ),
-    (
-        "SO_BROADCAST",
-        Kind::Number(libc::SOL_SOCKET, libc::SO_BROADCAST),
-    ),
-    (
-        "TCP_NODELAY",
-        Kind::Number(libc::IPPROTO_TCP, libc::TCP_NODELAY),
-    ),
+    ("SO_KEEPALIVE", Kind::Number(libc::SOL_SOCKET, libc::SO_KEEPALIVE)),
+    ("SO_REUSEADDR", Kind::Number(libc::SOL_SOCKET, libc::SO_REUSEADDR)),
+    ("SO_BROADCAST", Kind::Number(libc::SOL_SOCKET, libc::SO_BROADCAST)),
+    ("TCP_NODELAY", Kind::Number(libc::IPPROTO_TCP, libc::TCP_NODELAY)),
     ("SO_SNDBUF", Kind::Number(libc::SOL_SOCKET, libc::SO_SNDBUF)),
     ("SO_RCVBUF", Kind::Number(libc::SOL_SOCKET, libc::SO_RCVBUF)),
-    (
-        "SO_SNDLOWAT",
-        Kind::Number(libc::SOL_SOCKET, libc::SO_SNDLOWAT),
-    ),
-    (
-        "SO_RCVLOWAT",
-        Kind::Number(libc::SOL_SOCKET, libc::SO_RCVLOWAT),
-    ),
+    ("SO_SNDLOWAT", Kind::Number(libc::SOL_SOCKET, libc::SO_SNDLOWAT)),
+    ("SO_RCVLOWAT", Kind::Number(libc::SOL_SOCKET, libc::SO_RCVLOWAT)),
     ("SO_SNDTIMEO", Kind::Time(libc::SO_SNDTIMEO)),
     ("SO_RCVTIMEO", Kind::Time(libc::SO_RCVTIMEO)),
-    (
-        "IPTOS_LOWDELAY",
-        Kind::Fixed(libc::IPPROTO_IP, libc::IP_TOS, 0x10),
-    ),
-    (
-        "IPTOS_THROUGHPUT",
-        Kind::Fixed(libc::IPPROTO_IP, libc::IP_TOS, 0x08),
-    ),
+    ("IPTOS_LOWDELAY", Kind::Fixed(libc::IPPROTO_IP, libc::IP_TOS, 0x10)),
+    ("IPTOS_THROUGHPUT", Kind::Fixed(libc::IPPROTO_IP, libc::IP_TOS, 0x08)),
 ];
 
 /// Sets all options of a list. Complaints are not fatal; each is a line for the log.
@@ -72,17 +48,12 @@ pub fn apply(socket: BorrowedFd<'_>, list: &[u8], complaints: &mut Vec<String>) 
                 complaints.push(format!("syntax error -- {shown} does not take a value"));
                 continue;
             }
-            Kind::Fixed(level, option, number) => {
-                sys::set_socket_option(socket, level, option, number)
-            }
+            Kind::Fixed(level, option, number) => sys::set_socket_option(socket, level, option, number),
             Kind::Number(level, option) => sys::set_socket_option(socket, level, option, number),
             Kind::Time(option) => sys::set_socket_time(socket, option, number),
         };
         if let Err(error) = done {
-            complaints.push(format!(
-                "rsync: [Receiver] failed to set socket option {shown}: {}",
-                strerror(&error)
-            ));
+            complaints.push(format!("rsync: [Receiver] failed to set socket option {shown}: {}", strerror(&error)));
         }
     }
 }
@@ -96,18 +67,8 @@ mod tests {
     fn lists_are_applied() {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let mut complaints = Vec::new();
-        apply(
-            socket.as_fd(),
-            b"SO_KEEPALIVE,TCP_NODELAY=1\tFOO IPTOS_LOWDELAY=3 SO_RCVTIMEO=5",
-            &mut complaints,
-        );
-        assert_eq!(
-            complaints,
-            [
-                "Unknown socket option FOO",
-                "syntax error -- IPTOS_LOWDELAY does not take a value"
-            ]
-        );
+        apply(socket.as_fd(), b"SO_KEEPALIVE,TCP_NODELAY=1\tFOO IPTOS_LOWDELAY=3 SO_RCVTIMEO=5", &mut complaints);
+        assert_eq!(complaints, ["Unknown socket option FOO", "syntax error -- IPTOS_LOWDELAY does not take a value"]);
         assert!(rustix::net::sockopt::socket_keepalive(&socket).unwrap());
         assert!(rustix::net::sockopt::tcp_nodelay(&socket).unwrap());
     }

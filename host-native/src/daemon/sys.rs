@@ -56,11 +56,7 @@ pub fn reap() {
 
 /// The exit code in a raw wait status, or -1 if a signal ended the process.
 pub fn exit_status(raw: i32) -> i32 {
-    if raw != -1 && libc::WIFEXITED(raw) {
-        libc::WEXITSTATUS(raw)
-    } else {
-        -1
-    }
+    if raw != -1 && libc::WIFEXITED(raw) { libc::WEXITSTATUS(raw) } else { -1 }
 }
 
 /// Becomes the leader of a new session.
@@ -92,11 +88,7 @@ pub fn set_umask(mask: u32) {
 }
 
 fn check(result: libc::c_int) -> io::Result<()> {
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Makes a directory the root of this process.
@@ -160,14 +152,7 @@ pub fn local_time(unix: i64) -> ([i32; 6], i32) {
         libc::localtime_r(&unix, tm.as_mut_ptr());
         tm.assume_init()
     };
-    let fields = [
-        tm.tm_year + 1900,
-        tm.tm_mon + 1,
-        tm.tm_mday,
-        tm.tm_hour,
-        tm.tm_min,
-        tm.tm_sec,
-    ];
+    let fields = [tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec];
     (fields, tm.tm_gmtoff as i32)
 }
 
@@ -195,42 +180,18 @@ pub fn lock(fd: BorrowedFd<'_>, start: i64, length: i64) -> io::Result<()> {
 }
 
 /// Sets an integer socket option.
-pub fn set_socket_option(
-    fd: BorrowedFd<'_>,
-    level: i32,
-    option: i32,
-    value: i32,
-) -> io::Result<()> {
+pub fn set_socket_option(fd: BorrowedFd<'_>, level: i32, option: i32, value: i32) -> io::Result<()> {
     let length = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: pointer and length describe `value`.
-    check(unsafe {
-        libc::setsockopt(
-            fd.as_raw_fd(),
-            level,
-            option,
-            (&raw const value).cast(),
-            length,
-        )
-    })
+    check(unsafe { libc::setsockopt(fd.as_raw_fd(), level, option, (&raw const value).cast(), length) })
 }
 
 /// Sets a socket option that takes a time in seconds.
 pub fn set_socket_time(fd: BorrowedFd<'_>, option: i32, seconds: i32) -> io::Result<()> {
-    let value = libc::timeval {
-        tv_sec: seconds.into(),
-        tv_usec: 0,
-    };
+    let value = libc::timeval { tv_sec: seconds.into(), tv_usec: 0 };
     let length = size_of::<libc::timeval>() as libc::socklen_t;
     // SAFETY: pointer and length describe `value`.
-    check(unsafe {
-        libc::setsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            option,
-            (&raw const value).cast(),
-            length,
-        )
-    })
+    check(unsafe { libc::setsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, option, (&raw const value).cast(), length) })
 }
 
 static WAKE: AtomicI32 = AtomicI32::new(-1);

@@ -23,10 +23,7 @@ use super::{Engine, Parsed, Served};
 /// Instead of a session: tells the log what it would work on.
 const ENGINE: Engine = Engine {
     parse: |words, refuse| {
-        let end = words
-            .iter()
-            .position(|word| word == b".")
-            .unwrap_or(words.len());
+        let end = words.iter().position(|word| word == b".").unwrap_or(words.len());
         let cluster = |word: &Vec<u8>| word.starts_with(b"-s");
         let refused = (!refuse.is_empty()).then(|| Error::usage(refuse));
         Parsed {
@@ -42,13 +39,7 @@ const ENGINE: Engine = Engine {
     check_filters: |_| Ok(()),
     hides: |rules, path| rules.iter().any(|rule| rule.ends_with(path)),
     serve: |served| {
-        let Served {
-            config,
-            refused,
-            pending,
-            log,
-            ..
-        } = served;
+        let Served { config, refused, pending, log, .. } = served;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let paths: Vec<String> = config.paths.iter().map(|path| text(path)).collect();
         let module = config.module.unwrap_or_default();
@@ -98,20 +89,13 @@ fn in_child(work: impl FnOnce() -> i32) -> i32 {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn await_port(port: u16) {
     let start = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(
-            start.elapsed() < Duration::from_secs(10),
-            "nobody listens on {port}"
-        );
+        assert!(start.elapsed() < Duration::from_secs(10), "nobody listens on {port}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -143,9 +127,7 @@ fn start_stock(config: &Path) -> (Running, u16) {
     let port = free_port();
     let mut command = Command::new("rsync");
     command.args(["--daemon", "--no-detach", "--address=127.0.0.1"]);
-    command
-        .arg(format!("--port={port}"))
-        .arg(format!("--config={}", config.display()));
+    command.arg(format!("--port={port}")).arg(format!("--config={}", config.display()));
     let running = Running(command.stdin(Stdio::null()).spawn().unwrap().id() as i32);
     await_port(port);
     (running, port)
@@ -172,18 +154,11 @@ fn place(config: &str) -> tempfile::TempDir {
 }
 
 /// The lines of the log without time and process, once there are as many as wanted.
-fn log_lines(
-    dir: &tempfile::TempDir,
-    name: &str,
-    wanted: impl Fn(&[String]) -> bool,
-) -> Vec<String> {
+fn log_lines(dir: &tempfile::TempDir, name: &str, wanted: impl Fn(&[String]) -> bool) -> Vec<String> {
     let start = Instant::now();
     loop {
         let text = std::fs::read_to_string(dir.path().join(name)).unwrap_or_default();
-        let message = |line: &str| {
-            line.split_once("] ")
-                .map_or(String::new(), |(_, message)| message.to_owned())
-        };
+        let message = |line: &str| line.split_once("] ").map_or(String::new(), |(_, message)| message.to_owned());
         let lines: Vec<String> = text.lines().map(message).collect();
         if wanted(&lines) || start.elapsed() > Duration::from_secs(10) {
             return lines;
@@ -201,10 +176,7 @@ fn our_call(
 ) -> (Result<Answered, Error>, String) {
     let mut shown = String::new();
     let mut show = |line: &[u8]| shown.push_str(&String::from_utf8_lossy(line));
-    let words = |_| Words {
-        plain: words.iter().map(|word| word.as_bytes().to_vec()).collect(),
-        secluded: None,
-    };
+    let words = |_| Words { plain: words.iter().map(|word| word.as_bytes().to_vec()).collect(), secluded: None };
     let request = ClientRequest {
         protocol: PROTOCOL,
         module: module.map(|module| module.as_bytes().to_vec()),
@@ -235,10 +207,5 @@ static PASSWORD_FILE: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| 
 
 fn dial(port: u16, module: Option<&str>, words: &[&str]) -> (Result<Answered, Error>, String) {
     let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    our_call(
-        socket.try_clone().unwrap().into(),
-        socket.into(),
-        module,
-        words,
-    )
+    our_call(socket.try_clone().unwrap().into(), socket.into(), module, words)
 }

@@ -21,13 +21,7 @@ impl<F: Fn(&[u8]) -> bool> ModuleTree<F> {
         if self.chrooted {
             return openat(CWD, dir, flags, Mode::empty());
         }
-        match openat2(
-            CWD,
-            dir,
-            flags,
-            Mode::empty(),
-            ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
-        ) {
+        match openat2(CWD, dir, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS) {
             Err(Errno::NOSYS | Errno::PERM) => open_without_links(dir, flags),
             opened => opened,
         }
@@ -37,10 +31,7 @@ impl<F: Fn(&[u8]) -> bool> ModuleTree<F> {
 /// For kernels that can't resolve beneath a directory: no symlink is followed at all.
 fn open_without_links(path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
     let mut dir = openat(CWD, ".", flags, Mode::empty())?;
-    for part in path
-        .split(|&byte| byte == b'/')
-        .filter(|part| !part.is_empty())
-    {
+    for part in path.split(|&byte| byte == b'/').filter(|part| !part.is_empty()) {
         dir = openat(&dir, part, flags | OFlags::NOFOLLOW, Mode::empty())?;
     }
     Ok(dir)
@@ -51,9 +42,7 @@ impl<F: Fn(&[u8]) -> bool> Tree for ModuleTree<F> {
         let Ok(dir) = self.open(dir).and_then(Dir::new) else {
             return Vec::new();
         };
-        let names = dir
-            .flatten()
-            .map(|entry| entry.file_name().to_bytes().to_vec());
+        let names = dir.flatten().map(|entry| entry.file_name().to_bytes().to_vec());
         names.filter(|name| name != b"." && name != b"..").collect()
     }
 
@@ -83,10 +72,7 @@ mod tests {
         let open = |name: &str| open_without_links(at(name).as_os_str().as_bytes(), flags);
         // The walk begins in the current directory, so the path is given from there.
         assert!(open("out").is_err());
-        let here = ModuleTree {
-            chrooted: false,
-            hides: |path: &[u8]| path == b"src",
-        };
+        let here = ModuleTree { chrooted: false, hides: |path: &[u8]| path == b"src" };
         assert!(here.names(b".").contains(&b"Cargo.toml".to_vec()));
         assert!(here.is_dir(b"src") && !here.is_dir(b"Cargo.toml"));
         assert!(!here.is_dir(b"..") && here.names(b"/").is_empty());

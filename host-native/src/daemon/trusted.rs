@@ -28,11 +28,7 @@ pub fn open(path: &[u8], flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
             push_front(&mut parts, &target);
             continue;
         }
-        let how = if is_last {
-            flags
-        } else {
-            OFlags::DIRECTORY | OFlags::RDONLY
-        };
+        let how = if is_last { flags } else { OFlags::DIRECTORY | OFlags::RDONLY };
         let how = how | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = match &dir {
             Some(dir) => openat(dir, part.as_slice(), how, mode),
@@ -110,10 +106,7 @@ mod tests {
         // Only root can give a link away, so only root can see it refused.
         if sys::euid() == 0 {
             lchown(at("absolute"), Some(12345), None).unwrap();
-            assert_eq!(
-                bytes("absolute/file").unwrap_err().raw_os_error(),
-                Some(libc::ELOOP)
-            );
+            assert_eq!(bytes("absolute/file").unwrap_err().raw_os_error(), Some(libc::ELOOP));
         }
     }
 }

@@ -16,10 +16,7 @@ pub struct Values {
 impl Values {
     /// What counts when nothing is set.
     pub fn defaults() -> Values {
-        Values {
-            values: PARAMS.iter().map(Param::default_value).collect(),
-            set: vec![false; PARAMS.len()],
-        }
+        Values { values: PARAMS.iter().map(Param::default_value).collect(), set: vec![false; PARAMS.len()] }
     }
 
     /// Sets a value.
@@ -68,8 +65,6 @@ impl Values {
     /// Parameters that were set although the daemon doesn't act on them.
     pub fn without_effect(&self) -> impl Iterator<Item = &'static str> {
         let unbuilt = PARAMS.iter().filter(|param| !param.built);
-        unbuilt
-            .filter(|param| self.set[param.id as usize])
-            .map(|param| param.name)
+        unbuilt.filter(|param| self.set[param.id as usize]).map(|param| param.name)
     }
 }

@@ -62,11 +62,7 @@ pub fn serve(start: &Start<'_>, link: Link, log: Log) -> i32 {
 }
 
 /// Reads the configuration and gets to know the peer.
-fn begin<'a>(
-    start: &'a Start<'a>,
-    link: Link,
-    log: Log,
-) -> Option<(Config, Result<Worker<'a>, End>)> {
+fn begin<'a>(start: &'a Start<'a>, link: Link, log: Log) -> Option<(Config, Result<Worker<'a>, End>)> {
     let env = Env::default();
     let mut lines = Vec::new();
     let config = config::load(start.config, Part::Whole, start.overrides, &env, &mut lines);
@@ -76,20 +72,10 @@ fn begin<'a>(
         log.warn(super::error_line(Exit::SYNTAX, "Receiver"));
         return None;
     };
-    let peer = Peer {
-        host: UNDETERMINED.to_vec(),
-        address: Vec::new(),
-    };
+    let peer = Peer { host: UNDETERMINED.to_vec(), address: Vec::new() };
     let protocol = start.protocol.unwrap_or(PROTOCOL);
     let greeting = ServerGreeting::new(protocol, None);
-    let mut worker = Worker {
-        start,
-        link,
-        log,
-        env,
-        peer,
-        greeting,
-    };
+    let mut worker = Worker { start, link, log, env, peer, greeting };
     let ready = worker.meet(&config, protocol);
     Some((config, ready.map(|()| worker)))
 }
@@ -112,30 +98,20 @@ impl Worker<'_> {
             }
         };
         if self.start.shell.is_none() && global.on(P::ProxyProtocol) {
-            let trusted = global
-                .text(P::ProxyHosts, &self.env)
-                .map_err(|error| End::error(&self.log, &error))?;
+            let trusted = global.text(P::ProxyHosts, &self.env).map_err(|error| End::error(&self.log, &error))?;
             self.proxy_header(&trusted)?;
         }
-        let sections = config
-            .modules
-            .iter()
-            .map(|module| &module.values)
-            .chain([global]);
+        let sections = config.modules.iter().map(|module| &module.values).chain([global]);
         if self.peer.host == UNDETERMINED
             && global.on(P::ReverseLookup)
-            && sections
-                .into_iter()
-                .any(|values| values.on(P::ReverseLookup))
+            && sections.into_iter().any(|values| values.on(P::ReverseLookup))
         {
             self.peer.host = lookup::host_name(&self.peer.address, &self.log);
         }
         identity::confine_daemon(global, &self.env, &self.log)?;
         let line = [b"connect from ".as_slice(), &self.who()].concat();
         self.log.info(line);
-        let motd = global
-            .text(P::MotdFile, &self.env)
-            .map_err(|error| End::error(&self.log, &error))?;
+        let motd = global.text(P::MotdFile, &self.env).map_err(|error| End::error(&self.log, &error))?;
         let motd = (!motd.is_empty()).then(|| files::motd(&motd));
         self.greeting = ServerGreeting::new(protocol, motd.as_deref());
         Ok(())
@@ -148,11 +124,7 @@ impl Worker<'_> {
 
     /// Starts the clock of the handshake: a minute, or a shorter timeout.
     pub(super) fn arm(&mut self, timeout: i64) {
-        let seconds = if (1..60).contains(&timeout) {
-            timeout as u64
-        } else {
-            60
-        };
+        let seconds = if (1..60).contains(&timeout) { timeout as u64 } else { 60 };
         self.link.set_deadline(Some(Duration::from_secs(seconds)));
     }
 
@@ -160,8 +132,7 @@ impl Worker<'_> {
         let system = System { log: &self.log };
         if !access::listed(&self.peer.address, trusted, &system) {
             let text = b"proxy protocol rejected from untrusted peer UNDETERMINED (";
-            self.log
-                .warn([text, self.peer.address.as_slice(), b")"].concat());
+            self.log.warn([text, self.peer.address.as_slice(), b")"].concat());
             return Err(End::Close);
         }
         loop {
@@ -199,13 +170,7 @@ impl Worker<'_> {
             _ => return Err(End::Close),
         };
         let Some(section) = config.module(&name) else {
-            let line = [
-                b"unknown module '",
-                name.as_slice(),
-                b"' tried from ",
-                &self.who(),
-            ]
-            .concat();
+            let line = [b"unknown module '", name.as_slice(), b"' tried from ", &self.who()].concat();
             self.log.warn(line);
             return Err(self.refuse(&[b"Unknown module '", name.as_slice(), b"'"].concat()));
         };
@@ -223,24 +188,14 @@ impl Worker<'_> {
         let (user, read_only) = self.authenticate(section, &name)?;
         self.link.set_deadline(None);
         self.env.set("RSYNC_USER_NAME", &user);
-        Ok(module::Chosen {
-            section,
-            name,
-            user,
-            read_only,
-            _slot: slot,
-        })
+        Ok(module::Chosen { section, name, user, read_only, _slot: slot })
     }
 
     fn list(&mut self, config: &Config) -> Result<End, End> {
         let line = [b"module-list request from ".as_slice(), &self.who()].concat();
         self.log.info(line);
         let mut listed = Vec::new();
-        for module in config
-            .modules
-            .iter()
-            .filter(|module| module.values.on(P::List))
-        {
+        for module in config.modules.iter().filter(|module| module.values.on(P::List)) {
             listed.push((module.name(), self.text(module, P::Comment)?));
         }
         self.greeting.listing(listed.into_iter());
@@ -248,24 +203,11 @@ impl Worker<'_> {
     }
 
     fn check_host(&mut self, section: &Section, name: &[u8]) -> Result<(), End> {
-        let (allow, deny) = (
-            self.text(section, P::HostsAllow)?,
-            self.text(section, P::HostsDeny)?,
-        );
-        let rules = Rules {
-            allow: &allow,
-            deny: &deny,
-            forward_lookup: section.values.on(P::ForwardLookup),
-        };
+        let (allow, deny) = (self.text(section, P::HostsAllow)?, self.text(section, P::HostsDeny)?);
+        let rules = Rules { allow: &allow, deny: &deny, forward_lookup: section.values.on(P::ForwardLookup) };
         if access::allowed(&mut self.peer, rules, &System { log: &self.log }) {
             if self.start.shell.is_none() {
-                let line = [
-                    b"rsync allowed access on module ",
-                    name,
-                    b" from ",
-                    &self.who(),
-                ]
-                .concat();
+                let line = [b"rsync allowed access on module ", name, b" from ", &self.who()].concat();
                 self.log.info(line);
             }
             return Ok(());
@@ -288,9 +230,7 @@ impl Worker<'_> {
             Ok(slot) => Ok(Some(slot)),
             Err(NoSlot::Full) => {
                 self.log.warn(format!("max connections ({max}) reached"));
-                Err(self.refuse(
-                    format!("max connections ({max}) reached -- try again later").as_bytes(),
-                ))
+                Err(self.refuse(format!("max connections ({max}) reached -- try again later").as_bytes()))
             }
             Err(NoSlot::Unopened(line)) => {
                 self.log.warn(line);
@@ -301,10 +241,7 @@ impl Worker<'_> {
 
     /// A value with its references replaced.
     pub(super) fn text(&self, section: &Section, id: P) -> Result<Vec<u8>, End> {
-        section
-            .values
-            .text(id, &self.env)
-            .map_err(|error| End::error(&self.log, &error))
+        section.values.text(id, &self.env).map_err(|error| End::error(&self.log, &error))
     }
 
     /// Sends an `@ERROR` line; the connection ends.
@@ -343,15 +280,13 @@ impl Worker<'_> {
         match broken {
             Broken::End => End::Close,
             Broken::Late => {
-                self.log
-                    .warn("[Receiver] daemon handshake timeout -- exiting");
+                self.log.warn("[Receiver] daemon handshake timeout -- exiting");
                 self.log.warn(super::error_line(Exit::TIMEOUT, "Receiver"));
                 End::Exit(Exit::TIMEOUT.0)
             }
             Broken::Failed(error) => {
                 let reason = super::log::strerror(&error);
-                self.log
-                    .warn(format!("rsync: [Receiver] read error: {reason}"));
+                self.log.warn(format!("rsync: [Receiver] read error: {reason}"));
                 End::Exit(Exit::SOCKET_IO.0)
             }
         }

@@ -143,12 +143,7 @@ impl Pump {
     }
 
     /// Sleeps until something that the session wants can go on, one of `wakes` is readable, or a deadline has come.
-    pub fn sleep(
-        &self,
-        wants: Wants,
-        until_ms: Option<u64>,
-        wakes: [Option<BorrowedFd<'_>>; 2],
-    ) -> Result<(), Errno> {
+    pub fn sleep(&self, wants: Wants, until_ms: Option<u64>, wakes: [Option<BorrowedFd<'_>>; 2]) -> Result<(), Errno> {
         let now = monotonic_ms();
         let throttled = self.throttle.as_ref().map(Throttle::ready_ms).filter(|&at| at > now && wants.output);
         let until = [wants.deadline_ms, until_ms, throttled].into_iter().flatten().min();

@@ -146,7 +146,9 @@ impl Fs {
     fn copy_aside(&mut self, old: &At, backup: &At) -> Result<(), OutputError> {
         let (source, meta) = read::open(&mut self.roots, old, false).map_err(OutputError::Backup)?;
         let of_backup = |error| match error {
-            OutputError::Temp(_, error) | OutputError::Read(error) | OutputError::Write(error) => OutputError::Backup(error),
+            OutputError::Temp(_, error) | OutputError::Read(error) | OutputError::Write(error) => {
+                OutputError::Backup(error)
+            }
             error => error,
         };
         let mode = meta.mode & 0o700 | 0o200;

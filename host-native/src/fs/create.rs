@@ -18,7 +18,8 @@ use super::temp::{Random, TRIES};
 use crate::errno::errno;
 
 /// How a temporary file is made. Readable too, for the copy that takes the place of a rename over file systems.
-const MAKE: OFlags = OFlags::RDWR.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const MAKE: OFlags =
+    OFlags::RDWR.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// A temporary file that was just made.
 pub struct Temp {
@@ -31,7 +32,13 @@ pub struct Temp {
 }
 
 /// Makes a temporary file for `at`, beside it or in the root `dir`.
-pub fn make_temp(roots: &mut Roots, random: &mut Random, at: &At, dir: Option<RootId>, mode: u32) -> Result<Temp, OutputError> {
+pub fn make_temp(
+    roots: &mut Roots,
+    random: &mut Random,
+    at: &At,
+    dir: Option<RootId>,
+    mode: u32,
+) -> Result<Temp, OutputError> {
     let final_spot = roots.spot(at);
     let shown = |name: &[u8], roots: &Roots| match dir {
         None => join(parent(&at.path), name),

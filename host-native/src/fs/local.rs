@@ -18,8 +18,12 @@ impl Fs {
         create.basis = None;
         let buffer = self.buffer();
         let (mut output, _) = create::create(&mut self.roots, &mut self.random, &create, buffer)?;
-        let way =
-            Way { devs: (found.dev, output.spot.dir.dev()), size: found.size, clone: !create.preallocate, sparse: create.sparse };
+        let way = Way {
+            devs: (found.dev, output.spot.dir.dev()),
+            size: found.size,
+            clone: !create.preallocate,
+            sparse: create.sparse,
+        };
         let bytes = match self.cloning.copy(&source, &mut output.sink, way) {
             Ok(bytes) => bytes,
             Err(error) => {
@@ -75,9 +79,13 @@ mod tests {
 
     #[test]
     fn executability_follows_the_source() {
-        for (mode, source, expect) in
-            [(0o644, 0o755, 0o755), (0o640, 0o100, 0o750), (0o744, 0o755, 0o744), (0o755, 0o644, 0o644), (0o600, 0o600, 0o600)]
-        {
+        for (mode, source, expect) in [
+            (0o644, 0o755, 0o755),
+            (0o640, 0o100, 0o750),
+            (0o744, 0o755, 0o744),
+            (0o755, 0o644, 0o644),
+            (0o600, 0o600, 0o600),
+        ] {
             assert_eq!(executable_like(mode, source), expect, "{mode:o} {source:o}");
         }
     }

@@ -110,15 +110,18 @@ pub fn list(roots: &mut Roots, at: &At, follow: Follow, algorithm: Option<Algori
             meta = meta.and_then(|meta| followed(roots, &child, meta, follow));
             opened_through_link = true;
         }
-        let digest = algorithm.filter(|_| meta.as_ref().is_ok_and(|meta| meta.mode & TYPE == REGULAR)).map(|algorithm| {
-            let digest = if opened_through_link {
-                let child = At { root: at.root, path: join(path, &name) };
-                roots.open_following(&child, READ, reach).and_then(|file| digest_whole(&file, Digest::list(algorithm)))
-            } else {
-                digest_in(&*dir, &name, algorithm)
-            };
-            digest.unwrap_or_else(|_| DigestValue::zero(algorithm.digest_bytes()))
-        });
+        let digest =
+            algorithm.filter(|_| meta.as_ref().is_ok_and(|meta| meta.mode & TYPE == REGULAR)).map(|algorithm| {
+                let digest = if opened_through_link {
+                    let child = At { root: at.root, path: join(path, &name) };
+                    roots
+                        .open_following(&child, READ, reach)
+                        .and_then(|file| digest_whole(&file, Digest::list(algorithm)))
+                } else {
+                    digest_in(&*dir, &name, algorithm)
+                };
+                digest.unwrap_or_else(|_| DigestValue::zero(algorithm.digest_bytes()))
+            });
         entries.push(Dirent { name, meta, digest });
     }
     Ok(entries)

@@ -36,7 +36,9 @@ use std::collections::HashMap;
 
 use rustix::io::Errno as Code;
 use syncline_core::checksum::DigestValue;
-use syncline_core::session::{Ask, At, Commit, Create, Errno, FileId, HostResult, Meta, OutputError, Reply, RootId, SetErrors};
+use syncline_core::session::{
+    Ask, At, Commit, Create, Errno, FileId, HostResult, Meta, OutputError, Reply, RootId, SetErrors,
+};
 
 use crate::errno::errno;
 use clone::Cloning;

@@ -323,7 +323,8 @@ fn walk(top: impl AsFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Code> {
 }
 
 fn is_symlink(dir: &OwnedFd, name: &[u8]) -> bool {
-    rustix::fs::statat(dir, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| stat.st_mode & 0o170000 == 0o120000)
+    rustix::fs::statat(dir, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|stat| stat.st_mode & 0o170000 == 0o120000)
 }
 
 /// What a file is that should have been a regular one but is not.

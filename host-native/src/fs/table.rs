@@ -37,7 +37,9 @@ impl Table {
     pub fn readable(&self, file: FileId) -> HostResult<&OwnedFd> {
         match self.slots.get(file.0 as usize) {
             Some(Some(Open::Source(file))) => Ok(file),
-            Some(Some(Open::Output(output))) => output.basis.as_ref().map(|basis| basis.file()).ok_or_else(unknown_file),
+            Some(Some(Open::Output(output))) => {
+                output.basis.as_ref().map(|basis| basis.file()).ok_or_else(unknown_file)
+            }
             _ => Err(unknown_file()),
         }
     }

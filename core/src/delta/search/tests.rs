@@ -4,11 +4,7 @@ use crate::delta::{PlanOptions, Signer, SumHead};
 use crate::limits::BLOCK_BYTES_MAX;
 use proptest::prelude::*;
 
-const XXH128: Strong = Strong {
-    algorithm: Algorithm::Xxh128,
-    seed: 12345,
-    seed_first: true,
-};
+const XXH128: Strong = Strong { algorithm: Algorithm::Xxh128, seed: 12345, seed_first: true };
 const MOVE_BASIS: &[u8] = include_bytes!("golden/move.basis");
 const REDO_BASIS: &[u8] = include_bytes!("golden/redo.basis");
 
@@ -50,21 +46,14 @@ fn run(mut search: Search, source: &[u8], piece: usize) -> Run {
                 rest = later;
             }
             Found::End => {
-                return Run {
-                    tokens,
-                    tally: search.tally(),
-                    digest: search.take_digest(),
-                };
+                return Run { tokens, tally: search.tally(), digest: search.take_digest() };
             }
         }
     }
 }
 
 fn sign(head: SumHead, strong: Strong, basis: &[u8]) -> Signature {
-    let (mut wire, mut signature) = (
-        Vec::new(),
-        Signature::new(head, u64::MAX, "sender").unwrap(),
-    );
+    let (mut wire, mut signature) = (Vec::new(), Signature::new(head, u64::MAX, "sender").unwrap());
     Signer::new(head, strong).push(basis, &mut wire);
     signature.push(&wire);
     assert!(signature.is_complete());
@@ -72,20 +61,12 @@ fn sign(head: SumHead, strong: Strong, basis: &[u8]) -> Signature {
 }
 
 fn plan(basis: &[u8], block_bytes: Option<u32>, redo: bool, digest_bytes: usize) -> SumHead {
-    let options = PlanOptions {
-        block_bytes,
-        block_max: BLOCK_BYTES_MAX,
-        digest_bytes,
-        redo,
-    };
+    let options = PlanOptions { block_bytes, block_max: BLOCK_BYTES_MAX, digest_bytes, redo };
     SumHead::for_basis(basis.len() as u64, &options).unwrap()
 }
 
 fn whole(strong: Strong) -> SearchOptions {
-    SearchOptions {
-        digest: Some(Digest::whole_file(strong.algorithm, strong.seed)),
-        ..SearchOptions::default()
-    }
+    SearchOptions { digest: Some(Digest::whole_file(strong.algorithm, strong.seed)), ..SearchOptions::default() }
 }
 
 /// The pseudo-random file of the recorded sessions.
@@ -101,49 +82,21 @@ fn lcg_basis() -> Vec<u8> {
 
 fn lcg_source() -> Vec<u8> {
     let basis = lcg_basis();
-    [
-        b"INSERTED! ",
-        &basis[..1400],
-        &basis[1500..2800],
-        b"<changed>",
-        &basis[2800..3300],
-    ]
-    .concat()
+    [b"INSERTED! ", &basis[..1400], &basis[1500..2800], b"<changed>", &basis[2800..3300]].concat()
 }
 
 fn moved(order: [usize; 6]) -> Vec<u8> {
-    order
-        .iter()
-        .flat_map(|&block| MOVE_BASIS[block * 700..][..700].iter().copied())
-        .collect()
+    order.iter().flat_map(|&block| MOVE_BASIS[block * 700..][..700].iter().copied()).collect()
 }
 
 /// Checks tokens and digest against a recorded stock sender, in pieces of several sizes.
-fn check(
-    basis: &[u8],
-    head: SumHead,
-    strong: Strong,
-    in_place: bool,
-    source: &[u8],
-    tokens: &[Token],
-    digest: &str,
-) {
+fn check(basis: &[u8], head: SumHead, strong: Strong, in_place: bool, source: &[u8], tokens: &[Token], digest: &str) {
     for piece in [1, 7, 699, 700, 701, 4096, 1 << 20] {
-        let options = SearchOptions {
-            updating_in_place: in_place,
-            ..whole(strong)
-        };
-        let run = run(
-            Search::new(sign(head, strong, basis), strong, options),
-            source,
-            piece,
-        );
+        let options = SearchOptions { updating_in_place: in_place, ..whole(strong) };
+        let run = run(Search::new(sign(head, strong, basis), strong, options), source, piece);
         assert_eq!(run.tokens, tokens, "{strong:?} piece {piece}");
         assert_eq!(alloc::format!("{:?}", run.digest.unwrap()), digest);
-        assert_eq!(
-            run.tally.literal_bytes + run.tally.matched_bytes,
-            source.len() as u64
-        );
+        assert_eq!(run.tally.literal_bytes + run.tally.matched_bytes, source.len() as u64);
     }
 }
 
@@ -151,97 +104,30 @@ fn check(
 fn recorded_small() {
     let basis = b"0123456789abcdefABCDEFGHIJKLMNOPghijklmnopqrstuvQRSTUVWXYZ!?.,:;tail42";
     let source = b"0123456789abcdefABCDEFGHIJKLMNOP<new ABCDEFGHIJKL>QRSTUVWXYZ!?.,:;tail42";
-    let tokens = [
-        Block(0),
-        Block(1),
-        Token::Literal(b"<new ABCDEFGHIJKL>".to_vec()),
-        Block(3),
-        Block(4),
-    ];
+    let tokens = [Block(0), Block(1), Token::Literal(b"<new ABCDEFGHIJKL>".to_vec()), Block(3), Block(4)];
     let head = plan(basis, Some(16), false, 16);
-    check(
-        basis,
-        head,
-        XXH128,
-        false,
-        source,
-        &tokens,
-        "6a0220a36dbcd1a28a1eb9f911f7351c",
-    );
-    let old = Strong {
-        algorithm: Algorithm::Md4Old,
-        ..XXH128
-    };
-    check(
-        basis,
-        head,
-        old,
-        false,
-        source,
-        &tokens,
-        "142cc109849e373d95175001d80c328d",
-    );
+    check(basis, head, XXH128, false, source, &tokens, "6a0220a36dbcd1a28a1eb9f911f7351c");
+    let old = Strong { algorithm: Algorithm::Md4Old, ..XXH128 };
+    check(basis, head, old, false, source, &tokens, "142cc109849e373d95175001d80c328d");
 }
 
 #[test]
 fn recorded_with_every_algorithm() {
     let (basis, source) = (lcg_basis(), lcg_source());
     let literal = |at: usize, len: usize| Token::Literal(source[at..at + len].to_vec());
-    let tokens = [
-        literal(0, 10),
-        Block(0),
-        Block(1),
-        literal(1410, 600),
-        Block(3),
-        literal(2710, 9),
-        Block(4),
-    ];
+    let tokens = [literal(0, 10), Block(0), Block(1), literal(1410, 600), Block(3), literal(2710, 9), Block(4)];
     for (algorithm, seed, seed_first, digest) in [
-        (
-            Algorithm::Xxh128,
-            12345,
-            true,
-            "36f9e531f8d207a717a7d8356453d5d3",
-        ),
-        (
-            Algorithm::Xxh128,
-            -7,
-            true,
-            "36f9e531f8d207a717a7d8356453d5d3",
-        ),
+        (Algorithm::Xxh128, 12345, true, "36f9e531f8d207a717a7d8356453d5d3"),
+        (Algorithm::Xxh128, -7, true, "36f9e531f8d207a717a7d8356453d5d3"),
         (Algorithm::Xxh3, 12345, true, "36f9e531f8d207a7"),
         (Algorithm::Xxh64, 12345, true, "a679b2e1fcc0e663"),
-        (
-            Algorithm::Md5,
-            12345,
-            true,
-            "d6cf05ef6b169f68cec8d6c14bf6acbe",
-        ),
-        (
-            Algorithm::Md5,
-            12345,
-            false,
-            "d6cf05ef6b169f68cec8d6c14bf6acbe",
-        ),
-        (
-            Algorithm::Md4,
-            12345,
-            true,
-            "4253ac2010a5195fe27fdcac4508d048",
-        ),
-        (
-            Algorithm::Sha1,
-            12345,
-            true,
-            "cdba58e9e6226375c776a8674bb20c9817edbe59",
-        ),
+        (Algorithm::Md5, 12345, true, "d6cf05ef6b169f68cec8d6c14bf6acbe"),
+        (Algorithm::Md5, 12345, false, "d6cf05ef6b169f68cec8d6c14bf6acbe"),
+        (Algorithm::Md4, 12345, true, "4253ac2010a5195fe27fdcac4508d048"),
+        (Algorithm::Sha1, 12345, true, "cdba58e9e6226375c776a8674bb20c9817edbe59"),
     ] {
         let head = plan(&basis, None, false, algorithm.digest_bytes());
-        let strong = Strong {
-            algorithm,
-            seed,
-            seed_first,
-        };
+        let strong = Strong { algorithm, seed, seed_first };
         check(&basis, head, strong, false, &source, &tokens, digest);
     }
 }
@@ -254,15 +140,7 @@ fn recorded_move_and_in_place() {
     let tokens = [0, 1, 4, 2, 3, 5].map(Block);
     check(MOVE_BASIS, head, XXH128, false, &source, &tokens, digest);
     let overwritten = Token::Literal(source[2100..3500].to_vec());
-    check(
-        MOVE_BASIS,
-        head,
-        XXH128,
-        true,
-        &source,
-        &[Block(0), Block(1), Block(4), overwritten, Block(5)],
-        digest,
-    );
+    check(MOVE_BASIS, head, XXH128, true, &source, &[Block(0), Block(1), Block(4), overwritten, Block(5)], digest);
 }
 
 /// Two blocks with equal weak sums and equal first bytes of the strong sum: the short sums mistake one for the other.
@@ -271,25 +149,9 @@ fn recorded_false_match_and_its_redo() {
     let mut source = REDO_BASIS.to_vec();
     (source[116], source[159], source[202]) = (50, 20, 48);
     let digest = "466f2955404eb77e19a145f0885b8dc2";
-    check(
-        REDO_BASIS,
-        plan(REDO_BASIS, None, false, 16),
-        XXH128,
-        false,
-        &source,
-        &[0, 1].map(Block),
-        digest,
-    );
+    check(REDO_BASIS, plan(REDO_BASIS, None, false, 16), XXH128, false, &source, &[0, 1].map(Block), digest);
     let first = Token::Literal(source[..700].to_vec());
-    check(
-        REDO_BASIS,
-        plan(REDO_BASIS, None, true, 16),
-        XXH128,
-        false,
-        &source,
-        &[first, Block(1)],
-        digest,
-    );
+    check(REDO_BASIS, plan(REDO_BASIS, None, true, 16), XXH128, false, &source, &[first, Block(1)], digest);
 }
 
 #[test]
@@ -298,61 +160,26 @@ fn recorded_append() {
     let head = plan(&source[..2000], None, false, 16);
     let tail = [Token::Literal(source[2000..].to_vec())];
     for piece in [1, 300, 1 << 20] {
-        let verify = SearchOptions {
-            skip: 2000,
-            ..whole(XXH128)
-        };
-        let run_whole = run(
-            Search::new(Signature::without_sums(head), XXH128, verify),
-            &source,
-            piece,
-        );
+        let verify = SearchOptions { skip: 2000, ..whole(XXH128) };
+        let run_whole = run(Search::new(Signature::without_sums(head), XXH128, verify), &source, piece);
         assert_eq!(run_whole.tokens, tail);
-        assert_eq!(
-            alloc::format!("{:?}", run_whole.digest.unwrap()),
-            "36f9e531f8d207a717a7d8356453d5d3"
-        );
-        let run_tail = run(
-            Search::new(Signature::without_sums(head), XXH128, whole(XXH128)),
-            &source[2000..],
-            piece,
-        );
+        assert_eq!(alloc::format!("{:?}", run_whole.digest.unwrap()), "36f9e531f8d207a717a7d8356453d5d3");
+        let run_tail = run(Search::new(Signature::without_sums(head), XXH128, whole(XXH128)), &source[2000..], piece);
         assert_eq!(run_tail.tokens, tail);
-        assert_eq!(
-            alloc::format!("{:?}", run_tail.digest.unwrap()),
-            "17fb9468089ac8e8338a51f52482b413"
-        );
+        assert_eq!(alloc::format!("{:?}", run_tail.digest.unwrap()), "17fb9468089ac8e8338a51f52482b413");
     }
 }
 
 #[test]
 fn without_a_basis_everything_is_literal() {
     let source: Vec<u8> = (0..100_000u32).map(|i| (i * 7) as u8).collect();
-    let run_all = run(
-        Search::new(
-            Signature::without_sums(SumHead::NULL),
-            XXH128,
-            SearchOptions::default(),
-        ),
-        &source,
-        50_000,
-    );
+    let run_all =
+        run(Search::new(Signature::without_sums(SumHead::NULL), XXH128, SearchOptions::default()), &source, 50_000);
     assert_eq!(run_all.tokens, [Token::Literal(source)]);
     assert_eq!(run_all.digest, None);
-    let empty = run(
-        Search::new(
-            Signature::without_sums(SumHead::NULL),
-            XXH128,
-            whole(XXH128),
-        ),
-        b"",
-        1,
-    );
+    let empty = run(Search::new(Signature::without_sums(SumHead::NULL), XXH128, whole(XXH128)), b"", 1);
     assert_eq!(empty.tokens, []);
-    assert_eq!(
-        alloc::format!("{:?}", empty.digest.unwrap()),
-        "7f498d4624c30160d8984701d306aa99"
-    );
+    assert_eq!(alloc::format!("{:?}", empty.digest.unwrap()), "7f498d4624c30160d8984701d306aa99");
 }
 
 #[test]
@@ -360,14 +187,8 @@ fn equal_blocks_continue_the_last_match() {
     let (x, y) = ([b'x'; 16], *b"0123456789abcdef");
     let basis = [x, y, x, y, x, y].concat();
     let head = plan(&basis, Some(16), false, 16);
-    let tokens = |source: &[u8]| {
-        run(
-            Search::new(sign(head, XXH128, &basis), XXH128, whole(XXH128)),
-            source,
-            1000,
-        )
-        .tokens
-    };
+    let tokens =
+        |source: &[u8]| run(Search::new(sign(head, XXH128, &basis), XXH128, whole(XXH128)), source, 1000).tokens;
     assert_eq!(
         tokens(&[y, x, y].concat()),
         [Block(5), Block(4), Block(5)],
@@ -384,26 +205,9 @@ fn zeros_in_place_are_realigned() {
     source.resize(64, 0);
     let head = plan(&basis, Some(16), false, 16);
     for piece in [1, 5, 64] {
-        let options = SearchOptions {
-            updating_in_place: true,
-            ..whole(XXH128)
-        };
-        let tokens = run(
-            Search::new(sign(head, XXH128, &basis), XXH128, options),
-            &source,
-            piece,
-        )
-        .tokens;
-        assert_eq!(
-            tokens,
-            [
-                Token::Literal(source[..16].to_vec()),
-                Block(1),
-                Block(2),
-                Block(3)
-            ],
-            "piece {piece}"
-        );
+        let options = SearchOptions { updating_in_place: true, ..whole(XXH128) };
+        let tokens = run(Search::new(sign(head, XXH128, &basis), XXH128, options), &source, piece).tokens;
+        assert_eq!(tokens, [Token::Literal(source[..16].to_vec()), Block(1), Block(2), Block(3)], "piece {piece}");
     }
 }
 
@@ -413,27 +217,15 @@ fn zeros_in_place_are_realigned() {
 fn false_alarms_do_not_make_it_quadratic() {
     let block_bytes = 64 * 1024;
     let source = alloc::vec![1u8; 2 << 20];
-    let head = SumHead {
-        count: 2000,
-        block_bytes: block_bytes as u32,
-        strong_bytes: 16,
-        remainder: 0,
-    };
+    let head = SumHead { count: 2000, block_bytes: block_bytes as u32, strong_bytes: 16, remainder: 0 };
     let mut signature = Signature::without_sums(head);
     signature.weak = alloc::vec![weak(&source[..block_bytes]); 2000];
     signature.strong = (0..2000 * 16u32).map(|i| (i / 16 % 251) as u8).collect();
-    let run = run(
-        Search::new(signature, XXH128, whole(XXH128)),
-        &source,
-        1 << 20,
-    );
+    let run = run(Search::new(signature, XXH128, whole(XXH128)), &source, 1 << 20);
     assert_eq!(run.tally.matches, 0);
     let summed = run.tally.false_alarms * block_bytes as u64;
     assert!(run.tally.false_alarms > 10, "it does try");
-    assert!(
-        summed < 16 * source.len() as u64 + (32 << 20),
-        "{summed} bytes summed in vain"
-    );
+    assert!(summed < 16 * source.len() as u64 + (32 << 20), "{summed} bytes summed in vain");
 }
 
 /// What section 3.6 asks for, one byte at a time.
@@ -442,9 +234,7 @@ fn naive(signature: &Signature, strong: Strong, in_place: bool, source: &[u8]) -
     let (mut tokens, mut literal, mut at) = (Vec::new(), Vec::new(), 0usize);
     let (mut wanted, mut kept) = (None, Vec::new());
     while at < source.len() {
-        let usable = |block: &u32| {
-            !in_place || head.block_offset(*block) >= at as u64 || kept.contains(block)
-        };
+        let usable = |block: &u32| !in_place || head.block_offset(*block) >= at as u64 || kept.contains(block);
         let matches = |block: &u32| {
             let len = head.block_len(*block) as usize;
             let is_last = len < head.block_bytes as usize;
@@ -457,13 +247,8 @@ fn naive(signature: &Signature, strong: Strong, in_place: bool, source: &[u8]) -
                 && weak(data) == signature.weak[*block as usize]
                 && &sum[..head.strong_bytes as usize] == signature.strong_of(*block)
         };
-        let same: Vec<u32> = (0..head.count)
-            .filter(|block| matches(block) && usable(block))
-            .collect();
-        let here = same
-            .iter()
-            .copied()
-            .find(|&block| in_place && head.block_offset(block) == at as u64);
+        let same: Vec<u32> = (0..head.count).filter(|block| matches(block) && usable(block)).collect();
+        let here = same.iter().copied().find(|&block| in_place && head.block_offset(block) == at as u64);
         let next = same.iter().copied().find(|&block| Some(block) == wanted);
         let Some(block) = here.or(next).or(same.last().copied()) else {
             literal.push(source[at]);

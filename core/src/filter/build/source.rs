@@ -31,32 +31,15 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(bytes: Vec<u8>, template: Template, bare: Choice, origin: Origin) -> Source {
-        Source {
-            bytes,
-            at: 0,
-            line: 0,
-            template,
-            bare,
-            origin,
-            from_cvs: false,
-        }
+        Source { bytes, at: 0, line: 0, template, bare, origin, from_cvs: false }
     }
 
     /// Words of the CVS list.
     pub(super) fn cvs(words: Vec<u8>, perishable: bool) -> Source {
         let only = Some(Choice::Exclude);
-        let template = Template {
-            word_split: true,
-            only,
-            cvs: true,
-            perishable,
-            ..Template::default()
-        };
+        let template = Template { word_split: true, only, cvs: true, perishable, ..Template::default() };
         let origin = Origin::File(b".cvsignore".to_vec());
-        Source {
-            from_cvs: true,
-            ..Source::new(words, template, Choice::Exclude, origin)
-        }
+        Source { from_cvs: true, ..Source::new(words, template, Choice::Exclude, origin) }
     }
 
     /// The next rule, without what ends it.
@@ -78,8 +61,7 @@ impl Source {
             let ends_in_crlf = !self.template.word_split && rest[length..].starts_with(b"\r\n");
             self.at += length + if ends_in_crlf { 2 } else { 1 };
             self.line += 1;
-            let is_comment =
-                !self.template.word_split && matches!(token.first(), Some(b'#' | b';'));
+            let is_comment = !self.template.word_split && matches!(token.first(), Some(b'#' | b';'));
             if !token.is_empty() && !is_comment {
                 return Some(token);
             }

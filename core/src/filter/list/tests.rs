@@ -20,21 +20,9 @@ fn naive(rules: &[Rule], subject: &Subject<'_>, check: Check) -> Verdict {
 fn rule() -> impl Strategy<Value = Rule> {
     let pattern = "/?([ab]{1,2}|\\*[ab]{1,2}|[ab]{1,2}\\*|\\*|a/b|\\*\\*b|\\?|a/\\*)/?";
     (pattern, any::<bool>(), 0..12u32, 0..6u32).prop_map(|(pattern, include, negated, sides)| {
-        let choice = if include {
-            Choice::Include
-        } else {
-            Choice::Exclude
-        };
-        let sides = [Sides::SENDER, Sides::RECEIVER]
-            .get(sides as usize)
-            .copied()
-            .unwrap_or_default();
-        Rule {
-            negated: negated == 0,
-            perishable: negated == 1,
-            sides,
-            ..Rule::new(choice, pattern.as_bytes())
-        }
+        let choice = if include { Choice::Include } else { Choice::Exclude };
+        let sides = [Sides::SENDER, Sides::RECEIVER].get(sides as usize).copied().unwrap_or_default();
+        Rule { negated: negated == 0, perishable: negated == 1, sides, ..Rule::new(choice, pattern.as_bytes()) }
     })
 }
 
@@ -53,26 +41,14 @@ proptest! {
 }
 
 fn list(rules: &[(&str, Choice)]) -> FilterList {
-    let rules = rules
-        .iter()
-        .map(|(pattern, choice)| Rule::new(*choice, pattern.as_bytes()));
+    let rules = rules.iter().map(|(pattern, choice)| Rule::new(*choice, pattern.as_bytes()));
     FilterList::new(rules.collect(), false, 0)
 }
 
 #[test]
 fn the_first_rule_decides() {
-    let list = list(&[
-        ("keep.o", Choice::Include),
-        ("*.o", Choice::Exclude),
-        ("/sub/*", Choice::Exclude),
-    ]);
-    let check = |name: &str| {
-        list.check(
-            &Subject::new(name.as_bytes(), false),
-            Check::SENDER,
-            &PerDir::default(),
-        )
-    };
+    let list = list(&[("keep.o", Choice::Include), ("*.o", Choice::Exclude), ("/sub/*", Choice::Exclude)]);
+    let check = |name: &str| list.check(&Subject::new(name.as_bytes(), false), Check::SENDER, &PerDir::default());
     assert_eq!(check("a/keep.o"), Verdict::Included);
     assert_eq!(check("a/x.o"), Verdict::Excluded);
     assert_eq!(check("sub/x"), Verdict::Excluded);
@@ -84,54 +60,25 @@ fn delete_excluded_leaves_nothing_protected() {
     let rules = alloc::vec![Rule::new(Choice::Exclude, b"x")];
     let list = FilterList::new(rules, true, 0);
     let subject = Subject::new(b"x", false);
-    assert_eq!(
-        list.check(&subject, Check::SENDER, &PerDir::default()),
-        Verdict::Excluded
-    );
-    assert_eq!(
-        list.check(&subject, Check::RECEIVER, &PerDir::default()),
-        Verdict::Default
-    );
+    assert_eq!(list.check(&subject, Check::SENDER, &PerDir::default()), Verdict::Excluded);
+    assert_eq!(list.check(&subject, Check::RECEIVER, &PerDir::default()), Verdict::Default);
 }
 
 #[test]
 fn a_negated_rule_for_directories_applies_to_files() {
-    let rule = Rule {
-        negated: true,
-        ..Rule::new(Choice::Exclude, b"*/")
-    };
+    let rule = Rule { negated: true, ..Rule::new(Choice::Exclude, b"*/") };
     let list = FilterList::new(alloc::vec![rule], false, 0);
-    let check = |is_dir| {
-        list.check(
-            &Subject::new(b"x", is_dir),
-            Check::SENDER,
-            &PerDir::default(),
-        )
-    };
-    assert_eq!(
-        (check(false), check(true)),
-        (Verdict::Excluded, Verdict::Default)
-    );
+    let check = |is_dir| list.check(&Subject::new(b"x", is_dir), Check::SENDER, &PerDir::default());
+    assert_eq!((check(false), check(true)), (Verdict::Excluded, Verdict::Default));
 }
 
 #[test]
 fn many_rules_are_hardly_slower_than_few() {
-    let names: Vec<_> = (0..1000)
-        .map(|n| (format!("name{n}"), format!("*.ext{n}")))
-        .collect();
-    let rules = names
-        .iter()
-        .flat_map(|(a, b)| [a, b])
-        .map(|text| Rule::new(Choice::Exclude, text.as_bytes()));
+    let names: Vec<_> = (0..1000).map(|n| (format!("name{n}"), format!("*.ext{n}"))).collect();
+    let rules = names.iter().flat_map(|(a, b)| [a, b]).map(|text| Rule::new(Choice::Exclude, text.as_bytes()));
     let list = FilterList::new(rules.collect(), false, 0);
     assert!(list.index.tried.is_empty());
-    let check = |name: &str| {
-        list.check(
-            &Subject::new(name.as_bytes(), false),
-            Check::SENDER,
-            &PerDir::default(),
-        )
-    };
+    let check = |name: &str| list.check(&Subject::new(name.as_bytes(), false), Check::SENDER, &PerDir::default());
     assert_eq!(
         (check("a/name999"), check("b.ext5"), check("name")),
         (Verdict::Excluded, Verdict::Excluded, Verdict::Default)

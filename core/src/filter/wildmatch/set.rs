@@ -34,9 +34,7 @@ pub(super) fn compile_set(pattern: &[u8]) -> Option<(ByteSet, &[u8])> {
             }
             (b'[', _) if rest.first() == Some(&b':') => match class(&rest[1..]) {
                 Class::Known(members, after) => {
-                    (0..=255)
-                        .filter(members)
-                        .for_each(|byte| add(&mut set, byte));
+                    (0..=255).filter(members).for_each(|byte| add(&mut set, byte));
                     rest = after;
                     low = None;
                 }
@@ -47,11 +45,8 @@ pub(super) fn compile_set(pattern: &[u8]) -> Option<(ByteSet, &[u8])> {
                 }
             },
             _ => {
-                let (byte, after) = if byte == b'\\' {
-                    rest.split_first().map(|(&byte, after)| (byte, after))?
-                } else {
-                    (byte, rest)
-                };
+                let (byte, after) =
+                    if byte == b'\\' { rest.split_first().map(|(&byte, after)| (byte, after))? } else { (byte, rest) };
                 rest = after;
                 add(&mut set, byte);
                 low = Some(byte);

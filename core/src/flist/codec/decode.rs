@@ -104,25 +104,14 @@ impl Decoder {
         let name = self.name(flags, r, entry)?;
         let index = list.start().saturating_add(list.len() as u32);
         let leader = self.leader(flags, index, r)?;
-        match leader
-            .and_then(|leader| leader.checked_sub(list.start()))
-            .and_then(|at| list.arrival(at as usize))
-        {
+        match leader.and_then(|leader| leader.checked_sub(list.start())).and_then(|at| list.arrival(at as usize)) {
             Some(leader) => {
                 leader.put_attributes(entry);
                 fields.mode = leader.mode();
                 fields.mtime = leader.mtime();
                 fields.atime = leader.atime().unwrap_or(fields.atime);
-                fields.uid = if self.caps.owner {
-                    leader.uid()
-                } else {
-                    fields.uid
-                };
-                fields.gid = if self.caps.group {
-                    leader.gid()
-                } else {
-                    fields.gid
-                };
+                fields.uid = if self.caps.owner { leader.uid() } else { fields.uid };
+                fields.gid = if self.caps.group { leader.gid() } else { fields.gid };
                 fields.rdev_major = leader.rdev().map_or(fields.rdev_major, |(major, _)| major);
             }
             None => self.fields(flags, r, &mut fields, entry, rules)?,
@@ -152,9 +141,7 @@ impl Decoder {
     fn head(&self, r: &mut Reader<'_>) -> Result<Head, Stop> {
         if self.caps.varint_flags {
             return Ok(match r.varint()? as u32 {
-                0 => Head::End {
-                    io_error: r.varint()? as u32 & IO_ERROR_MASK,
-                },
+                0 => Head::End { io_error: r.varint()? as u32 & IO_ERROR_MASK },
                 flags => Head::Entry(flags),
             });
         }
@@ -164,39 +151,20 @@ impl Decoder {
         }
         match flags {
             0 => Ok(Head::End { io_error: 0 }),
-            bit::IO_ERROR_END if self.caps.safe_list => Ok(Head::End {
-                io_error: r.varint()? as u32 & IO_ERROR_MASK,
-            }),
-            bit::IO_ERROR_END => {
-                Err(Error::peer(Exit::PROTOCOL, format!("Invalid flist flag: {flags:x}")).into())
-            }
+            bit::IO_ERROR_END if self.caps.safe_list => Ok(Head::End { io_error: r.varint()? as u32 & IO_ERROR_MASK }),
+            bit::IO_ERROR_END => Err(Error::peer(Exit::PROTOCOL, format!("Invalid flist flag: {flags:x}")).into()),
             flags => Ok(Head::Entry(flags)),
         }
     }
 
     /// Reads the name, and puts it into `entry` as it came.
-    fn name<'a>(
-        &self,
-        flags: u32,
-        r: &mut Reader<'a>,
-        entry: &mut Entry,
-    ) -> Result<Name<'a>, Stop> {
-        let shared = if flags & bit::SAME_NAME != 0 {
-            usize::from(r.u8()?)
-        } else {
-            0
-        };
-        let length = if flags & bit::LONG_NAME != 0 {
-            r.varint30(self.caps.protocol)?
-        } else {
-            i32::from(r.u8()?)
-        };
+    fn name<'a>(&self, flags: u32, r: &mut Reader<'a>, entry: &mut Entry) -> Result<Name<'a>, Stop> {
+        let shared = if flags & bit::SAME_NAME != 0 { usize::from(r.u8()?) } else { 0 };
+        let length = if flags & bit::LONG_NAME != 0 { r.varint30(self.caps.protocol)? } else { i32::from(r.u8()?) };
         let known = &self.previous.name;
         let suffix_length = usize::try_from(length).unwrap_or(usize::MAX);
         if shared.saturating_add(suffix_length) > limits::PATH_BYTES_MAX {
-            let mut text =
-                format!("overflow: xflags=0x{flags:x} l1={shared} l2={length} lastname=")
-                    .into_bytes();
+            let mut text = format!("overflow: xflags=0x{flags:x} l1={shared} l2={length} lastname=").into_bytes();
             text.extend_from_slice(known);
             text.extend_from_slice(format!(" [{}]", self.role).as_bytes());
             return Err(Error::peer(Exit::MALLOC, text).into());
@@ -235,14 +203,7 @@ impl Decoder {
     }
 
     /// What a directory is to the transfer (spec 2.3.3).
-    fn dir_flags(
-        &self,
-        flags: u32,
-        entry: &Entry,
-        shared: usize,
-        wanted: Wanted,
-        fields: &mut Fields,
-    ) -> Flags {
+    fn dir_flags(&self, flags: u32, entry: &Entry, shared: usize, wanted: Wanted, fields: &mut Fields) -> Flags {
         if wanted == Wanted::AsParent && (self.caps.is_compact() || flags & bit::TOP_DIR != 0) {
             return Flags::IMPLIED;
         }
@@ -258,25 +219,11 @@ impl Decoder {
     }
 
     /// Below protocol 30, content is what lies beneath the last top directory.
-    fn dir_flags_by_position(
-        &self,
-        flags: u32,
-        entry: &Entry,
-        shared: usize,
-        fields: &mut Fields,
-    ) -> Flags {
+    fn dir_flags_by_position(&self, flags: u32, entry: &Entry, shared: usize, fields: &mut Fields) -> Flags {
         let name = &entry.name;
         if flags & bit::TOP_DIR != 0 {
-            let hidden_tail = if self.caps.relative && name.ends_with(b"/.") {
-                2
-            } else {
-                0
-            };
-            let length = if name == b"." {
-                0
-            } else {
-                name.len() - hidden_tail
-            };
+            let hidden_tail = if self.caps.relative && name.ends_with(b"/.") { 2 } else { 0 };
+            let length = if name == b"." { 0 } else { name.len() - hidden_tail };
             fields.content_below = self.caps.recurse.then_some(length);
             return Flags::TOP_DIR.with(Flags::CONTENT_DIR);
         }

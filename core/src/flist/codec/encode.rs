@@ -8,9 +8,7 @@ use super::{Caps, IO_ERROR_MASK, Previous, bit, pack_rdev};
 use crate::flist::entry::{Entry, Flags, Kind};
 use crate::flist::ids::SentIds;
 use crate::flist::list::FileList;
-use crate::wire::item::{
-    put_i32, put_longint, put_u16, put_varint, put_varint30, put_varlong, put_varlong30,
-};
+use crate::wire::item::{put_i32, put_longint, put_u16, put_varint, put_varint30, put_varlong, put_varlong30};
 
 /// Longest prefix that is shared with the name before.
 const PREFIX_BYTES_MAX: usize = 255;
@@ -37,12 +35,7 @@ enum Link {
 impl Encoder {
     /// An encoder for a session.
     pub fn new(caps: Caps) -> Encoder {
-        Encoder {
-            caps,
-            previous: Previous::default(),
-            leaders: HashMap::new(),
-            ids: SentIds::default(),
-        }
+        Encoder { caps, previous: Previous::default(), leaders: HashMap::new(), ids: SentIds::default() }
     }
 
     /// What shapes the list.
@@ -102,11 +95,7 @@ impl Encoder {
     /// Whether device and inode follow, protocols below 30.
     fn tracks_by_inode(&self, entry: &Entry) -> bool {
         let kind = entry.kind();
-        let kind_can = if self.caps.has_wide_flags() {
-            kind != Kind::Dir
-        } else {
-            kind == Kind::Regular
-        };
+        let kind_can = if self.caps.has_wide_flags() { kind != Kind::Dir } else { kind == Kind::Regular };
         self.caps.hard_links
             && !self.caps.is_compact()
             && kind_can
@@ -115,10 +104,7 @@ impl Encoder {
 
     fn shared_prefix(&self, name: &[u8]) -> usize {
         let pairs = name.iter().zip(&self.previous.name);
-        pairs
-            .take(PREFIX_BYTES_MAX)
-            .take_while(|(a, b)| a == b)
-            .count()
+        pairs.take(PREFIX_BYTES_MAX).take_while(|(a, b)| a == b).count()
     }
 
     fn flags(&self, entry: &Entry, link: Link, shared: usize, suffix: usize) -> u32 {
@@ -127,54 +113,30 @@ impl Encoder {
         let mut flags = 0;
         let mut set = |bit: u32, on: bool| flags |= if on { bit } else { 0 };
         set(bit::SAME_MODE, entry.mode == previous.mode);
-        set(
-            bit::SAME_UID,
-            !self.caps.owner || (entry.uid == previous.uid && !is_first),
-        );
-        set(
-            bit::SAME_GID,
-            !self.caps.group || (entry.gid == previous.gid && !is_first),
-        );
+        set(bit::SAME_UID, !self.caps.owner || (entry.uid == previous.uid && !is_first));
+        set(bit::SAME_GID, !self.caps.group || (entry.gid == previous.gid && !is_first));
         set(bit::SAME_NAME, shared > 0);
         set(bit::LONG_NAME, suffix > PREFIX_BYTES_MAX);
         set(bit::SAME_TIME, entry.mtime == previous.mtime);
-        set(
-            bit::MOD_NSEC,
-            self.caps.has_nanoseconds() && (1..1_000_000_000).contains(&entry.nsec),
-        );
+        set(bit::MOD_NSEC, self.caps.has_nanoseconds() && (1..1_000_000_000).contains(&entry.nsec));
         set(bit::HLINKED, link != Link::No);
         set(bit::HLINK_FIRST, link == Link::First);
         if self.caps.atimes && !entry.is_dir() {
             set(bit::SAME_ATIME, entry.atime.unwrap_or(0) == previous.atime);
         }
         if self.caps.crtimes {
-            set(
-                bit::CRTIME_EQ_MTIME,
-                entry.crtime.unwrap_or(entry.mtime) == entry.mtime,
-            );
+            set(bit::CRTIME_EQ_MTIME, entry.crtime.unwrap_or(entry.mtime) == entry.mtime);
         }
         if self.caps.has_inline_names() && flags & bit::SAME_UID == 0 {
-            flags |= if self.ids.users.is_name_due(entry.uid) {
-                bit::USER_NAME_FOLLOWS
-            } else {
-                0
-            };
+            flags |= if self.ids.users.is_name_due(entry.uid) { bit::USER_NAME_FOLLOWS } else { 0 };
         }
         if self.caps.has_inline_names() && flags & bit::SAME_GID == 0 {
-            flags |= if self.ids.groups.is_name_due(entry.gid) {
-                bit::GROUP_NAME_FOLLOWS
-            } else {
-                0
-            };
+            flags |= if self.ids.groups.is_name_due(entry.gid) { bit::GROUP_NAME_FOLLOWS } else { 0 };
         }
         flags |= self.dir_flags(entry) | self.rdev_flags(entry) | self.inode_flags(entry);
         if !self.caps.has_wide_flags() && flags & 0xff == 0 {
             // A byte of 0 would end the list, and the filler of a directory changes how its name is sent.
-            flags |= if entry.is_dir() {
-                bit::LONG_NAME
-            } else {
-                bit::TOP_DIR
-            };
+            flags |= if entry.is_dir() { bit::LONG_NAME } else { bit::TOP_DIR };
         }
         flags
     }
@@ -189,8 +151,7 @@ impl Encoder {
             return if top && !implied { bit::TOP_DIR } else { 0 };
         }
         let content = entry.flags.has(Flags::CONTENT_DIR) && !implied;
-        (if top || implied { bit::TOP_DIR } else { 0 })
-            | (if content { 0 } else { bit::NO_CONTENT_DIR })
+        (if top || implied { bit::TOP_DIR } else { 0 }) | (if content { 0 } else { bit::NO_CONTENT_DIR })
     }
 
     fn rdev_flags(&self, entry: &Entry) -> u32 {
@@ -207,8 +168,7 @@ impl Encoder {
         }
         let same_major = is_special || major == previous.rdev_major;
         let small_minor = !self.caps.is_compact() && (is_special || minor <= 0xff);
-        (if same_major { bit::SAME_RDEV_MAJOR } else { 0 })
-            | (if small_minor { bit::RDEV_MINOR_8 } else { 0 })
+        (if same_major { bit::SAME_RDEV_MAJOR } else { 0 }) | (if small_minor { bit::RDEV_MINOR_8 } else { 0 })
     }
 
     fn inode_flags(&self, entry: &Entry) -> u32 {
@@ -230,11 +190,7 @@ impl Encoder {
             out.push(flags as u8);
             return;
         }
-        let flags = if flags & 0xffff == 0 && !is_dir {
-            bit::TOP_DIR
-        } else {
-            flags
-        };
+        let flags = if flags & 0xffff == 0 && !is_dir { bit::TOP_DIR } else { flags };
         if flags & 0xff00 == 0 && flags & 0xff != 0 {
             out.push(flags as u8);
         } else {
@@ -246,12 +202,7 @@ impl Encoder {
         let protocol = self.caps.protocol;
         let kind = entry.kind();
         let is_node = matches!(kind, Kind::Device | Kind::Special);
-        put_varlong30(
-            out,
-            protocol,
-            if is_node { 0 } else { entry.size as i64 },
-            3,
-        );
+        put_varlong30(out, protocol, if is_node { 0 } else { entry.size as i64 }, 3);
         if flags & bit::SAME_TIME == 0 {
             if self.caps.is_compact() {
                 put_varlong(out, entry.mtime, 4);
@@ -280,11 +231,7 @@ impl Encoder {
         }
         self.put_inode(entry, flags, out);
         if self.caps.has_digest(kind) {
-            let digest = entry
-                .digest
-                .as_ref()
-                .map(|digest| digest.as_bytes())
-                .unwrap_or_default();
+            let digest = entry.digest.as_ref().map(|digest| digest.as_bytes()).unwrap_or_default();
             let sent = &digest[..digest.len().min(self.caps.digest_bytes)];
             out.extend_from_slice(sent);
             out.resize(out.len() + self.caps.digest_bytes - sent.len(), 0);
@@ -300,11 +247,7 @@ impl Encoder {
     fn put_owner(&mut self, entry: &Entry, flags: u32, out: &mut Vec<u8>) {
         if flags & bit::SAME_UID == 0 {
             put_varint30(out, self.caps.protocol, entry.uid as i32);
-            self.ids.users.put_due_name(
-                entry.uid,
-                flags & bit::USER_NAME_FOLLOWS != 0 && self.caps.is_compact(),
-                out,
-            );
+            self.ids.users.put_due_name(entry.uid, flags & bit::USER_NAME_FOLLOWS != 0 && self.caps.is_compact(), out);
             self.previous.fields.uid = entry.uid;
         }
         if flags & bit::SAME_GID == 0 {
@@ -325,11 +268,7 @@ impl Encoder {
             fields.rdev = 0;
             return;
         }
-        let (major, minor) = if kind == Kind::Special {
-            (0, 0)
-        } else {
-            entry.rdev.unwrap_or_default()
-        };
+        let (major, minor) = if kind == Kind::Special { (0, 0) } else { entry.rdev.unwrap_or_default() };
         if !self.caps.has_wide_flags() {
             if flags & bit::SAME_RDEV == 0 {
                 fields.rdev = pack_rdev((major, minor));
@@ -377,10 +316,7 @@ impl Encoder {
         if self.caps.group {
             fields.gid = leader.gid();
         }
-        if let Some((major, _)) = leader
-            .rdev()
-            .filter(|_| leader.kind() == Kind::Device && self.caps.devices)
-        {
+        if let Some((major, _)) = leader.rdev().filter(|_| leader.kind() == Kind::Device && self.caps.devices) {
             fields.rdev_major = major;
         }
     }

@@ -11,9 +11,8 @@ use proptest::prelude::*;
 
 /// Entries as a sender could have them: names share prefixes, attributes repeat.
 fn entries() -> impl Strategy<Value = Vec<Entry>> {
-    let mode = prop::sample::select(vec![
-        0o100644, 0o100755, 0o040755, 0o120777, 0o020600, 0o060600, 0o010644, 0o140644,
-    ]);
+    let mode =
+        prop::sample::select(vec![0o100644, 0o100755, 0o040755, 0o120777, 0o020600, 0o060600, 0o010644, 0o140644]);
     let entry = (
         (
             "[ab]{1,4}(/[abc]{1,3}){0,3}",
@@ -27,26 +26,11 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
             prop::sample::select(vec![0i64, 7, -1]),
             (0..3u32, prop::sample::select(vec![0u32, 255, 256, 1 << 19])),
         ),
-        (
-            "[a-z/]{1,20}",
-            0..4i64,
-            prop::option::of(0..3i64),
-            0..32u8,
-            any::<u8>(),
-            0..400usize,
-        ),
+        ("[a-z/]{1,20}", 0..4i64, prop::option::of(0..3i64), 0..32u8, any::<u8>(), 0..400usize),
     );
     let entry = entry.prop_map(
-        |(
-            (name, mode, size, mtime, nsec),
-            (id, atime, rdev),
-            (target, dev, inode, flags, sum, long),
-        )| {
-            let name = if long > 390 {
-                [name.into_bytes(), b"/x".repeat(long)].concat()
-            } else {
-                name.into_bytes()
-            };
+        |((name, mode, size, mtime, nsec), (id, atime, rdev), (target, dev, inode, flags, sum, long))| {
+            let name = if long > 390 { [name.into_bytes(), b"/x".repeat(long)].concat() } else { name.into_bytes() };
             Entry {
                 size: size << 31,
                 mtime,
@@ -68,12 +52,7 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
 }
 
 fn dir_flags(choice: u8) -> Flags {
-    [
-        Flags::NONE,
-        Flags::CONTENT_DIR,
-        Flags::TOP_DIR.with(Flags::CONTENT_DIR),
-        Flags::IMPLIED,
-    ][usize::from(choice % 4)]
+    [Flags::NONE, Flags::CONTENT_DIR, Flags::TOP_DIR.with(Flags::CONTENT_DIR), Flags::IMPLIED][usize::from(choice % 4)]
 }
 
 fn any_caps() -> impl Strategy<Value = Caps> {
@@ -112,11 +91,7 @@ fn travelled(caps: &Caps, entry: &Entry, first: Option<&Entry>) -> Entry {
         name: entry.name.clone(),
         mode: source.mode,
         size: if is_node { 0 } else { source.size },
-        mtime: if caps.protocol >= 30 {
-            source.mtime
-        } else {
-            i64::from(source.mtime as u32)
-        },
+        mtime: if caps.protocol >= 30 { source.mtime } else { i64::from(source.mtime as u32) },
         nsec: if caps.protocol >= 31 { source.nsec } else { 0 },
         uid: if caps.owner { source.uid } else { 0 },
         gid: if caps.group { source.gid } else { 0 },
@@ -124,35 +99,22 @@ fn travelled(caps: &Caps, entry: &Entry, first: Option<&Entry>) -> Entry {
         atime: source.atime.filter(|_| caps.atimes && !is_dir),
         crtime: source.crtime.filter(|_| caps.crtimes),
         rdev: source.rdev.filter(|_| kind == Kind::Device && caps.devices),
-        target: source
-            .target
-            .clone()
-            .filter(|_| kind == Kind::Symlink && caps.links),
+        target: source.target.clone().filter(|_| kind == Kind::Symlink && caps.links),
         group: None,
         inode: None,
-        digest: source
-            .digest
-            .filter(|_| kind == Kind::Regular && caps.digest_bytes > 0),
+        digest: source.digest.filter(|_| kind == Kind::Regular && caps.digest_bytes > 0),
     }
 }
 
 /// Decodes a list that comes in pieces of the given sizes, over and over.
-fn decode_in_pieces(
-    decoder: &mut Decoder,
-    bytes: &[u8],
-    pieces: &[usize],
-    list: &mut FileList,
-) -> Vec<Entry> {
+fn decode_in_pieces(decoder: &mut Decoder, bytes: &[u8], pieces: &[usize], list: &mut FileList) -> Vec<Entry> {
     let (mut at, mut end) = (0, 0);
     let mut pieces = pieces.iter().cycle();
     let mut decoded = Vec::new();
     let mut entry = Entry::default();
     loop {
         let mut reader = Reader::new(&bytes[at..end]);
-        let mut rules = Rules {
-            judge: &mut trust,
-            chmod: &|mode| mode,
-        };
+        let mut rules = Rules { judge: &mut trust, chmod: &|mode| mode };
         match decoder.decode(&mut reader, list, &mut entry, &mut rules) {
             Err(Stop::Short) => {
                 assert!(end < bytes.len(), "short of bytes that are not there");
@@ -247,22 +209,10 @@ proptest! {
 
 fn refused(caps: Caps, bytes: &[u8]) -> (i32, String) {
     let mut decoder = Decoder::new(caps);
-    let mut rules = Rules {
-        judge: &mut trust,
-        chmod: &|mode| mode,
-    };
+    let mut rules = Rules { judge: &mut trust, chmod: &|mode| mode };
     let mut entry = Entry::default();
-    match decoder.decode(
-        &mut Reader::new(bytes),
-        &FileList::new(0, None),
-        &mut entry,
-        &mut rules,
-    ) {
-        Err(Stop::Bad(Error {
-            exit: Exit(code),
-            text,
-            ..
-        })) => (code, String::from_utf8_lossy(&text).into_owned()),
+    match decoder.decode(&mut Reader::new(bytes), &FileList::new(0, None), &mut entry, &mut rules) {
+        Err(Stop::Bad(Error { exit: Exit(code), text, .. })) => (code, String::from_utf8_lossy(&text).into_owned()),
         other => panic!("{other:?}"),
     }
 }
@@ -270,67 +220,21 @@ fn refused(caps: Caps, bytes: &[u8]) -> (i32, String) {
 #[test]
 fn what_is_refused() {
     let old = Caps::new(29);
-    let new = Caps {
-        links: true,
-        hard_links: true,
-        ..Caps::new(32)
-    };
-    let check = |caps, bytes: &[u8], code, text: &str| {
-        assert_eq!(refused(caps, bytes), (code, text.into()))
-    };
+    let new = Caps { links: true, hard_links: true, ..Caps::new(32) };
+    let check = |caps, bytes: &[u8], code, text: &str| assert_eq!(refused(caps, bytes), (code, text.into()));
     check(old, &[0x04, 0x10], 2, "Invalid flist flag: 1004");
     check(new, &[0x20, 1, 0], 12, "malformed name in the file list");
-    check(
-        new,
-        &[0x40, 0x90, 0x00],
-        22,
-        "overflow: xflags=0x40 l1=0 l2=4096 lastname= [Receiver]",
-    );
-    check(
-        new,
-        &[0x80, 0x80, 1, 0],
-        12,
-        "malformed name in the file list",
-    );
-    check(
-        new,
-        &[0x82, 0x00, 1, b'a', 3],
-        2,
-        "hard-link reference out of range: 3 (0)",
-    );
-    check(
-        new,
-        &[0x01, 1, b'a', 0xfc, 0, 0, 0, 0, 0, 0, 0, 0x80],
-        4,
-        "Offset underflow: file-length is negative",
-    );
-    check(
-        new,
-        &[0x80, 0x80, 1, b'a', 0, 0, 0, 0, 0, 0, 0],
-        2,
-        "invalid file mode 00 for a [Receiver]",
-    );
-    check(
-        new,
-        &[0x80, 0x80, 1, b'a', 0, 0, 0, 0xa4, 1, 0, 0],
-        2,
-        "invalid file mode 0644 for a [Receiver]",
-    );
+    check(new, &[0x40, 0x90, 0x00], 22, "overflow: xflags=0x40 l1=0 l2=4096 lastname= [Receiver]");
+    check(new, &[0x80, 0x80, 1, 0], 12, "malformed name in the file list");
+    check(new, &[0x82, 0x00, 1, b'a', 3], 2, "hard-link reference out of range: 3 (0)");
+    check(new, &[0x01, 1, b'a', 0xfc, 0, 0, 0, 0, 0, 0, 0, 0x80], 4, "Offset underflow: file-length is negative");
+    check(new, &[0x80, 0x80, 1, b'a', 0, 0, 0, 0, 0, 0, 0], 2, "invalid file mode 00 for a [Receiver]");
+    check(new, &[0x80, 0x80, 1, b'a', 0, 0, 0, 0xa4, 1, 0, 0], 2, "invalid file mode 0644 for a [Receiver]");
     let moment = [0xa0, 0x80, 1, b'a', 0, 0, 0, 0xf0, 0x00, 0xca, 0x9a, 0x3b];
-    check(
-        new,
-        &moment,
-        2,
-        "invalid modification-time nanoseconds: 1000000000",
-    );
+    check(new, &moment, 2, "invalid modification-time nanoseconds: 1000000000");
     let link = [0x80, 0x80, 1, b'a', 0, 0, 0, 0xff, 0xa1, 0, 0, 0];
     check(new, &link, 22, "overflow: linkname_len=0");
-    check(
-        new,
-        &[&link[..11], &[0x90, 0x00]].concat(),
-        22,
-        "overflow: linkname_len=4096",
-    );
+    check(new, &[&link[..11], &[0x90, 0x00]].concat(), 22, "overflow: linkname_len=4096");
     check(
         new,
         &[0x80, 0x80, 2, b'.', b'.', 0, 0, 0, 0xed, 0x41, 0, 0],
@@ -338,12 +242,7 @@ fn what_is_refused() {
         "ABORTING due to unsafe pathname from sender: ..",
     );
     let root = [0x80, 0x80, 1, b'.', 0, 0, 0, 0xa4, 0x81, 0, 0];
-    check(
-        new,
-        &root,
-        2,
-        "ERROR: rejecting non-directory transfer-root entry: .",
-    );
+    check(new, &root, 2, "ERROR: rejecting non-directory transfer-root entry: .");
 }
 
 #[test]
@@ -352,23 +251,14 @@ fn modes_are_changed_and_inherited_changed() {
     let mut encoder = Encoder::new(caps);
     let mut bytes = Vec::new();
     for name in [b"a", b"b"] {
-        encoder.encode(
-            &FileList::new(0, None),
-            &Entry::new(name, 0o100644),
-            &mut bytes,
-        );
+        encoder.encode(&FileList::new(0, None), &Entry::new(name, 0o100644), &mut bytes);
     }
     let mut decoder = Decoder::new(caps);
     let mut reader = Reader::new(&bytes);
     let mut entry = Entry::default();
     for expect in [0o100645, 0o100646] {
-        let mut rules = Rules {
-            judge: &mut trust,
-            chmod: &|mode| mode + 1,
-        };
-        decoder
-            .decode(&mut reader, &FileList::new(0, None), &mut entry, &mut rules)
-            .unwrap();
+        let mut rules = Rules { judge: &mut trust, chmod: &|mode| mode + 1 };
+        decoder.decode(&mut reader, &FileList::new(0, None), &mut entry, &mut rules).unwrap();
         assert_eq!(entry.mode, expect);
     }
 }
@@ -376,31 +266,14 @@ fn modes_are_changed_and_inherited_changed() {
 #[test]
 fn a_parent_that_was_only_implied_is_never_content() {
     for protocol in [29, 32] {
-        let caps = Caps {
-            recurse: true,
-            relative: true,
-            ..Caps::new(protocol)
-        };
+        let caps = Caps { recurse: true, relative: true, ..Caps::new(protocol) };
         let mut bytes = Vec::new();
-        let top = Entry {
-            flags: dir_flags(2),
-            ..Entry::new(b"a", 0o040755)
-        };
+        let top = Entry { flags: dir_flags(2), ..Entry::new(b"a", 0o040755) };
         Encoder::new(caps).encode(&FileList::new(0, None), &top, &mut bytes);
         let mut judge = |_: &[u8], _: bool| Ok(Wanted::AsParent);
-        let mut rules = Rules {
-            judge: &mut judge,
-            chmod: &|mode| mode,
-        };
+        let mut rules = Rules { judge: &mut judge, chmod: &|mode| mode };
         let mut entry = Entry::default();
-        Decoder::new(caps)
-            .decode(
-                &mut Reader::new(&bytes),
-                &FileList::new(0, None),
-                &mut entry,
-                &mut rules,
-            )
-            .unwrap();
+        Decoder::new(caps).decode(&mut Reader::new(&bytes), &FileList::new(0, None), &mut entry, &mut rules).unwrap();
         assert_eq!(entry.flags, Flags::IMPLIED);
     }
 }
@@ -409,10 +282,7 @@ fn a_parent_that_was_only_implied_is_never_content() {
 #[test]
 fn device_numbers_of_linux() {
     assert_eq!(pack_rdev((1, 300)).to_le_bytes(), [0x2c, 0x01, 0x10, 0x00]);
-    assert_eq!(
-        pack_rdev((259, 70000)).to_le_bytes(),
-        [0x70, 0x03, 0x11, 0x11]
-    );
+    assert_eq!(pack_rdev((259, 70000)).to_le_bytes(), [0x70, 0x03, 0x11, 0x11]);
     assert_eq!(unpack_rdev(pack_rdev((259, 70000))), (259, 70000));
 }
 
@@ -423,15 +293,9 @@ fn ends_of_lists() {
         put_end(caps, io_error, &mut out);
         out
     };
-    let two_byte = Caps {
-        varint_flags: false,
-        ..Caps::new(32)
-    };
+    let two_byte = Caps { varint_flags: false, ..Caps::new(32) };
     assert_eq!(end(&Caps::new(32), 0), [0, 0]);
     assert_eq!(end(&Caps::new(32), 9), [0, 1]);
-    assert_eq!(
-        (end(&two_byte, 0), end(&two_byte, 3)),
-        (vec![0], vec![4, 0x10, 3])
-    );
+    assert_eq!((end(&two_byte, 0), end(&two_byte, 3)), (vec![0], vec![4, 0x10, 3]));
     assert_eq!(end(&Caps::new(29), 1), [0]);
 }

@@ -52,11 +52,7 @@ impl IdMap {
             parsed.push(parse_rule(option, rule)?);
         }
         parsed.reverse();
-        Ok(IdMap {
-            option,
-            rules: parsed,
-            local: BTreeMap::new(),
-        })
+        Ok(IdMap { option, rules: parsed, local: BTreeMap::new() })
     }
 
     /// Whether there are rules.
@@ -70,15 +66,8 @@ impl IdMap {
             Target::Name(name) => Some(name),
             Target::Id(_) => None,
         });
-        let names = received
-            .names
-            .iter()
-            .filter(|&(&id, _)| id != 0)
-            .map(|(_, name)| name);
-        let wanted: BTreeSet<&Vec<u8>> = targets
-            .chain(names)
-            .filter(|&name| !self.local.contains_key(name))
-            .collect();
+        let names = received.names.iter().filter(|&(&id, _)| id != 0).map(|(_, name)| name);
+        let wanted: BTreeSet<&Vec<u8>> = targets.chain(names).filter(|&name| !self.local.contains_key(name)).collect();
         wanted.into_iter().cloned().collect()
     }
 
@@ -93,13 +82,7 @@ impl IdMap {
                 && names.contains(target)
                 && self.local.get(target) == Some(&None)
             {
-                warnings.push(
-                    [
-                        format!("Unknown --{} name on receiver: ", self.option).as_bytes(),
-                        target,
-                    ]
-                    .concat(),
-                );
+                warnings.push([format!("Unknown --{} name on receiver: ", self.option).as_bytes(), target].concat());
             }
         }
         warnings
@@ -110,14 +93,9 @@ impl IdMap {
         let name = received.name(id);
         let by_rule = self.rules.iter().find_map(|rule| {
             let to = self.target(&rule.to)?;
-            rule.from
-                .matches(id, name.unwrap_or_default())
-                .then_some(to)
+            rule.from.matches(id, name.unwrap_or_default()).then_some(to)
         });
-        let by_name = || {
-            name.filter(|_| id != 0)
-                .and_then(|name| *self.local.get(name)?)
-        };
+        let by_name = || name.filter(|_| id != 0).and_then(|name| *self.local.get(name)?);
         by_rule.or_else(by_name).unwrap_or(id)
     }
 
@@ -140,13 +118,8 @@ impl Matcher {
 }
 
 fn parse_rule(option: &str, rule: &[u8]) -> Result<Rule, Error> {
-    let fail = |text: &str, what: &[u8]| {
-        Error::usage([text.as_bytes(), option.as_bytes(), b": ", what].concat())
-    };
-    let colon = rule
-        .iter()
-        .position(|&byte| byte == b':')
-        .ok_or_else(|| fail("No colon found in --", rule))?;
+    let fail = |text: &str, what: &[u8]| Error::usage([text.as_bytes(), option.as_bytes(), b": ", what].concat());
+    let colon = rule.iter().position(|&byte| byte == b':').ok_or_else(|| fail("No colon found in --", rule))?;
     let (from, to) = (&rule[..colon], &rule[colon + 1..]);
     if to.is_empty() {
         return Err(fail("No name found after colon --", rule));
@@ -157,27 +130,19 @@ fn parse_rule(option: &str, rule: &[u8]) -> Result<Rule, Error> {
             let is_number = |part: &&[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
             match parts[..] {
                 [id] if is_number(&id) => Matcher::Range(parse_id(id)?, parse_id(id)?),
-                [low, high] if is_number(&low) && is_number(&high) => {
-                    Matcher::Range(parse_id(low)?, parse_id(high)?)
-                }
+                [low, high] if is_number(&low) && is_number(&high) => Matcher::Range(parse_id(low)?, parse_id(high)?),
                 _ => return Err(fail("Invalid number in --", from)),
             }
         }
         _ if from.iter().any(|byte| b"*?[".contains(byte)) => Matcher::Glob(Glob::new(from)),
         _ => Matcher::Name(from.to_vec()),
     };
-    let to = if to.iter().all(u8::is_ascii_digit) {
-        Target::Id(parse_id(to)?)
-    } else {
-        Target::Name(to.to_vec())
-    };
+    let to = if to.iter().all(u8::is_ascii_digit) { Target::Id(parse_id(to)?) } else { Target::Name(to.to_vec()) };
     Ok(Rule { from, to })
 }
 
 fn parse_id(digits: &[u8]) -> Result<u32, Error> {
-    let add = |value: Option<u32>, digit: &u8| {
-        value?.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
-    };
+    let add = |value: Option<u32>, digit: &u8| value?.checked_mul(10)?.checked_add(u32::from(digit - b'0'));
     let value = digits.iter().fold(Some(0), add);
     value.ok_or_else(|| Error::usage([b"Invalid ID number: ", digits].concat()))
 }

@@ -13,11 +13,7 @@ fn received(names: &[(u32, &str)]) -> NameTable {
 
 /// Maps with `alice` = 1 and `bob` = 2 as the local users.
 fn check(rules: &str, id: u32, name: Option<&str>, expect: u32) {
-    let mut map = if rules.is_empty() {
-        IdMap::new()
-    } else {
-        IdMap::parse("usermap", rules.as_bytes()).unwrap()
-    };
+    let mut map = if rules.is_empty() { IdMap::new() } else { IdMap::parse("usermap", rules.as_bytes()).unwrap() };
     let table = received(&name.map(|name| (id, name)).into_iter().collect::<Vec<_>>());
     let wanted = map.names_wanted(&table);
     let ids: Vec<Option<u32>> = wanted
@@ -63,11 +59,7 @@ fn mistakes() {
         ("1:99999999999", "Invalid ID number: 99999999999"),
     ] {
         let error = IdMap::parse("usermap", rules.as_bytes()).unwrap_err();
-        assert_eq!(
-            (error.text_lossy().as_str(), error.exit),
-            (text, Exit::SYNTAX),
-            "{rules}"
-        );
+        assert_eq!((error.text_lossy().as_str(), error.exit), (text, Exit::SYNTAX), "{rules}");
     }
 }
 
@@ -76,27 +68,16 @@ fn an_unknown_target_is_a_warning() {
     let mut map = IdMap::parse("groupmap", b"*:nosuch").unwrap();
     let wanted = map.names_wanted(&NameTable::default());
     assert_eq!(wanted, vec![b"nosuch".to_vec()]);
-    assert_eq!(
-        map.learn(&wanted, &[None]),
-        vec![b"Unknown --groupmap name on receiver: nosuch".to_vec()]
-    );
+    assert_eq!(map.learn(&wanted, &[None]), vec![b"Unknown --groupmap name on receiver: nosuch".to_vec()]);
     assert_eq!(map.map(5, &NameTable::default()), 5);
 }
 
 #[test]
 fn id_lists_roundtrip() {
     for (protocol, id0_names) in [(29, false), (30, false), (32, true)] {
-        let caps = Caps {
-            id0_names,
-            ..Caps::new(protocol)
-        };
+        let caps = Caps { id0_names, ..Caps::new(protocol) };
         let mut sent = SentTable::default();
-        for (id, name) in [
-            (0, Some("root")),
-            (65534, Some("nobody")),
-            (7, None),
-            (100, Some("users")),
-        ] {
+        for (id, name) in [(0, Some("root")), (65534, Some("nobody")), (7, None), (100, Some("users"))] {
             assert!(sent.note(id));
             sent.learn(id, name.map(str::as_bytes));
         }
@@ -115,8 +96,6 @@ fn id_lists_roundtrip() {
 #[test]
 fn names_are_bounded() {
     let mut table = NameTable::default();
-    let failed = (0..1_000_000)
-        .find_map(|id| table.learn(id, &[b'x'; 255]).err())
-        .unwrap();
+    let failed = (0..1_000_000).find_map(|id| table.learn(id, &[b'x'; 255]).err()).unwrap();
     assert_eq!(failed.exit, Exit::MALLOC);
 }

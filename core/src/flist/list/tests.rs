@@ -6,41 +6,28 @@ use proptest::prelude::*;
 
 fn entries() -> impl Strategy<Value = Vec<Entry>> {
     let entry = (
-        (
-            "[ab]{1,3}(/[ab]{1,2}){0,3}",
-            any::<u32>(),
-            any::<u64>(),
-            any::<i64>(),
-            any::<u32>(),
-        ),
-        (
-            any::<Option<i64>>(),
-            any::<Option<i64>>(),
-            any::<Option<(u32, u32)>>(),
-            any::<Option<u32>>(),
-        ),
+        ("[ab]{1,3}(/[ab]{1,2}){0,3}", any::<u32>(), any::<u64>(), any::<i64>(), any::<u32>()),
+        (any::<Option<i64>>(), any::<Option<i64>>(), any::<Option<(u32, u32)>>(), any::<Option<u32>>()),
         proptest::option::of(proptest::collection::vec(any::<u8>(), 0..=32)),
         proptest::option::of(proptest::collection::vec(any::<u8>(), 0..300)),
     );
-    let entry = entry.prop_map(
-        |((name, mode, size, mtime, id), (atime, crtime, rdev, group), digest, target)| Entry {
-            name: name.into_bytes(),
-            mode,
-            size,
-            mtime,
-            nsec: id / 5,
-            uid: id,
-            gid: id / 2,
-            flags: Flags::free(id % 8),
-            atime,
-            crtime,
-            rdev,
-            group,
-            target,
-            inode: None,
-            digest: digest.map(|bytes| Digest::new(&bytes)),
-        },
-    );
+    let entry = entry.prop_map(|((name, mode, size, mtime, id), (atime, crtime, rdev, group), digest, target)| Entry {
+        name: name.into_bytes(),
+        mode,
+        size,
+        mtime,
+        nsec: id / 5,
+        uid: id,
+        gid: id / 2,
+        flags: Flags::free(id % 8),
+        atime,
+        crtime,
+        rdev,
+        group,
+        target,
+        inode: None,
+        digest: digest.map(|bytes| Digest::new(&bytes)),
+    });
     proptest::collection::vec(entry, 0..20)
 }
 
@@ -65,11 +52,7 @@ fn a_large_list_is_small() {
         entry.name = format!("some/directory/number{}/file{n:06}.c", n / 100).into_bytes();
         list.push(&entry).unwrap();
     }
-    assert!(
-        list.bytes() / list.len() < 80,
-        "{} bytes per entry",
-        list.bytes() / list.len()
-    );
+    assert!(list.bytes() / list.len() < 80, "{} bytes per entry", list.bytes() / list.len());
 }
 
 #[test]
@@ -81,10 +64,7 @@ fn memory_is_bounded() {
     assert_eq!(stopped.exit, Exit::MALLOC);
     assert!(list.bytes() < 20_000);
     let long = Entry::new(&[b'x'; 4096], 0o100644);
-    assert_eq!(
-        FileList::new(0, None).push(&long).unwrap_err().exit,
-        Exit::MALLOC
-    );
+    assert_eq!(FileList::new(0, None).push(&long).unwrap_err().exit, Exit::MALLOC);
 }
 
 #[test]

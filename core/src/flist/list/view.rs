@@ -16,18 +16,12 @@ pub struct View<'a> {
 impl<'a> View<'a> {
     /// The directory part of the name; empty at the top, `/` directly beneath an absolute root.
     pub fn dir(&self) -> &'a [u8] {
-        self.list
-            .dirs
-            .get(self.record.dir as usize)
-            .map_or(&[], |&span| self.list.text(span))
+        self.list.dirs.get(self.record.dir as usize).map_or(&[], |&span| self.list.text(span))
     }
 
     /// The last component of the name.
     pub fn base(&self) -> &'a [u8] {
-        self.list.text(Span {
-            start: self.record.name,
-            len: self.record.name_len,
-        })
+        self.list.text(Span { start: self.record.name, len: self.record.name_len })
     }
 
     /// Whether both are in one run of entries of the same directory: if not, the directories may still be equal.
@@ -152,9 +146,7 @@ impl<'a> View<'a> {
     /// Whole-file digest.
     pub fn digest(&self) -> Option<Digest> {
         let [len] = self.fixed(DIGEST, 0)?;
-        self.field(DIGEST)?
-            .get(1..1 + usize::from(len))
-            .map(Digest::new)
+        self.field(DIGEST)?.get(1..1 + usize::from(len)).map(Digest::new)
     }
 
     /// Where a symlink points.

@@ -4,31 +4,19 @@ use super::*;
 use crate::flist::entry::{Entry, Flags};
 use alloc::vec;
 
-const INC: Numbering = Numbering {
-    inc: true,
-    by_arrival: false,
-    order: Order::FilesFirst,
-    receiving: false,
-};
+const INC: Numbering = Numbering { inc: true, by_arrival: false, order: Order::FilesFirst, receiving: false };
 
 fn add(lists: &mut Lists, dir: Option<u32>, names: &[&str]) {
     let mut list = lists.begin(dir);
     for name in names {
-        let mode = if name.ends_with('/') {
-            0o040755
-        } else {
-            0o100644
-        };
-        list.push(&Entry::new(name.trim_end_matches('/').as_bytes(), mode))
-            .unwrap();
+        let mode = if name.ends_with('/') { 0o040755 } else { 0o100644 };
+        list.push(&Entry::new(name.trim_end_matches('/').as_bytes(), mode)).unwrap();
     }
     lists.complete(list).unwrap();
 }
 
 fn dirs(lists: &Lists) -> Vec<Vec<u8>> {
-    (0..lists.dir_count())
-        .map(|number| lists.dir(number).unwrap().name())
-        .collect()
+    (0..lists.dir_count()).map(|number| lists.dir(number).unwrap().name()).collect()
 }
 
 /// The example of spec 2.10.2.
@@ -45,11 +33,7 @@ fn indexes_name_entries_and_the_directories_of_lists() {
     let mut lists = Lists::new(INC);
     add(&mut lists, None, &["./", "f", "a/"]);
     add(&mut lists, Some(1), &["a/x", "a/y"]);
-    let name = |ndx| {
-        lists
-            .lookup(ndx)
-            .map(|found| (matches!(found, Found::Dir(..)), found.view().name()))
-    };
+    let name = |ndx| lists.lookup(ndx).map(|found| (matches!(found, Found::Dir(..)), found.view().name()));
     let expect: [(u32, bool, &[u8]); 7] = [
         (0, true, b"."),
         (1, false, b"."),
@@ -63,10 +47,7 @@ fn indexes_name_entries_and_the_directories_of_lists() {
         assert_eq!(name(ndx), Ok((is_dir, text.to_vec())), "{ndx}");
     }
     let error = name(7).unwrap_err();
-    assert_eq!(
-        (error.text_lossy().as_str(), error.exit),
-        ("File-list index 7 not in 0 - 6", Exit::PROTOCOL)
-    );
+    assert_eq!((error.text_lossy().as_str(), error.exit), ("File-list index 7 not in 0 - 6", Exit::PROTOCOL));
     assert!(name(u32::MAX).is_err());
     assert_eq!(lists.list_of(4), Some(1));
     lists.free_oldest();
@@ -85,11 +66,7 @@ fn without_a_dot_the_first_list_has_no_directory() {
 
 #[test]
 fn without_incremental_recursion_numbers_start_at_0() {
-    let mut lists = Lists::new(Numbering {
-        inc: false,
-        receiving: true,
-        ..INC
-    });
+    let mut lists = Lists::new(Numbering { inc: false, receiving: true, ..INC });
     add(&mut lists, None, &["a/", "b", "a/c"]);
     assert_eq!(lists.lookup(0).unwrap().view().name(), b"b");
     assert_eq!(lists.index(lists.list(0).unwrap(), 2), Some(2));
@@ -98,10 +75,7 @@ fn without_incremental_recursion_numbers_start_at_0() {
 
 #[test]
 fn by_arrival_numbers_do_not_follow_the_order() {
-    let mut lists = Lists::new(Numbering {
-        by_arrival: true,
-        ..INC
-    });
+    let mut lists = Lists::new(Numbering { by_arrival: true, ..INC });
     add(&mut lists, None, &["z", "a"]);
     assert_eq!(lists.lookup(1).unwrap().view().name(), b"z");
     assert_eq!(lists.index(lists.list(0).unwrap(), 0), Some(2));
@@ -124,33 +98,19 @@ fn the_sender_goes_depth_first_and_merges_duplicates() {
 
 #[test]
 fn the_receiving_side_refuses_odd_markers() {
-    let mut lists = Lists::new(Numbering {
-        receiving: true,
-        ..INC
-    });
+    let mut lists = Lists::new(Numbering { receiving: true, ..INC });
     add(&mut lists, None, &["a/", "a/", "b/"]);
     let cases = vec![
         (-101, Ok(0)),
-        (
-            -101,
-            Err("rsync: refusing malicious duplicate flist for dir 0"),
-        ),
+        (-101, Err("rsync: refusing malicious duplicate flist for dir 0")),
         (-102, Err("rsync: refusing flist for cleared dir_ndx 1")),
         (-103, Ok(2)),
-        (
-            -104,
-            Err("Invalid dir index: -104 (-101 - -103) [receiver]"),
-        ),
+        (-104, Err("Invalid dir index: -104 (-101 - -103) [receiver]")),
         (-50, Err("Invalid dir index: -50 (-101 - -103) [receiver]")),
-        (
-            i32::MIN,
-            Err("Invalid dir index: -2147483648 (-101 - -103) [receiver]"),
-        ),
+        (i32::MIN, Err("Invalid dir index: -2147483648 (-101 - -103) [receiver]")),
     ];
     for (ndx, expect) in cases {
-        let found = lists
-            .accept_marker(ndx, "receiver")
-            .map_err(|error| error.text_lossy());
+        let found = lists.accept_marker(ndx, "receiver").map_err(|error| error.text_lossy());
         assert_eq!(found, expect.map_err(Into::into), "{ndx}");
     }
 }
@@ -162,12 +122,7 @@ fn all_lists_together_are_bounded() {
     let mut refused = false;
     for _ in 0..100 {
         let mut list = lists.begin(None);
-        refused |= list
-            .push(&Entry {
-                flags: Flags::NONE,
-                ..Entry::new(b"file", 0o100644)
-            })
-            .is_err();
+        refused |= list.push(&Entry { flags: Flags::NONE, ..Entry::new(b"file", 0o100644) }).is_err();
         lists.complete(list).unwrap();
     }
     assert!(refused);

@@ -10,16 +10,11 @@ const DIR: u32 = 0o040755;
 
 /// The key of spec 2.9.1, word for word: `(2, comp + "/")` for each component, and something else for the last one.
 fn naive_key(path: &[u8], is_dir: bool) -> Vec<(u8, Vec<u8>)> {
-    let mut components: Vec<(u8, Vec<u8>)> = path
-        .split(|&byte| byte == b'/')
-        .map(|part| (2, [part, b"/"].concat()))
-        .collect();
+    let mut components: Vec<(u8, Vec<u8>)> =
+        path.split(|&byte| byte == b'/').map(|part| (2, [part, b"/"].concat())).collect();
     let last = components.last_mut().unwrap();
     if !is_dir {
-        *last = (
-            1,
-            path.rsplit(|&byte| byte == b'/').next().unwrap().to_vec(),
-        );
+        *last = (1, path.rsplit(|&byte| byte == b'/').next().unwrap().to_vec());
     } else if last.1 == b"./" {
         *last = (0, vec![]);
     }
@@ -27,22 +22,20 @@ fn naive_key(path: &[u8], is_dir: bool) -> Vec<(u8, Vec<u8>)> {
 }
 
 fn path() -> impl Strategy<Value = (Vec<u8>, bool)> {
-    ("/?([ab.+-]{1,2}/){0,3}([ab.+-]{1,3}|\\.)", any::<bool>())
-        .prop_map(|(path, is_dir)| (path.into_bytes(), is_dir))
+    ("/?([ab.+-]{1,2}/){0,3}([ab.+-]{1,3}|\\.)", any::<bool>()).prop_map(|(path, is_dir)| (path.into_bytes(), is_dir))
 }
 
 /// Paths as they are after cleaning: a `.` is a directory, and the root.
 fn clean_path() -> impl Strategy<Value = (Vec<u8>, bool)> {
-    let names = ("/?([ab+-]{1,2}/){0,3}[ab+-]{1,3}", any::<bool>())
-        .prop_map(|(path, is_dir)| (path.into_bytes(), is_dir));
+    let names =
+        ("/?([ab+-]{1,2}/){0,3}[ab+-]{1,3}", any::<bool>()).prop_map(|(path, is_dir)| (path.into_bytes(), is_dir));
     prop_oneof![9 => names, 1 => Just((b".".to_vec(), true))]
 }
 
 fn list_of(entries: &[(Vec<u8>, bool)]) -> FileList {
     let mut list = FileList::new(0, None);
     for (name, is_dir) in entries {
-        list.push(&Entry::new(name, if *is_dir { DIR } else { FILE }))
-            .unwrap();
+        list.push(&Entry::new(name, if *is_dir { DIR } else { FILE })).unwrap();
     }
     list
 }
@@ -100,10 +93,7 @@ proptest! {
 }
 
 fn active(list: &FileList) -> Vec<(Vec<u8>, bool)> {
-    list.iter_sorted()
-        .filter(|view| view.is_active())
-        .map(|view| (view.name(), view.is_dir()))
-        .collect()
+    list.iter_sorted().filter(|view| view.is_active()).map(|view| (view.name(), view.is_dir())).collect()
 }
 
 /// The tree of spec 2.9.1's rules: files before directories, `a-b` before `a`, a directory before its contents.
@@ -122,68 +112,30 @@ fn a_small_tree() {
     let mut list = list_of(&paths.map(|(name, is_dir)| (name.as_bytes().to_vec(), is_dir)));
     sort(&mut list, Order::FilesFirst);
     let names: Vec<_> = list.iter_sorted().map(|view| view.name()).collect();
-    assert_eq!(
-        names,
-        [
-            &b"."[..],
-            b"b",
-            b"0",
-            b"a-b",
-            b"a",
-            b"a/z",
-            b"a/b",
-            b"a/b/c"
-        ]
-    );
+    assert_eq!(names, [&b"."[..], b"b", b"0", b"a-b", b"a", b"a/z", b"a/b", b"a/b/c"]);
     sort(&mut list, Order::Bytes);
     let names: Vec<_> = list.iter_sorted().map(|view| view.name()).collect();
-    assert_eq!(
-        names,
-        [
-            &b"."[..],
-            b"0",
-            b"a",
-            b"a-b",
-            b"a/b",
-            b"a/b/c",
-            b"a/z",
-            b"b"
-        ]
-    );
+    assert_eq!(names, [&b"."[..], b"0", b"a", b"a-b", b"a/b", b"a/b/c", b"a/z", b"b"]);
 }
 
 #[test]
 fn of_two_directories_the_first_gains_the_flags_of_the_other() {
     let mut list = FileList::new(0, None);
     for flags in [Flags::IMPLIED, Flags::TOP_DIR.with(Flags::CONTENT_DIR)] {
-        list.push(&Entry {
-            flags,
-            ..Entry::new(b"d", DIR)
-        })
-        .unwrap();
+        list.push(&Entry { flags, ..Entry::new(b"d", DIR) }).unwrap();
     }
     sort(&mut list, Order::FilesFirst);
     drop_duplicates(&mut list, Order::FilesFirst);
-    assert_eq!(
-        list.arrival(0).unwrap().flags(),
-        Flags::TOP_DIR.with(Flags::CONTENT_DIR)
-    );
+    assert_eq!(list.arrival(0).unwrap().flags(), Flags::TOP_DIR.with(Flags::CONTENT_DIR));
     assert!(!list.arrival(1).unwrap().is_active());
 }
 
 #[test]
 fn the_sender_marks_equal_directories_only() {
-    let mut list = list_of(&[
-        (b"d".to_vec(), true),
-        (b"f".to_vec(), false),
-        (b"d".to_vec(), true),
-        (b"f".to_vec(), false),
-    ]);
+    let mut list =
+        list_of(&[(b"d".to_vec(), true), (b"f".to_vec(), false), (b"d".to_vec(), true), (b"f".to_vec(), false)]);
     sort(&mut list, Order::FilesFirst);
     mark_duplicates(&mut list, Order::FilesFirst);
-    let marked: Vec<bool> = list
-        .iter()
-        .map(|view| view.flags().has(Flags::DUPLICATE))
-        .collect();
+    let marked: Vec<bool> = list.iter().map(|view| view.flags().has(Flags::DUPLICATE)).collect();
     assert_eq!(marked, [false, false, true, false]);
 }

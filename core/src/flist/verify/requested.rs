@@ -44,89 +44,50 @@ impl Requested {
     pub fn add(&mut self, argument: &[u8], mode: RequestMode) {
         let mut path = argument;
         if mode.daemon {
-            path = path
-                .iter()
-                .position(|&byte| byte == b'/')
-                .map_or(&[], |slash| &path[slash + 1..]);
+            path = path.iter().position(|&byte| byte == b'/').map_or(&[], |slash| &path[slash + 1..]);
         }
-        path = if mode.relative {
-            after_pivot(path)
-        } else {
-            path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
-        };
-        let cleaned = if path.is_empty() || path == b"." || path == b".." {
-            Vec::new()
-        } else {
-            clean(path)
-        };
+        path = if mode.relative { after_pivot(path) } else { path.rsplit(|&byte| byte == b'/').next().unwrap_or(path) };
+        let cleaned = if path.is_empty() || path == b"." || path == b".." { Vec::new() } else { clean(path) };
         let named = match &cleaned[..] {
             b"" | b"." | b"/." => Vec::new(),
             // An absolute name keeps its slash only as the anchor of the pattern.
             path => [b"/", strip_slash(path)].concat(),
         };
         let is_wild = named.iter().any(|byte| b"*[?".contains(byte));
-        let named = if is_wild {
-            double_backslashes(&named)
-        } else {
-            unescape_brackets(&named)
-        };
+        let named = if is_wild { double_backslashes(&named) } else { unescape_brackets(&named) };
         if !named.is_empty() {
             self.add_rules(&named, false, is_wild);
         }
         if mode.relative {
-            let slashes = named
-                .iter()
-                .enumerate()
-                .filter(|&(at, &byte)| at > 0 && byte == b'/');
-            for parent in slashes
-                .map(|(at, _)| named[..at].to_vec())
-                .collect::<Vec<_>>()
-            {
+            let slashes = named.iter().enumerate().filter(|&(at, &byte)| at > 0 && byte == b'/');
+            for parent in slashes.map(|(at, _)| named[..at].to_vec()).collect::<Vec<_>>() {
                 self.add_rules(&parent, true, is_wild);
             }
         }
         if mode.recurse || mode.dirs {
             let tail: &[u8] = if mode.recurse { b"/**" } else { b"/*" };
             // The name becomes part of a wildcard, so a backslash in it is one more time special.
-            let literal = if is_wild {
-                named
-            } else {
-                escape_literal(&named)
-            };
+            let literal = if is_wild { named } else { escape_literal(&named) };
             self.has_contents_rule |= literal.is_empty();
             self.add_rules(&[&literal, tail].concat(), false, true);
         }
     }
 
     fn add_rules(&mut self, pattern: &[u8], parent_only: bool, is_wild: bool) {
-        self.rules.push(Request {
-            pattern: Pattern::new(pattern),
-            parent_only,
-        });
+        self.rules.push(Request { pattern: Pattern::new(pattern), parent_only });
         if is_wild && let Some(escaped) = escape_brackets(pattern) {
-            self.rules.push(Request {
-                pattern: Pattern::new(&escaped),
-                parent_only,
-            });
+            self.rules.push(Request { pattern: Pattern::new(&escaped), parent_only });
         }
     }
 
     /// Whether a name was asked for. Fails with exit 4 if not.
     pub fn judge(&self, name: &[u8], is_dir: bool) -> Result<Wanted, Error> {
         if name == b"." || name == b"/." {
-            return Ok(if self.has_contents_rule {
-                Wanted::Yes
-            } else {
-                Wanted::AsParent
-            });
+            return Ok(if self.has_contents_rule { Wanted::Yes } else { Wanted::AsParent });
         }
         let subject = Subject::new(strip_slash(name), is_dir);
         let mut wanted = None;
-        for request in self
-            .rules
-            .iter()
-            .filter(|request| is_dir || !request.parent_only)
-        {
+        for request in self.rules.iter().filter(|request| is_dir || !request.parent_only) {
             if request.pattern.matches(&subject) {
                 if !request.parent_only {
                     return Ok(Wanted::Yes);
@@ -143,9 +104,7 @@ impl Requested {
 
 /// What follows the first `/./`.
 fn after_pivot(path: &[u8]) -> &[u8] {
-    path.windows(3)
-        .position(|part| part == b"/./")
-        .map_or(path, |at| &path[at + 3..])
+    path.windows(3).position(|part| part == b"/./").map_or(path, |at| &path[at + 3..])
 }
 
 /// In a wildcard a backslash that does not quote a wildcard character is meant literally.
@@ -176,9 +135,7 @@ fn unescape_brackets(name: &[u8]) -> Vec<u8> {
 }
 
 fn escape_literal(name: &[u8]) -> Vec<u8> {
-    name.iter()
-        .flat_map(|&byte| (byte == b'\\').then_some(b'\\').into_iter().chain([byte]))
-        .collect()
+    name.iter().flat_map(|&byte| (byte == b'\\').then_some(b'\\').into_iter().chain([byte])).collect()
 }
 
 /// The pattern with every bare `[` quoted, if there is one.

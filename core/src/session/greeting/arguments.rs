@@ -17,19 +17,14 @@ pub fn encode_arguments(words: &[Vec<u8>], protocol: u32) -> Result<Vec<u8>, Err
 /// The second block of secluded args: `rsync` takes the place of the program's name.
 pub fn encode_secluded(words: &[Vec<u8>]) -> Result<Vec<u8>, Error> {
     let name: &[u8] = b"rsync";
-    encode(
-        core::iter::once(name).chain(words.iter().map(Vec::as_slice)),
-        0,
-    )
+    encode(core::iter::once(name).chain(words.iter().map(Vec::as_slice)), 0)
 }
 
 fn encode<'a>(words: impl Iterator<Item = &'a [u8]>, terminator: u8) -> Result<Vec<u8>, Error> {
     let mut block = Vec::new();
     for word in words {
         if word.contains(&terminator) || word.contains(&0) {
-            return Err(Error::usage(
-                "an argument holds a byte that can't be sent to the daemon",
-            ));
+            return Err(Error::usage("an argument holds a byte that can't be sent to the daemon"));
         }
         // An empty word would end the block.
         block.extend_from_slice(if word.is_empty() { b"." } else { word });
@@ -74,12 +69,7 @@ impl Arguments {
     }
 
     fn new(lines: bool, word_bytes_max: usize) -> Arguments {
-        Arguments {
-            words: Vec::new(),
-            word: Vec::new(),
-            lines,
-            word_bytes_max,
-        }
+        Arguments { words: Vec::new(), word: Vec::new(), lines, word_bytes_max }
     }
 
     /// Takes bytes up to the end of the block: how many, and the words once the block is complete. Words are cut at their
@@ -121,18 +111,12 @@ mod tests {
         let pull = words(&["--server", "--sender", "-te.LsfxCIvu", ".", "pub/hello.txt"]);
         let block = b"--server\0--sender\0-te.LsfxCIvu\0.\0pub/hello.txt\0\0";
         assert_eq!(encode_arguments(&pull, 32).unwrap(), block);
-        assert_eq!(
-            Arguments::daemon(32).feed(block).unwrap(),
-            (block.len(), Some(pull))
-        );
+        assert_eq!(Arguments::daemon(32).feed(block).unwrap(), (block.len(), Some(pull)));
 
         let pull = words(&["--server", "--sender", "-t", ".", "pub/hello.txt"]);
         let block = b"--server\n--sender\n-t\n.\npub/hello.txt\n\n";
         assert_eq!(encode_arguments(&pull, 29).unwrap(), block);
-        assert_eq!(
-            Arguments::daemon(29).feed(block).unwrap(),
-            (block.len(), Some(pull))
-        );
+        assert_eq!(Arguments::daemon(29).feed(block).unwrap(), (block.len(), Some(pull)));
     }
 
     /// Recorded from stock: the second block begins where the first one ends.
@@ -140,10 +124,7 @@ mod tests {
     fn recorded_secluded_blocks() {
         let stream = b"--server\0--sender\0-ste.LsfxCIvu\0\0rsync\0.\0pub/hello.txt\0\0\x1exxh128";
         let (first, options) = Arguments::daemon(32).feed(stream).unwrap();
-        assert_eq!(
-            options.unwrap(),
-            words(&["--server", "--sender", "-ste.LsfxCIvu"])
-        );
+        assert_eq!(options.unwrap(), words(&["--server", "--sender", "-ste.LsfxCIvu"]));
         let (second, paths) = Arguments::secluded().feed(&stream[first..]).unwrap();
         assert_eq!(paths.unwrap(), words(&["rsync", ".", "pub/hello.txt"]));
         assert_eq!(&stream[first + second..], b"\x1exxh128");
@@ -156,13 +137,8 @@ mod tests {
         let long = [vec![b'x'; 6000], vec![0, 0]].concat();
         let (_, cut) = Arguments::daemon(32).feed(&long).unwrap();
         assert_eq!(cut.unwrap()[0].len(), 5119);
-        let error = Arguments::daemon(32)
-            .feed(&b"x\0".repeat(16_001))
-            .unwrap_err();
-        assert_eq!(
-            (error.exit, error.text.as_slice()),
-            (Exit::PROTOCOL, b"too many daemon arguments".as_slice())
-        );
+        let error = Arguments::daemon(32).feed(&b"x\0".repeat(16_001)).unwrap_err();
+        assert_eq!((error.exit, error.text.as_slice()), (Exit::PROTOCOL, b"too many daemon arguments".as_slice()));
         assert!(Arguments::daemon(32).feed(&b"x\0".repeat(16_000)).is_ok());
         assert!(encode_arguments(&words(&["a\nb"]), 29).is_err());
         assert!(encode_arguments(&words(&["a\nb"]), 30).is_ok());
@@ -170,12 +146,7 @@ mod tests {
 
     #[test]
     fn backslashes() {
-        for (word, expect) in [
-            ("a\\ b", "a b"),
-            ("a\\\\b", "a\\b"),
-            ("end\\", "end\\"),
-            ("plain", "plain"),
-        ] {
+        for (word, expect) in [("a\\ b", "a b"), ("a\\\\b", "a\\b"), ("end\\", "end\\"), ("plain", "plain")] {
             assert_eq!(unescape(word.as_bytes()), expect.as_bytes(), "{word}");
         }
     }

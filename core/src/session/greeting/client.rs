@@ -45,12 +45,7 @@ enum State {
     /// Waiting for `OK` or another verdict.
     Verdict(Greeting),
     /// The host is looking for a password.
-    Password {
-        greeting: Greeting,
-        digest: AuthDigest,
-        zeros: bool,
-        challenge: Vec<u8>,
-    },
+    Password { greeting: Greeting, digest: AuthDigest, zeros: bool, challenge: Vec<u8> },
     /// The text phase is over.
     Over,
 }
@@ -68,17 +63,10 @@ impl ClientGreeting {
     /// Begins with our greeting, which is sent without waiting for the server's.
     pub fn new(request: ClientRequest) -> Result<ClientGreeting, Error> {
         if request.early_input.len() > EARLY_INPUT_MAX {
-            return Err(Error::usage(format!(
-                "early input is > {EARLY_INPUT_MAX} bytes."
-            )));
+            return Err(Error::usage(format!("early input is > {EARLY_INPUT_MAX} bytes.")));
         }
         let output = own_greeting(request.protocol);
-        Ok(ClientGreeting {
-            request,
-            state: State::Greeting,
-            line: Line::new(LINE_BYTES_MAX - 1),
-            output,
-        })
+        Ok(ClientGreeting { request, state: State::Greeting, line: Line::new(LINE_BYTES_MAX - 1), output })
     }
 
     /// What is to be sent now.
@@ -110,9 +98,7 @@ impl ClientGreeting {
         let listing = self.request.module.is_none();
         match &self.state {
             // Before protocol 25 the end of a listing was the end of the connection.
-            State::Verdict(greeting)
-                if listing && greeting.negotiate(self.request.protocol) < 25 =>
-            {
+            State::Verdict(greeting) if listing && greeting.negotiate(self.request.protocol) < 25 => {
                 self.state = State::Over;
                 Ok(ClientEvent::Exit)
             }
@@ -123,12 +109,7 @@ impl ClientGreeting {
     /// Answers [`ClientEvent::Password`].
     pub fn password(&mut self, password: &[u8]) {
         match core::mem::replace(&mut self.state, State::Over) {
-            State::Password {
-                greeting,
-                digest,
-                zeros,
-                challenge,
-            } => {
+            State::Password { greeting, digest, zeros, challenge } => {
                 let response = digest.respond(password, &challenge, zeros);
                 self.output.extend_from_slice(&self.request.user);
                 self.output.push(b' ');
@@ -163,8 +144,7 @@ impl ClientGreeting {
             self.output.extend_from_slice(announcement.as_bytes());
             self.output.extend_from_slice(early);
         }
-        self.output
-            .extend_from_slice(self.request.module.as_deref().unwrap_or(b""));
+        self.output.extend_from_slice(self.request.module.as_deref().unwrap_or(b""));
         self.output.push(b'\n');
     }
 
@@ -183,12 +163,7 @@ impl ClientGreeting {
             Some(rest) if rest.starts_with(b"AUTHREQD ") => {
                 let challenge = rest[b"AUTHREQD ".len()..].to_vec();
                 let (digest, zeros) = choose_digest(&greeting, self.request.protocol)?;
-                self.state = State::Password {
-                    greeting,
-                    digest,
-                    zeros,
-                    challenge,
-                };
+                self.state = State::Password { greeting, digest, zeros, challenge };
                 Ok(ClientEvent::Password)
             }
             _ => {
@@ -215,8 +190,7 @@ fn choose_digest(greeting: &Greeting, own: u32) -> Result<(AuthDigest, bool), Er
     };
     let listed = |digest: &AuthDigest| {
         let name = digest.name().as_bytes();
-        list.split(|&byte| byte == b' ')
-            .any(|word| word.eq_ignore_ascii_case(name))
+        list.split(|&byte| byte == b' ').any(|word| word.eq_ignore_ascii_case(name))
     };
     if let Some(digest) = AuthDigest::ALL.iter().copied().find(listed) {
         return Ok((digest, false));
@@ -233,15 +207,9 @@ fn choose_digest(greeting: &Greeting, own: u32) -> Result<(AuthDigest, bool), Er
 
 fn complaint(bad: BadGreeting, line: &[u8]) -> Error {
     let text = match bad {
-        BadGreeting::Garbage => {
-            [b"rsync: server sent \"", line, b"\" rather than greeting"].concat()
-        }
-        BadGreeting::Subprotocol => {
-            [b"rsync: the server omitted the subprotocol value: ", line].concat()
-        }
-        BadGreeting::Digests => {
-            [b"rsync: the server omitted the digest name list: ", line].concat()
-        }
+        BadGreeting::Garbage => [b"rsync: server sent \"", line, b"\" rather than greeting"].concat(),
+        BadGreeting::Subprotocol => [b"rsync: the server omitted the subprotocol value: ", line].concat(),
+        BadGreeting::Digests => [b"rsync: the server omitted the digest name list: ", line].concat(),
     };
     Error::peer(Exit::START, text)
 }
@@ -297,21 +265,10 @@ mod tests {
     /// Texts recorded from stock; the compat flags follow `OK` at once and stay untouched.
     #[test]
     fn recorded_pull() {
-        let server = [
-            GREETING.as_bytes(),
-            b"Welcome\n\n@RSYNCD: OK\n\x81\xfe#xxh128",
-        ]
-        .concat();
+        let server = [GREETING.as_bytes(), b"Welcome\n\n@RSYNCD: OK\n\x81\xfe#xxh128"].concat();
         for chunk in [1, 2, 7, 1000] {
             let (events, output, rest) = play(Some("pub"), &server, chunk).unwrap();
-            assert_eq!(
-                events,
-                [
-                    text("Welcome"),
-                    text(""),
-                    ClientEvent::Ready { protocol: 32 }
-                ]
-            );
+            assert_eq!(events, [text("Welcome"), text(""), ClientEvent::Ready { protocol: 32 }]);
             assert_eq!(output, [GREETING.as_bytes(), b"pub\n"].concat());
             assert_eq!(rest, b"\x81\xfe#xxh128");
         }
@@ -319,17 +276,9 @@ mod tests {
 
     #[test]
     fn recorded_listing() {
-        let server = [
-            GREETING,
-            "pub            \tPublic area\nup             \t\n@RSYNCD: EXIT\n",
-        ]
-        .concat();
+        let server = [GREETING, "pub            \tPublic area\nup             \t\n@RSYNCD: EXIT\n"].concat();
         let (events, output, _) = play(None, server.as_bytes(), 5).unwrap();
-        let expect = [
-            text("pub            \tPublic area"),
-            text("up             \t"),
-            ClientEvent::Exit,
-        ];
+        let expect = [text("pub            \tPublic area"), text("up             \t"), ClientEvent::Exit];
         assert_eq!(events, expect);
         assert_eq!(output, [GREETING, "\n"].concat().as_bytes());
     }
@@ -358,36 +307,12 @@ mod tests {
         for (server, exit, expect) in [
             ("", 5, "rsync: did not see server greeting"),
             ("@RSYN", 5, "rsync: did not see server greeting"),
-            (
-                "hello\n",
-                5,
-                "rsync: server sent \"hello\" rather than greeting",
-            ),
-            (
-                "@RSYNCD: 32\n",
-                5,
-                "rsync: the server omitted the subprotocol value: @RSYNCD: 32",
-            ),
-            (
-                "@RSYNCD: 32.0\n",
-                5,
-                "rsync: the server omitted the digest name list: @RSYNCD: 32.0",
-            ),
-            (
-                "@RSYNCD: 32.0 md5\n",
-                5,
-                "rsync: didn't get server startup line",
-            ),
-            (
-                "@RSYNCD: 32.0 md5\n@RSYNCD: OK \n",
-                5,
-                "rsync: didn't get server startup line",
-            ),
-            (
-                "@RSYNCD: 32.0 md5\nmotd\n@ERROR: Unknown module 'm'\n",
-                5,
-                "@ERROR: Unknown module 'm'",
-            ),
+            ("hello\n", 5, "rsync: server sent \"hello\" rather than greeting"),
+            ("@RSYNCD: 32\n", 5, "rsync: the server omitted the subprotocol value: @RSYNCD: 32"),
+            ("@RSYNCD: 32.0\n", 5, "rsync: the server omitted the digest name list: @RSYNCD: 32.0"),
+            ("@RSYNCD: 32.0 md5\n", 5, "rsync: didn't get server startup line"),
+            ("@RSYNCD: 32.0 md5\n@RSYNCD: OK \n", 5, "rsync: didn't get server startup line"),
+            ("@RSYNCD: 32.0 md5\nmotd\n@ERROR: Unknown module 'm'\n", 5, "@ERROR: Unknown module 'm'"),
             (
                 "@RSYNCD: 32.0 foo bar\n@RSYNCD: AUTHREQD abc\n",
                 4,
@@ -401,11 +326,7 @@ mod tests {
             ),
         ] {
             let error = play(Some("m"), server.as_bytes(), 100).unwrap_err();
-            assert_eq!(
-                (error.exit, error.text_lossy().as_str()),
-                (Exit(exit), expect),
-                "{server}"
-            );
+            assert_eq!((error.exit, error.text_lossy().as_str()), (Exit(exit), expect), "{server}");
         }
     }
 

@@ -23,10 +23,7 @@ pub(super) enum Progress {
 impl Line {
     /// An empty line of at most `max` bytes.
     pub(super) fn new(max: usize) -> Line {
-        Line {
-            bytes: Vec::new(),
-            max,
-        }
+        Line { bytes: Vec::new(), max }
     }
 
     /// Takes bytes up to the end of the line and says how many those were.
@@ -52,19 +49,13 @@ mod tests {
     fn takes_no_more_than_the_line() {
         let mut line = Line::new(10);
         assert_eq!(line.feed(b"ab"), (2, Progress::More));
-        assert_eq!(
-            line.feed(b"\rc\r\nrest"),
-            (4, Progress::Complete(b"abc".to_vec()))
-        );
+        assert_eq!(line.feed(b"\rc\r\nrest"), (4, Progress::Complete(b"abc".to_vec())));
         assert_eq!(line.feed(b"\n"), (1, Progress::Complete(b"".to_vec())));
     }
 
     #[test]
     fn gives_up() {
-        assert_eq!(
-            Line::new(3).feed(b"abc\n"),
-            (4, Progress::Complete(b"abc".to_vec()))
-        );
+        assert_eq!(Line::new(3).feed(b"abc\n"), (4, Progress::Complete(b"abc".to_vec())));
         assert_eq!(Line::new(3).feed(b"abcd\n"), (4, Progress::Bad));
         assert_eq!(Line::new(3).feed(b"a\0b\n"), (2, Progress::Bad));
     }

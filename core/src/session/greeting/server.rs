@@ -143,10 +143,9 @@ impl ServerGreeting {
             },
             State::Request => self.take_request(line),
             _ => match line.iter().position(|&byte| byte == b' ') {
-                Some(blank) => Some(ServerEvent::Response {
-                    user: line[..blank].to_vec(),
-                    response: line[blank + 1..].to_vec(),
-                }),
+                Some(blank) => {
+                    Some(ServerEvent::Response { user: line[..blank].to_vec(), response: line[blank + 1..].to_vec() })
+                }
                 None => Some(ServerEvent::BadResponse),
             },
         }
@@ -157,9 +156,7 @@ impl ServerGreeting {
             return match super::number(length) {
                 Some((length, _)) if (1..=EARLY_INPUT_MAX).contains(&(length as usize)) => {
                     self.early_input.clear();
-                    self.state = State::EarlyInput {
-                        missing: length as usize,
-                    };
+                    self.state = State::EarlyInput { missing: length as usize };
                     None
                 }
                 _ => Some(self.refuse(b"invalid early_input length")),
@@ -178,14 +175,10 @@ impl ServerGreeting {
     }
 
     /// Sends the list of modules, names with comments, and closes.
-    pub fn listing<'a>(
-        &mut self,
-        modules: impl Iterator<Item = (&'a [u8], Vec<u8>)>,
-    ) -> ServerEvent {
+    pub fn listing<'a>(&mut self, modules: impl Iterator<Item = (&'a [u8], Vec<u8>)>) -> ServerEvent {
         for (name, comment) in modules {
             self.output.extend_from_slice(name);
-            self.output
-                .resize(self.output.len() + 15usize.saturating_sub(name.len()), b' ');
+            self.output.resize(self.output.len() + 15usize.saturating_sub(name.len()), b' ');
             self.output.push(b'\t');
             self.output.extend_from_slice(&comment);
             self.output.push(b'\n');
@@ -224,10 +217,7 @@ impl ServerGreeting {
             return Some(peer.implied_digest(self.protocol));
         };
         let known = |word: &[u8]| {
-            AuthDigest::ALL
-                .iter()
-                .copied()
-                .find(|digest| word.eq_ignore_ascii_case(digest.name().as_bytes()))
+            AuthDigest::ALL.iter().copied().find(|digest| word.eq_ignore_ascii_case(digest.name().as_bytes()))
         };
         let digest = list.split(|&byte| byte == b' ').find_map(known)?;
         Some((digest, false))
@@ -254,10 +244,7 @@ impl ServerGreeting {
             return false;
         };
         let expect = digest.respond(password, &self.challenge, zeros);
-        let differences = expect
-            .iter()
-            .zip(response)
-            .fold(0, |sum, (ours, theirs)| sum | (ours ^ theirs));
+        let differences = expect.iter().zip(response).fold(0, |sum, (ours, theirs)| sum | (ours ^ theirs));
         !self.challenge.is_empty() && expect.len() == response.len() && differences == 0
     }
 
@@ -269,9 +256,7 @@ impl ServerGreeting {
 
     /// The negotiated protocol: 0 before the client's greeting.
     pub fn negotiated(&self) -> u32 {
-        self.peer
-            .as_ref()
-            .map_or(0, |peer| peer.negotiate(self.protocol))
+        self.peer.as_ref().map_or(0, |peer| peer.negotiate(self.protocol))
     }
 
     /// Whether the client's protocol is one that we can talk to. To be asked after the arguments, as stock does, so that the
@@ -299,11 +284,7 @@ mod tests {
     const GREETING: &[u8] = b"@RSYNCD: 32.0 sha512 sha256 sha1 md5 md4\n";
 
     /// Feeds a client's bytes in pieces until the first event; also how many were taken.
-    fn first_event(
-        server: &mut ServerGreeting,
-        client: &[u8],
-        chunk: usize,
-    ) -> (Option<ServerEvent>, usize) {
+    fn first_event(server: &mut ServerGreeting, client: &[u8], chunk: usize) -> (Option<ServerEvent>, usize) {
         let mut at = 0;
         while at < client.len() {
             let end = (at + chunk).min(client.len());
@@ -329,16 +310,8 @@ mod tests {
         let mut server = ServerGreeting::new(32, Some(b"Welcome\n"));
         let (event, _) = first_event(&mut server, &[GREETING, b"\n"].concat(), 7);
         assert_eq!(event, Some(ServerEvent::List));
-        let modules: [(&[u8], &[u8]); 3] = [
-            (b"pub", b"Public area"),
-            (b"up", b"Upload area"),
-            (b"auth", b""),
-        ];
-        server.listing(
-            modules
-                .iter()
-                .map(|(name, comment)| (*name, comment.to_vec())),
-        );
+        let modules: [(&[u8], &[u8]); 3] = [(b"pub", b"Public area"), (b"up", b"Upload area"), (b"auth", b"")];
+        server.listing(modules.iter().map(|(name, comment)| (*name, comment.to_vec())));
         let lines = b"Welcome\n\npub            \tPublic area\nup             \tUpload area\nauth           \t\n@RSYNCD: EXIT\n";
         assert_eq!(server.output(), [GREETING, lines].concat());
     }
@@ -356,19 +329,9 @@ mod tests {
             assert_eq!(server.digest(), Some(AuthDigest::Sha512));
             server.output();
             server.challenge(challenge.to_vec());
-            assert_eq!(
-                server.output(),
-                [b"@RSYNCD: AUTHREQD ".as_slice(), challenge, b"\n"].concat()
-            );
-            let (event, _) = first_event(
-                &mut server,
-                &[b"alice ", response.as_slice(), b"\n"].concat(),
-                chunk,
-            );
-            let expect = ServerEvent::Response {
-                user: b"alice".to_vec(),
-                response: response.to_vec(),
-            };
+            assert_eq!(server.output(), [b"@RSYNCD: AUTHREQD ".as_slice(), challenge, b"\n"].concat());
+            let (event, _) = first_event(&mut server, &[b"alice ", response.as_slice(), b"\n"].concat(), chunk);
+            let expect = ServerEvent::Response { user: b"alice".to_vec(), response: response.to_vec() };
             assert_eq!(event, Some(expect));
             assert!(server.verifies(b"secret", response));
             assert!(!server.verifies(b"Secret", response));
@@ -387,26 +350,11 @@ mod tests {
     fn refusals() {
         for (client, expect) in [
             ("hello\n", "@ERROR: protocol startup error\n"),
-            (
-                "@RSYNCD: 32\n",
-                "@ERROR: your client omitted the subprotocol value: @RSYNCD: 32\n",
-            ),
-            (
-                "@RSYNCD: 32.0\n",
-                "@ERROR: your client omitted the digest name list: @RSYNCD: 32.0\n",
-            ),
-            (
-                "@RSYNCD: 31.0\n#early_input=0\n",
-                "@ERROR: invalid early_input length\n",
-            ),
-            (
-                "@RSYNCD: 31.0\n#early_input=5121\n",
-                "@ERROR: invalid early_input length\n",
-            ),
-            (
-                "@RSYNCD: 31.0\n#help\n",
-                "@ERROR: Unknown command '#help'\n",
-            ),
+            ("@RSYNCD: 32\n", "@ERROR: your client omitted the subprotocol value: @RSYNCD: 32\n"),
+            ("@RSYNCD: 32.0\n", "@ERROR: your client omitted the digest name list: @RSYNCD: 32.0\n"),
+            ("@RSYNCD: 31.0\n#early_input=0\n", "@ERROR: invalid early_input length\n"),
+            ("@RSYNCD: 31.0\n#early_input=5121\n", "@ERROR: invalid early_input length\n"),
+            ("@RSYNCD: 31.0\n#help\n", "@ERROR: Unknown command '#help'\n"),
             ("@RSYNCD: 31.0\n\0\n", ""),
         ] {
             let (mut server, event) = greeted(b"", client.as_bytes());
@@ -434,25 +382,21 @@ mod tests {
             ("@RSYNCD: 31.0\n", Some(AuthDigest::Md5)),
             ("@RSYNCD: 29.0\n", Some(AuthDigest::Md4)),
         ] {
-            assert_eq!(
-                greeted(greeting.as_bytes(), b"").0.digest(),
-                expect,
-                "{greeting}"
-            );
+            assert_eq!(greeted(greeting.as_bytes(), b"").0.digest(), expect, "{greeting}");
         }
         let (mut server, _) = greeted(b"@RSYNCD: 32.0 foo\n", b"m\n");
         server.refuse_digests();
-        let expect = "@ERROR: your client does not support one of our daemon-auth checksums: sha512 sha256 sha1 md5 md4\n";
+        let expect =
+            "@ERROR: your client does not support one of our daemon-auth checksums: sha512 sha256 sha1 md5 md4\n";
         assert_eq!(server.output(), expect.as_bytes());
     }
 
     /// Vectors of spec 1.6.5.
     #[test]
     fn old_digests_differ_by_zeros() {
-        for (greeting, response) in [
-            ("@RSYNCD: 29.0\n", "alX9szSGkPFF0PHICLMjkw"),
-            ("@RSYNCD: 29.0 md4\n", "Jm6l1mauvOrkY/TRtDSpQA"),
-        ] {
+        for (greeting, response) in
+            [("@RSYNCD: 29.0\n", "alX9szSGkPFF0PHICLMjkw"), ("@RSYNCD: 29.0 md4\n", "Jm6l1mauvOrkY/TRtDSpQA")]
+        {
             let (mut server, _) = greeted(greeting.as_bytes(), b"m\n");
             server.challenge(b"abc".to_vec());
             assert!(server.verifies(b"secret", response.as_bytes()));

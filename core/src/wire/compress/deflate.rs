@@ -56,10 +56,7 @@ pub struct Deflater {
 impl Deflater {
     /// A compressor of level 1 to 9, or 0 for stored blocks.
     pub fn new(level: i32, history: History) -> Deflater {
-        Deflater {
-            stream: Deflate::new(level, false, WINDOW_BITS),
-            history,
-        }
+        Deflater { stream: Deflate::new(level, false, WINDOW_BITS), history }
     }
 
     /// Whether [`Deflater::insert`] does anything.
@@ -88,10 +85,7 @@ impl Deflater {
             let (filled, consumed) = (out.len(), self.stream.total_in());
             out.resize(filled + STEP_BYTES, 0);
             let produced = self.stream.total_out();
-            let status = self
-                .stream
-                .compress(rest, &mut out[filled..], flush)
-                .map_err(compress_error)?;
+            let status = self.stream.compress(rest, &mut out[filled..], flush).map_err(compress_error)?;
             let produced = (self.stream.total_out() - produced) as usize;
             out.truncate(filled + produced);
             rest = &rest[(self.stream.total_in() - consumed) as usize..];
@@ -109,12 +103,7 @@ impl Deflater {
 
     /// Adds a matched block to the history. Only after a flush, or before any literal.
     pub fn insert(&mut self, block: &[u8]) -> Result<(), Error> {
-        for bytes in self
-            .history
-            .window_of(block)
-            .into_iter()
-            .filter(|bytes| !bytes.is_empty())
-        {
+        for bytes in self.history.window_of(block).into_iter().filter(|bytes| !bytes.is_empty()) {
             self.stream.set_dictionary(bytes).map_err(compress_error)?;
         }
         Ok(())
@@ -139,10 +128,7 @@ pub struct Inflater {
 impl Inflater {
     /// A decompressor with an empty window.
     pub fn new(history: History) -> Inflater {
-        Inflater {
-            stream: Inflate::new(false, WINDOW_BITS),
-            history,
-        }
+        Inflater { stream: Inflate::new(false, WINDOW_BITS), history }
     }
 
     /// Whether [`Inflater::insert`] does anything.
@@ -153,9 +139,7 @@ impl Inflater {
     /// Decompresses from `input` into `output` until either is used up.
     pub fn decompress(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, Error> {
         let (consumed, produced) = (self.stream.total_in(), self.stream.total_out());
-        let status = self
-            .stream
-            .decompress(input, output, InflateFlush::SyncFlush);
+        let status = self.stream.decompress(input, output, InflateFlush::SyncFlush);
         let code = match status {
             Ok(Status::Ok | Status::BufError) => {
                 return Ok(Progress {
@@ -176,12 +160,7 @@ impl Inflater {
     /// Takes the marker that the sender left out. Nothing may come of it.
     pub fn sync(&mut self) -> Result<(), Error> {
         let progress = self.decompress(&FLUSH_MARKER, &mut [0; 8])?;
-        if progress
-            != (Progress {
-                consumed: FLUSH_MARKER.len(),
-                produced: 0,
-            })
-        {
+        if progress != (Progress { consumed: FLUSH_MARKER.len(), produced: 0 }) {
             return Err(Error::peer(Exit::STREAM, "decompressor lost sync!"));
         }
         Ok(())
@@ -189,12 +168,7 @@ impl Inflater {
 
     /// Adds a matched block to the history. Only after [`Inflater::sync`], or before any literal.
     pub fn insert(&mut self, block: &[u8]) -> Result<(), Error> {
-        for bytes in self
-            .history
-            .window_of(block)
-            .into_iter()
-            .filter(|bytes| !bytes.is_empty())
-        {
+        for bytes in self.history.window_of(block).into_iter().filter(|bytes| !bytes.is_empty()) {
             self.stream.set_dictionary(bytes).map_err(|error| {
                 let text = format!("inflate returned {}", error.as_str());
                 Error::host(Exit::STREAM, text)
@@ -211,10 +185,7 @@ impl Inflater {
 
 /// The error for data that is no deflate stream, with zlib's return code.
 pub(crate) fn inflate_error(code: i32, bytes: usize) -> Error {
-    Error::peer(
-        Exit::STREAM,
-        format!("inflate returned {code} ({bytes} bytes)"),
-    )
+    Error::peer(Exit::STREAM, format!("inflate returned {code} ({bytes} bytes)"))
 }
 
 #[cfg(test)]
@@ -229,11 +200,7 @@ mod tests {
         let mut at = 0;
         while at < block.len() && history != History::Nothing {
             let n = (block.len() - at).min(PIECE_BYTES);
-            let from = if history == History::BlockStarts {
-                0
-            } else {
-                at
-            };
+            let from = if history == History::BlockStarts { 0 } else { at };
             inserted.extend_from_slice(&block[from..from + n]);
             at += n;
         }
@@ -242,29 +209,12 @@ mod tests {
 
     #[test]
     fn windows_equal_the_pieces() {
-        let block: Vec<u8> = (0..300_000u32)
-            .map(|i| (i.wrapping_mul(i) >> 13) as u8)
-            .collect();
+        let block: Vec<u8> = (0..300_000u32).map(|i| (i.wrapping_mul(i) >> 13) as u8).collect();
         for history in [History::Nothing, History::Blocks, History::BlockStarts] {
-            for length in [
-                0,
-                1,
-                32768,
-                65535,
-                65536,
-                65535 + 32767,
-                65535 + 32768,
-                131070,
-                131072,
-                250_000,
-            ] {
+            for length in [0, 1, 32768, 65535, 65536, 65535 + 32767, 65535 + 32768, 131070, 131072, 250_000] {
                 let naive = pieces(history, &block[..length]);
                 let kept = &naive[naive.len().saturating_sub(WINDOW_BYTES)..];
-                assert_eq!(
-                    history.window_of(&block[..length]).concat(),
-                    kept,
-                    "{history:?} {length}"
-                );
+                assert_eq!(history.window_of(&block[..length]).concat(), kept, "{history:?} {length}");
             }
         }
     }
@@ -276,25 +226,13 @@ mod tests {
         let stored = [&[0u8][..], &length, &inverse, block].concat();
         let mut dropped = vec![0; block.len() + 1];
         let progress = inflater.decompress(&stored, &mut dropped).unwrap();
-        assert_eq!(
-            progress,
-            Progress {
-                consumed: stored.len(),
-                produced: block.len()
-            }
-        );
+        assert_eq!(progress, Progress { consumed: stored.len(), produced: block.len() });
     }
 
     fn inflate_all(inflater: &mut Inflater, packed: &[u8], expect: &[u8]) {
         let mut output = vec![0; expect.len() + 1];
         let progress = inflater.decompress(packed, &mut output).unwrap();
-        assert_eq!(
-            progress,
-            Progress {
-                consumed: packed.len(),
-                produced: expect.len()
-            }
-        );
+        assert_eq!(progress, Progress { consumed: packed.len(), produced: expect.len() });
         assert!(output.starts_with(expect));
         inflater.sync().unwrap();
     }
@@ -303,19 +241,14 @@ mod tests {
     fn a_finished_stream_is_refused() {
         let mut inflater = Inflater::new(History::Nothing);
         let error = inflater.decompress(&[0x03, 0x00], &mut [0; 8]).unwrap_err();
-        assert_eq!(
-            (error.exit, &*error.text),
-            (Exit::STREAM, &b"inflate returned 1 (2 bytes)"[..])
-        );
+        assert_eq!((error.exit, &*error.text), (Exit::STREAM, &b"inflate returned 1 (2 bytes)"[..]));
     }
 
     #[test]
     fn a_missing_flush_loses_sync() {
         let mut packed = Vec::new();
         let mut deflater = Deflater::new(6, History::Nothing);
-        deflater
-            .compress(b"some literal data", &mut packed)
-            .unwrap();
+        deflater.compress(b"some literal data", &mut packed).unwrap();
         deflater.flush(&mut packed).unwrap();
         let outcomes = (1..packed.len()).map(|cut| {
             let mut inflater = Inflater::new(History::Nothing);
@@ -323,15 +256,8 @@ mod tests {
             inflater.sync()
         });
         // Where the marker happens to fit the cut, there is nothing to notice.
-        let noticed = outcomes
-            .filter_map(Result::err)
-            .inspect(|error| assert_eq!(error.exit, Exit::STREAM));
-        assert!(
-            noticed
-                .filter(|error| error.text == b"decompressor lost sync!")
-                .count()
-                > 0
-        );
+        let noticed = outcomes.filter_map(Result::err).inspect(|error| assert_eq!(error.exit, Exit::STREAM));
+        assert!(noticed.filter(|error| error.text == b"decompressor lost sync!").count() > 0);
     }
 
     proptest! {

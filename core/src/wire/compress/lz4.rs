@@ -4,9 +4,7 @@ use crate::limits::COMPRESSED_BYTES_MAX;
 use crate::{Error, Exit};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use lz4_flex::block::{
-    CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size,
-};
+use lz4_flex::block::{CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size};
 
 /// Most input that stock compresses into one record.
 pub const INPUT_BYTES_MAX: usize = COMPRESSED_BYTES_MAX;
@@ -21,10 +19,7 @@ pub struct Lz4Packer {
 
 impl Default for Lz4Packer {
     fn default() -> Self {
-        Lz4Packer {
-            table: Box::new(CompressTable::small()),
-            packed: Vec::new(),
-        }
+        Lz4Packer { table: Box::new(CompressTable::small()), packed: Vec::new() }
     }
 }
 
@@ -35,8 +30,7 @@ impl Lz4Packer {
         if literal.is_empty() {
             return Ok(());
         }
-        self.packed
-            .resize(get_maximum_output_size(INPUT_BYTES_MAX), 0);
+        self.packed.resize(get_maximum_output_size(INPUT_BYTES_MAX), 0);
         let length = compress_into_with_table(literal, &mut self.packed, &mut self.table)
             .map_err(|_| Error::host(Exit::STREAM, "compress returned 0"))?;
         if length <= COMPRESSED_BYTES_MAX {

@@ -17,22 +17,9 @@ fn frame(tag: Tag, payload: &[u8]) -> Vec<u8> {
 #[test]
 fn an_item_over_frames_and_a_message_within() {
     let mut inbox = framed();
-    inbox.receive(
-        &[
-            frame(Tag::Data, b"ab"),
-            frame(Tag::Info, b"hi\n"),
-            frame(Tag::Data, b"cd"),
-        ]
-        .concat(),
-    );
+    inbox.receive(&[frame(Tag::Data, b"ab"), frame(Tag::Info, b"hi\n"), frame(Tag::Data, b"cd")].concat());
     assert_eq!(inbox.data(), b"abcd");
-    assert_eq!(
-        inbox.next_message(),
-        Some(Message {
-            tag: Tag::Info,
-            payload: b"hi\n".to_vec()
-        })
-    );
+    assert_eq!(inbox.next_message(), Some(Message { tag: Tag::Info, payload: b"hi\n".to_vec() }));
     assert_eq!(inbox.next_message(), None);
     assert_eq!(inbox.take(3), b"abc");
     assert_eq!(inbox.data(), b"d");
@@ -64,15 +51,7 @@ fn a_raw_list_between_frames() {
     let raw = b"\x02\0\0\x09";
     let mut inbox = framed();
     inbox.set_hold(true);
-    inbox.receive(
-        &[
-            &frame(Tag::Data, b"rules"),
-            raw.as_slice(),
-            b"xy",
-            &frame(Tag::Data, b"next"),
-        ]
-        .concat(),
-    );
+    inbox.receive(&[&frame(Tag::Data, b"rules"), raw.as_slice(), b"xy", &frame(Tag::Data, b"next")].concat());
     assert!(inbox.extend());
     assert_eq!(inbox.data(), b"rules");
     inbox.consume(5);
@@ -99,10 +78,7 @@ fn a_bad_header_comes_after_the_data_before_it() {
 fn an_overlong_text_is_refused_by_its_header() {
     let mut inbox = framed();
     inbox.receive(&header(Tag::Warning, 5120));
-    assert_eq!(
-        inbox.take_error().unwrap().text,
-        b"multiplexing overflow 4:5120"
-    );
+    assert_eq!(inbox.take_error().unwrap().text, b"multiplexing overflow 4:5120");
 }
 
 #[test]
@@ -149,10 +125,7 @@ fn end_and_the_text_for_an_early_one() {
     inbox.receive(&frame(Tag::Data, b"x"));
     inbox.end();
     assert!(inbox.is_ended() && !inbox.is_exhausted());
-    assert_eq!(
-        inbox.closed_error(0).text,
-        b"connection unexpectedly closed (5 bytes received so far)"
-    );
+    assert_eq!(inbox.closed_error(0).text, b"connection unexpectedly closed (5 bytes received so far)");
     inbox.consume(1);
     assert!(inbox.is_exhausted());
 }

@@ -17,11 +17,7 @@ fn check<T: PartialEq + core::fmt::Debug>(
     read: impl for<'a> Fn(&mut Reader<'a>) -> Result<T, Stop>,
 ) {
     for cut in 0..bytes.len() {
-        assert_eq!(
-            read(&mut Reader::new(&bytes[..cut])),
-            Err(Stop::Short),
-            "{bytes:02x?} cut at {cut}"
-        );
+        assert_eq!(read(&mut Reader::new(&bytes[..cut])), Err(Stop::Short), "{bytes:02x?} cut at {cut}");
     }
     let mut longer = bytes.to_vec();
     longer.push(0xaa);
@@ -64,10 +60,7 @@ fn varint_bits_beyond_32_fall_off_and_longer_forms_fail() {
     for first in 0xf8..=0xffu8 {
         let bytes = [first, 0, 0, 0, 0, 0, 0, 0];
         let stop = Reader::new(&bytes).varint().unwrap_err();
-        assert_eq!(
-            stop,
-            Stop::Bad(Error::peer(Exit::STREAM, "Overflow in read_varint()"))
-        );
+        assert_eq!(stop, Stop::Bad(Error::peer(Exit::STREAM, "Overflow in read_varint()")));
     }
 }
 
@@ -79,63 +72,23 @@ fn varlong_table() {
         (65535, &[0x00, 0xff, 0xff], &[0x00, 0xff, 0xff, 0x00]),
         (65536, &[0x01, 0x00, 0x00], &[0x00, 0x00, 0x00, 0x01]),
         (8388607, &[0x7f, 0xff, 0xff], &[0x00, 0xff, 0xff, 0x7f]),
-        (
-            8388608,
-            &[0x80, 0x00, 0x00, 0x80],
-            &[0x00, 0x00, 0x00, 0x80],
-        ),
-        (
-            16777216,
-            &[0x81, 0x00, 0x00, 0x00],
-            &[0x01, 0x00, 0x00, 0x00],
-        ),
-        (
-            1704164645,
-            &[0xc0, 0x25, 0x7d, 0x93, 0x65],
-            &[0x65, 0x25, 0x7d, 0x93],
-        ),
-        (
-            2147483647,
-            &[0xc0, 0xff, 0xff, 0xff, 0x7f],
-            &[0x7f, 0xff, 0xff, 0xff],
-        ),
-        (
-            2147483648,
-            &[0xc0, 0x00, 0x00, 0x00, 0x80],
-            &[0x80, 0x00, 0x00, 0x00, 0x80],
-        ),
+        (8388608, &[0x80, 0x00, 0x00, 0x80], &[0x00, 0x00, 0x00, 0x80]),
+        (16777216, &[0x81, 0x00, 0x00, 0x00], &[0x01, 0x00, 0x00, 0x00]),
+        (1704164645, &[0xc0, 0x25, 0x7d, 0x93, 0x65], &[0x65, 0x25, 0x7d, 0x93]),
+        (2147483647, &[0xc0, 0xff, 0xff, 0xff, 0x7f], &[0x7f, 0xff, 0xff, 0xff]),
+        (2147483648, &[0xc0, 0x00, 0x00, 0x00, 0x80], &[0x80, 0x00, 0x00, 0x00, 0x80]),
         (4294967296, &[0xc1, 0, 0, 0, 0], &[0x81, 0, 0, 0, 0]),
-        (
-            (1 << 40) - 1,
-            &[0xe0, 0xff, 0xff, 0xff, 0xff, 0xff],
-            &[0xc0, 0xff, 0xff, 0xff, 0xff, 0xff],
-        ),
+        ((1 << 40) - 1, &[0xe0, 0xff, 0xff, 0xff, 0xff, 0xff], &[0xc0, 0xff, 0xff, 0xff, 0xff, 0xff]),
         (1 << 40, &[0xe1, 0, 0, 0, 0, 0], &[0xc1, 0, 0, 0, 0, 0]),
-        (
-            1 << 45,
-            &[0xf0, 0, 0, 0, 0, 0, 0x20],
-            &[0xe0, 0, 0, 0, 0, 0, 0x20],
-        ),
-        (
-            1 << 48,
-            &[0xf1, 0, 0, 0, 0, 0, 0],
-            &[0xe1, 0, 0, 0, 0, 0, 0],
-        ),
-        (
-            1 << 55,
-            &[0xf8, 0, 0, 0, 0, 0, 0, 0x80],
-            &[0xf0, 0, 0, 0, 0, 0, 0, 0x80],
-        ),
+        (1 << 45, &[0xf0, 0, 0, 0, 0, 0, 0x20], &[0xe0, 0, 0, 0, 0, 0, 0x20]),
+        (1 << 48, &[0xf1, 0, 0, 0, 0, 0, 0], &[0xe1, 0, 0, 0, 0, 0, 0]),
+        (1 << 55, &[0xf8, 0, 0, 0, 0, 0, 0, 0x80], &[0xf0, 0, 0, 0, 0, 0, 0, 0x80]),
         (
             i64::MAX,
             &[0xfc, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
             &[0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
         ),
-        (
-            -1,
-            &[0xfc, 255, 255, 255, 255, 255, 255, 255, 255],
-            &[0xf8, 255, 255, 255, 255, 255, 255, 255, 255],
-        ),
+        (-1, &[0xfc, 255, 255, 255, 255, 255, 255, 255, 255], &[0xf8, 255, 255, 255, 255, 255, 255, 255, 255]),
     ];
     for &(value, three, four) in table {
         assert_eq!(put(|out| put_varlong(out, value, 3)), three, "{value}");
@@ -156,10 +109,7 @@ fn varlong_longer_than_nine_bytes_fails() {
 
 #[test]
 fn longint_forms() {
-    assert_eq!(
-        put(|out| put_longint(out, 0x7fff_ffff)),
-        [0xff, 0xff, 0xff, 0x7f]
-    );
+    assert_eq!(put(|out| put_longint(out, 0x7fff_ffff)), [0xff, 0xff, 0xff, 0x7f]);
     let long = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0x80, 0, 0, 0, 0];
     assert_eq!(put(|out| put_longint(out, 2147483648)), long);
     check(&long, 2147483648, |r| r.longint());
@@ -169,12 +119,7 @@ fn longint_forms() {
 
 #[test]
 fn vstring_lengths() {
-    for (length, prefix) in [
-        (0usize, vec![0]),
-        (127, vec![0x7f]),
-        (128, vec![0x80, 0x80]),
-        (256, vec![0x81, 0x00]),
-    ] {
+    for (length, prefix) in [(0usize, vec![0]), (127, vec![0x7f]), (128, vec![0x80, 0x80]), (256, vec![0x81, 0x00])] {
         let text = vec![b'x'; length];
         let mut bytes = prefix;
         bytes.extend_from_slice(&text);
@@ -184,10 +129,7 @@ fn vstring_lengths() {
     assert!(put_vstring(&mut Vec::new(), &[0; VSTRING_BYTES_MAX]).is_ok());
     assert!(put_vstring(&mut Vec::new(), &[0; VSTRING_BYTES_MAX + 1]).is_err());
     // The length alone is enough to refuse: nothing needs to be waited for.
-    assert!(matches!(
-        Reader::new(&[0x81, 0x00]).vstring(255),
-        Err(Stop::Bad(_))
-    ));
+    assert!(matches!(Reader::new(&[0x81, 0x00]).vstring(255), Err(Stop::Bad(_))));
 }
 
 proptest! {

@@ -32,7 +32,7 @@ fn raw_then_framed() {
 }
 
 #[test]
-fn messages_never_split_a_data_frame() {
+fn messages_overtake_an_open_data_frame() {
     let mut outbox = framed();
     outbox.message(Tag::Info, b"early");
     assert_eq!(drain(&mut outbox), b"\x05\0\0\x09early");
@@ -41,10 +41,7 @@ fn messages_never_split_a_data_frame() {
     outbox.data(b"cd");
     assert_eq!(outbox.pending(), b"");
     outbox.flush();
-    assert_eq!(
-        drain(&mut outbox),
-        b"\x04\0\0\x07abcd\x04\0\0\x6d\x01\0\0\0"
-    );
+    assert_eq!(drain(&mut outbox), b"\x04\0\0\x6d\x01\0\0\0\x04\0\0\x07abcd");
 }
 
 #[test]

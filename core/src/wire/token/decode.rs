@@ -2,8 +2,7 @@
 
 use super::encode::no_zstd;
 use super::{
-    BLOCK_MAX, FLAG_DATA, FLAG_END, FLAG_KIND, FLAG_REL, FLAG_RUN_LONG, FLAG_RUN_REL, FLAG_VALUE,
-    Token, TokenFormat,
+    BLOCK_MAX, FLAG_DATA, FLAG_END, FLAG_KIND, FLAG_REL, FLAG_RUN_LONG, FLAG_RUN_REL, FLAG_VALUE, Token, TokenFormat,
 };
 use crate::limits::LITERAL_BYTES;
 use crate::wire::compress::deflate::{Inflater, inflate_error};
@@ -41,20 +40,11 @@ impl TokenDecoder {
         let codec = match format.compressor {
             _ if format.is_plain() => Codec::Plain,
             Compressor::None => Codec::Plain,
-            Compressor::Zlib | Compressor::Zlibx => {
-                Codec::Deflate(Box::new(Inflater::new(format.history())))
-            }
+            Compressor::Zlib | Compressor::Zlibx => Codec::Deflate(Box::new(Inflater::new(format.history()))),
             Compressor::Lz4 => Codec::Lz4,
             Compressor::Zstd => Codec::Zstd((codecs.zstd.ok_or_else(no_zstd)?.decoder)()?),
         };
-        Ok(TokenDecoder {
-            codec,
-            left: 0,
-            more: false,
-            unsynced: false,
-            last: 0,
-            record: Vec::new(),
-        })
+        Ok(TokenDecoder { codec, left: 0, more: false, unsynced: false, last: 0, record: Vec::new() })
     }
 
     /// Whether the owner must hand the data of each block to [`TokenDecoder::matched`].
@@ -95,9 +85,7 @@ impl TokenDecoder {
             };
             let plain = matches!(self.codec, Codec::Plain);
             return Ok(Some(match found {
-                Found::Literal(length) if plain => {
-                    Token::Literal(&inbox.take(consumed)[consumed - length..])
-                }
+                Found::Literal(length) if plain => Token::Literal(&inbox.take(consumed)[consumed - length..]),
                 Found::Literal(length) => {
                     inbox.consume(consumed);
                     Token::Literal(&inbox.scratch()[..length])
@@ -112,11 +100,7 @@ impl TokenDecoder {
 
     /// Takes from `data` up to the next token: how many bytes were used, and the token, if there was enough for one. A plain
     /// literal is lent from `data`, of which it is the end of the used part; others are decompressed into `scratch`.
-    pub fn next<'a>(
-        &mut self,
-        data: &'a [u8],
-        scratch: &'a mut Vec<u8>,
-    ) -> Result<(usize, Option<Token<'a>>), Error> {
+    pub fn next<'a>(&mut self, data: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<(usize, Option<Token<'a>>), Error> {
         match self.codec {
             Codec::Plain => Ok(self.next_plain(data)),
             _ => {
@@ -140,23 +124,13 @@ impl TokenDecoder {
                 length @ 1.. => self.left = length as usize,
                 // -(index + 1) in two's complement.
                 block => {
-                    return (
-                        at,
-                        Some(Token::Block {
-                            first: !block as u32,
-                            count: 1,
-                        }),
-                    );
+                    return (at, Some(Token::Block { first: !block as u32, count: 1 }));
                 }
             }
         }
         let literal = &data[at..data.len().min(at + self.left)];
         self.left -= literal.len();
-        let token = if literal.is_empty() {
-            None
-        } else {
-            Some(Token::Literal(literal))
-        };
+        let token = if literal.is_empty() { None } else { Some(Token::Literal(literal)) };
         (at + literal.len(), token)
     }
 
@@ -240,15 +214,10 @@ impl TokenDecoder {
         let more = if is_run { u32::from(reader.u16()?) } else { 0 };
         let last = first.saturating_add(more);
         if (is_run && more == 0) || last > BLOCK_MAX {
-            return Err(
-                Error::peer(Exit::PROTOCOL, "invalid token number in compressed stream").into(),
-            );
+            return Err(Error::peer(Exit::PROTOCOL, "invalid token number in compressed stream").into());
         }
         self.last = last;
-        Ok(Token::Block {
-            first,
-            count: more + 1,
-        })
+        Ok(Token::Block { first, count: more + 1 })
     }
 
     fn decompress(&mut self, input: &[u8], scratch: &mut [u8]) -> Result<Progress, Error> {
@@ -257,20 +226,14 @@ impl TokenDecoder {
             _ => &mut scratch[..LITERAL_BYTES],
         };
         let progress = match &mut self.codec {
-            Codec::Plain => Progress {
-                consumed: 0,
-                produced: 0,
-            },
+            Codec::Plain => Progress { consumed: 0, produced: 0 },
             Codec::Deflate(inflater) => inflater.decompress(input, output)?,
             Codec::Zstd(decoder) => decoder.decompress(input, output)?,
             Codec::Lz4 => return self.unpack(input, output),
         };
         let produced = progress.produced.min(output.len());
         self.more = produced == output.len();
-        Ok(Progress {
-            consumed: progress.consumed.min(input.len()),
-            produced,
-        })
+        Ok(Progress { consumed: progress.consumed.min(input.len()), produced })
     }
 
     /// Lz4 needs the whole record at once.
@@ -280,18 +243,11 @@ impl TokenDecoder {
             lz4::unpack(input, output)?
         } else {
             self.record.extend_from_slice(input);
-            if complete {
-                lz4::unpack(&self.record, output)?
-            } else {
-                0
-            }
+            if complete { lz4::unpack(&self.record, output)? } else { 0 }
         };
         if complete {
             self.record.clear();
         }
-        Ok(Progress {
-            consumed: input.len(),
-            produced,
-        })
+        Ok(Progress { consumed: input.len(), produced })
     }
 }

@@ -1,8 +1,8 @@
 //! Writing tokens.
 
 use super::{
-    BLOCK_MAX, FLAG_DATA, FLAG_END, FLAG_LONG, FLAG_REL, FLAG_RUN_LONG, FLAG_RUN_REL, FLAG_VALUE,
-    RUN_BLOCKS_MAX, Sink, TokenFormat,
+    BLOCK_MAX, FLAG_DATA, FLAG_END, FLAG_LONG, FLAG_REL, FLAG_RUN_LONG, FLAG_RUN_REL, FLAG_VALUE, RUN_BLOCKS_MAX, Sink,
+    TokenFormat,
 };
 use crate::limits::{COMPRESSED_BYTES_MAX, LITERAL_BYTES};
 use crate::wire::compress::deflate::Deflater;
@@ -43,23 +43,16 @@ impl TokenEncoder {
         let codec = match format.compressor {
             _ if format.is_plain() => Codec::Plain,
             Compressor::None => Codec::Plain,
-            Compressor::Zlib | Compressor::Zlibx => Codec::Deflate(Box::new(Deflater::new(
-                format.deflate_level(),
-                format.history(),
-            ))),
+            Compressor::Zlib | Compressor::Zlibx => {
+                Codec::Deflate(Box::new(Deflater::new(format.deflate_level(), format.history())))
+            }
             Compressor::Lz4 => Codec::Lz4(Lz4Packer::default()),
             Compressor::Zstd => {
                 let factory = codecs.zstd.ok_or_else(no_zstd)?;
                 Codec::Zstd((factory.encoder)(format.zstd_settings())?)
             }
         };
-        Ok(TokenEncoder {
-            codec,
-            run: None,
-            last: 0,
-            unflushed: false,
-            buffer: Vec::new(),
-        })
+        Ok(TokenEncoder { codec, run: None, last: 0, unflushed: false, buffer: Vec::new() })
     }
 
     /// Whether [`TokenEncoder::plain_literal`] can be used.
@@ -107,8 +100,7 @@ impl TokenEncoder {
             Codec::Lz4(packer) => {
                 let mut rest = bytes;
                 while !rest.is_empty() {
-                    let (now, later) =
-                        rest.split_at(rest.len().min(INPUT_BYTES_MAX - self.buffer.len()));
+                    let (now, later) = rest.split_at(rest.len().min(INPUT_BYTES_MAX - self.buffer.len()));
                     self.buffer.extend_from_slice(now);
                     if self.buffer.len() == INPUT_BYTES_MAX {
                         packer.pack(&self.buffer, &mut |record| put_record(record, out))?;
@@ -131,15 +123,10 @@ impl TokenEncoder {
         }
         self.finish_literal(out)?;
         match &mut self.run {
-            Some(run) if index == run.first + run.count && run.count < RUN_BLOCKS_MAX => {
-                run.count += 1
-            }
+            Some(run) if index == run.first + run.count && run.count < RUN_BLOCKS_MAX => run.count += 1,
             _ => {
                 self.finish_run(out);
-                self.run = Some(Run {
-                    first: index,
-                    count: 1,
-                });
+                self.run = Some(Run { first: index, count: 1 });
             }
         }
         Ok(())
@@ -173,10 +160,7 @@ impl TokenEncoder {
         let Some(Run { first, count }) = self.run.take() else {
             return;
         };
-        let relative = first
-            .checked_sub(self.last)
-            .filter(|&r| r <= u32::from(FLAG_VALUE))
-            .map(|r| r as u8);
+        let relative = first.checked_sub(self.last).filter(|&r| r <= u32::from(FLAG_VALUE)).map(|r| r as u8);
         match (relative, count) {
             (Some(r), 1) => out.put(&[FLAG_REL | r]),
             (Some(r), _) => out.put(&[FLAG_RUN_REL | r]),
@@ -234,9 +218,5 @@ fn put_full_records(buffer: &mut Vec<u8>, out: &mut impl Sink) {
 
 /// The error for a session that agreed on zstd with a host that has none.
 pub(super) fn no_zstd() -> Error {
-    Error::new(
-        Fault::Usage,
-        Exit::UNSUPPORTED,
-        "zstd is not available here",
-    )
+    Error::new(Fault::Usage, Exit::UNSUPPORTED, "zstd is not available here")
 }

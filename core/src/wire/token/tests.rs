@@ -16,10 +16,7 @@ const TEXT: &[u8] = include_bytes!("../testdata/text.src");
 const TEXT_BASIS: &[u8] = include_bytes!("../testdata/text.basis");
 
 fn format(compressor: Compressor) -> TokenFormat {
-    TokenFormat {
-        compressor,
-        ..TokenFormat::PLAIN
-    }
+    TokenFormat { compressor, ..TokenFormat::PLAIN }
 }
 
 /// A stand-in for zstd: input waits for a flush, then comes out with its length before it.
@@ -57,10 +54,7 @@ impl ZstdDecoder for Unhoard {
         let produced = self.left.min(input.len() - consumed).min(output.len());
         output[..produced].copy_from_slice(&input[consumed..consumed + produced]);
         self.left -= produced;
-        Ok(Progress {
-            consumed: consumed + produced,
-            produced,
-        })
+        Ok(Progress { consumed: consumed + produced, produced })
     }
 }
 
@@ -187,50 +181,23 @@ fn replay(
 #[test]
 fn captures_rebuild_the_file() {
     let small = [
-        (
-            &include_bytes!("../testdata/small-zlib.c2s")[..],
-            Compressor::Zlib,
-        ),
-        (
-            include_bytes!("../testdata/small-zlibx.c2s"),
-            Compressor::Zlibx,
-        ),
+        (&include_bytes!("../testdata/small-zlib.c2s")[..], Compressor::Zlib),
+        (include_bytes!("../testdata/small-zlibx.c2s"), Compressor::Zlibx),
         (include_bytes!("../testdata/small-lz4.c2s"), Compressor::Lz4),
     ];
     let text = [
-        (
-            &include_bytes!("../testdata/text-zlib.c2s")[..],
-            Compressor::Zlib,
-        ),
-        (
-            include_bytes!("../testdata/text-zlibx.c2s"),
-            Compressor::Zlibx,
-        ),
+        (&include_bytes!("../testdata/text-zlib.c2s")[..], Compressor::Zlib),
+        (include_bytes!("../testdata/text-zlibx.c2s"), Compressor::Zlibx),
         (include_bytes!("../testdata/text-lz4.c2s"), Compressor::Lz4),
     ];
     for chunk in [1, 7, 100, 10_000] {
         for (capture, compressor) in small {
-            assert_eq!(
-                replay(capture, 16, chunk, compressor, SMALL_BASIS, 16),
-                [SMALL],
-                "{compressor:?}"
-            );
+            assert_eq!(replay(capture, 16, chunk, compressor, SMALL_BASIS, 16), [SMALL], "{compressor:?}");
         }
         for (capture, compressor) in text {
-            assert_eq!(
-                replay(capture, 16, chunk, compressor, TEXT_BASIS, 700),
-                [TEXT],
-                "{compressor:?}"
-            );
+            assert_eq!(replay(capture, 16, chunk, compressor, TEXT_BASIS, 700), [TEXT], "{compressor:?}");
         }
-        let two = replay(
-            include_bytes!("../testdata/two-zlib.c2s"),
-            34,
-            chunk,
-            Compressor::Zlib,
-            &[],
-            1,
-        );
+        let two = replay(include_bytes!("../testdata/two-zlib.c2s"), 34, chunk, Compressor::Zlib, &[], 1);
         let first = [&b"first file: "[..], &[b'A'; 24], b"\n"].concat();
         assert_eq!(two, [first.clone(), [b"second file: ", &*first].concat()]);
     }
@@ -238,13 +205,7 @@ fn captures_rebuild_the_file() {
 
 fn small_pieces() -> Vec<Piece> {
     let new = Piece::Literal(b"<new ABCDEFGHIJKL>".to_vec());
-    vec![
-        Piece::Block(0),
-        Piece::Block(1),
-        new,
-        Piece::Block(3),
-        Piece::Block(4),
-    ]
+    vec![Piece::Block(0), Piece::Block(1), new, Piece::Block(3), Piece::Block(4)]
 }
 
 /// Spec 3.7.7.
@@ -259,29 +220,18 @@ fn small_streams_are_exact() {
     .concat();
     let zlib = b"\xc0\x01\x00\x40\x0a\xb2\xc9\x4b\x2d\x57\x40\x16\xb4\x03\x00\xc2\x01\x00\x00";
     let zlibx = [
-        b"\xc0\x01\x00\x40\x14\xb2\xc9\x4b\x2d\x57\x70\x74\x72\x76\x71\x75\x73\xf7\xf0\xf4\xf2\xf6\xb1\x03\x00".as_slice(),
+        b"\xc0\x01\x00\x40\x14\xb2\xc9\x4b\x2d\x57\x70\x74\x72\x76\x71\x75\x73\xf7\xf0\xf4\xf2\xf6\xb1\x03\x00"
+            .as_slice(),
         b"\xc2\x01\x00\x00",
     ]
     .concat();
-    let lz4 = [
-        b"\xc0\x01\x00\x40\x14\xf0\x03".as_slice(),
-        literal,
-        b"\xc2\x01\x00\x00",
-    ]
-    .concat();
-    for (compressor, expect) in [
-        (Compressor::None, &*plain),
-        (Compressor::Zlib, zlib),
-        (Compressor::Zlibx, &*zlibx),
-        (Compressor::Lz4, &*lz4),
-    ] {
+    let lz4 = [b"\xc0\x01\x00\x40\x14\xf0\x03".as_slice(), literal, b"\xc2\x01\x00\x00"].concat();
+    for (compressor, expect) in
+        [(Compressor::None, &*plain), (Compressor::Zlib, zlib), (Compressor::Zlibx, &*zlibx), (Compressor::Lz4, &*lz4)]
+    {
         let mut encoder = TokenEncoder::new(&format(compressor), &codecs()).unwrap();
         for _file in 0..2 {
-            assert_eq!(
-                encode(&mut encoder, &small_pieces(), SMALL_BASIS, 16),
-                expect,
-                "{compressor:?}"
-            );
+            assert_eq!(encode(&mut encoder, &small_pieces(), SMALL_BASIS, 16), expect, "{compressor:?}");
         }
     }
 }
@@ -330,14 +280,8 @@ fn bad_tokens_are_refused() {
         }
     }
     assert_eq!(decode_error(Compressor::Zlib, b"\x40\0").exit, Exit::STREAM);
-    assert_eq!(
-        decode_error(Compressor::Lz4, b"\x40\0\x40\x01\x10").exit,
-        Exit::STREAM
-    );
-    assert_eq!(
-        decode_error(Compressor::Zlibx, b"\x40\x02\xff\xff").exit,
-        Exit::STREAM
-    );
+    assert_eq!(decode_error(Compressor::Lz4, b"\x40\0\x40\x01\x10").exit, Exit::STREAM);
+    assert_eq!(decode_error(Compressor::Zlibx, b"\x40\x02\xff\xff").exit, Exit::STREAM);
 }
 
 #[test]
@@ -351,29 +295,17 @@ fn an_empty_lz4_record_is_no_end() {
 
 #[test]
 fn level_zero_is_plain_for_zlib_only() {
-    for (compressor, plain) in [
-        (Compressor::Zlib, true),
-        (Compressor::Zlibx, true),
-        (Compressor::Lz4, false),
-    ] {
-        let format = TokenFormat {
-            level: Some(0),
-            ..format(compressor)
-        };
+    for (compressor, plain) in [(Compressor::Zlib, true), (Compressor::Zlibx, true), (Compressor::Lz4, false)] {
+        let format = TokenFormat { level: Some(0), ..format(compressor) };
         assert_eq!(format.is_plain(), plain);
-        assert_eq!(
-            TokenEncoder::new(&format, &codecs()).unwrap().is_plain(),
-            plain
-        );
+        assert_eq!(TokenEncoder::new(&format, &codecs()).unwrap().is_plain(), plain);
     }
 }
 
 #[test]
 fn zstd_needs_a_host() {
     let format = format(Compressor::Zstd);
-    let error = TokenEncoder::new(&format, &Codecs::default())
-        .err()
-        .unwrap();
+    let error = TokenEncoder::new(&format, &Codecs::default()).err().unwrap();
     assert_eq!(error.exit, Exit::UNSUPPORTED);
     assert!(TokenDecoder::new(&format, &Codecs::default()).is_err());
 }
@@ -386,17 +318,9 @@ fn long_blocks_below_protocol_31() {
         let literal = Piece::Literal(basis[from..from + 15_000].to_vec());
         let mut lengths = Vec::new();
         for protocol in [30, 31] {
-            let format = TokenFormat {
-                protocol,
-                ..format(Compressor::Zlib)
-            };
+            let format = TokenFormat { protocol, ..format(Compressor::Zlib) };
             let mut encoder = TokenEncoder::new(&format, &codecs()).unwrap();
-            let wire = encode(
-                &mut encoder,
-                &[Piece::Block(0), literal.clone()],
-                &basis,
-                basis.len(),
-            );
+            let wire = encode(&mut encoder, &[Piece::Block(0), literal.clone()], &basis, basis.len());
             let mut decoder = TokenDecoder::new(&format, &codecs()).unwrap();
             let mut inbox = Inbox::new();
             inbox.receive(&wire);
@@ -405,11 +329,7 @@ fn long_blocks_below_protocol_31() {
             lengths.push(wire.len());
         }
         // The start is within reach only with the error, the end only without.
-        let (near, far) = if from == 5_000 {
-            (lengths[0], lengths[1])
-        } else {
-            (lengths[1], lengths[0])
-        };
+        let (near, far) = if from == 5_000 { (lengths[0], lengths[1]) } else { (lengths[1], lengths[0]) };
         assert!(near < 1_000 && far > 15_000, "{lengths:?}");
     }
 }
@@ -419,8 +339,7 @@ fn pieces() -> impl Strategy<Value = Vec<Piece>> {
         (0u32..90).prop_map(Piece::Block),
         (0u32..90).prop_map(Piece::Block),
         proptest::collection::vec(0u8..4, 0..40).prop_map(Piece::Literal),
-        (any::<u32>(), 0usize..50_000)
-            .prop_map(|(seed, length)| Piece::Literal(noise(seed, length))),
+        (any::<u32>(), 0usize..50_000).prop_map(|(seed, length)| Piece::Literal(noise(seed, length))),
     ];
     proptest::collection::vec(piece, 0..12)
 }

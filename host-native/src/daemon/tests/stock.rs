@@ -81,18 +81,9 @@ fn client_sees(port: u16, arguments: &[&str], password: &str) -> String {
     for argument in arguments {
         command.arg(argument.replace("PORT", &port.to_string()));
     }
-    let output = command
-        .env("RSYNC_PASSWORD", password)
-        .env("USER", "alice")
-        .output()
-        .unwrap();
+    let output = command.env("RSYNC_PASSWORD", password).env("USER", "alice").output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&port.to_string(), "PORT");
-    format!(
-        "{}{}{:?}",
-        text(&output.stdout),
-        text(&output.stderr),
-        output.status.code()
-    )
+    format!("{}{}{:?}", text(&output.stdout), text(&output.stderr), output.status.code())
 }
 
 #[test]
@@ -120,32 +111,16 @@ fn stock_client_sees_no_difference() {
         "digest",
     ];
     let url = |path: &str| format!("rsync://127.0.0.1:PORT/{path}");
-    let mut cases: Vec<(Vec<String>, &str)> =
-        modules.map(|module| (vec![url(module)], "secret")).to_vec();
+    let mut cases: Vec<(Vec<String>, &str)> = modules.map(|module| (vec![url(module)], "secret")).to_vec();
     cases.push((vec![url("")], ""));
     cases.push((vec!["--no-motd".into(), url("")], ""));
     cases.push((vec!["--protocol=24".into(), url("")], ""));
     cases.push((vec!["--protocol=29".into(), url("nothing/x")], ""));
     cases.push((vec!["--port=PORT".into(), "127.0.0.1::#list".into()], ""));
     cases.push((vec!["--port=PORT".into(), "127.0.0.1::#what".into()], ""));
-    for (user, password) in [
-        ("alice", "wrong"),
-        ("bob", "secret"),
-        ("carol", "secret"),
-        ("dave", "x"),
-        ("#", "x"),
-    ] {
-        cases.push((
-            vec![format!("rsync://{user}@127.0.0.1:PORT/auth/")],
-            password,
-        ));
-        cases.push((
-            vec![
-                "--protocol=29".into(),
-                format!("rsync://{user}@127.0.0.1:PORT/auth/"),
-            ],
-            password,
-        ));
+    for (user, password) in [("alice", "wrong"), ("bob", "secret"), ("carol", "secret"), ("dave", "x"), ("#", "x")] {
+        cases.push((vec![format!("rsync://{user}@127.0.0.1:PORT/auth/")], password));
+        cases.push((vec!["--protocol=29".into(), format!("rsync://{user}@127.0.0.1:PORT/auth/")], password));
     }
     for (arguments, password) in &cases {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -160,24 +135,10 @@ fn both_logs_tell_the_same() {
     let (ours_dir, stock_dir) = (place(CONFIG), place(CONFIG));
     let (mut ours, our_port) = start_ours(&ours_dir.path().join("conf"));
     let (mut stock, stock_port) = start_stock(&stock_dir.path().join("conf"));
-    let requests = [
-        "",
-        "nothing",
-        "denied",
-        "disabled",
-        "pathless",
-        "strange user",
-        "auth/",
-        "readable",
-        "digest",
-    ];
+    let requests = ["", "nothing", "denied", "disabled", "pathless", "strange user", "auth/", "readable", "digest"];
     for (dir, port) in [(&ours_dir, our_port), (&stock_dir, stock_port)] {
         for (done, request) in requests.iter().enumerate() {
-            client_sees(
-                port,
-                &[&format!("rsync://127.0.0.1:PORT/{request}")],
-                "wrong",
-            );
+            client_sees(port, &[&format!("rsync://127.0.0.1:PORT/{request}")], "wrong");
             // Each connection has to be over in the log before the next one begins.
             log_lines(dir, "log", |lines| lines.len() > 1 + 2 * done);
             std::thread::sleep(Duration::from_millis(30));
@@ -207,22 +168,13 @@ fn our_client_and_either_daemon() {
     for port in [our_port, stock_port] {
         let (answered, shown) = dial(port, None, &[]);
         assert!(matches!(answered, Ok(Answered::Listed)), "{answered:?}");
-        assert!(
-            shown.starts_with("Hello\n  there\n\npub            \tPublic area\n"),
-            "{shown}"
-        );
+        assert!(shown.starts_with("Hello\n  there\n\npub            \tPublic area\n"), "{shown}");
         let (answered, _) = dial(port, Some("nothing"), &[]);
         let error = answered.unwrap_err();
-        assert_eq!(
-            (error.exit.0, error.text_lossy().as_str()),
-            (5, "@ERROR: Unknown module 'nothing'")
-        );
+        assert_eq!((error.exit.0, error.text_lossy().as_str()), (5, "@ERROR: Unknown module 'nothing'"));
         let words = ["--server", "--sender", "-e.LsfxCIvu", ".", "auth/a.c"];
         let (answered, shown) = dial(port, Some("auth"), &words);
-        assert!(
-            matches!(answered, Ok(Answered::Ready { protocol: 32, .. })),
-            "{answered:?}"
-        );
+        assert!(matches!(answered, Ok(Answered::Ready { protocol: 32, .. })), "{answered:?}");
         assert_eq!(shown, "Hello\n  there\n\n");
     }
 }

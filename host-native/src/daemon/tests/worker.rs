@@ -32,45 +32,23 @@ pre-xfer exec = echo pre $RSYNC_REQUEST $RSYNC_ARG0 $RSYNC_ARG4 >> DIR/hooks
     for chroot in chroots {
         let dir = place(&config.replace("BOOL", chroot));
         let (_ours, port) = start_ours(&dir.path().join("conf"));
-        let words = [
-            "--server",
-            "--sender",
-            "-e.LsfxCIvu",
-            ".",
-            "m/*.c",
-            "m/../../etc",
-        ];
+        let words = ["--server", "--sender", "-e.LsfxCIvu", ".", "m/*.c", "m/../../etc"];
         let (answered, _) = dial(port, Some("m"), &words);
         let Ok(Answered::Ready { input, .. }) = answered else {
             panic!("{answered:?}");
         };
-        let lines = log_lines(&dir, "log", |lines| {
-            lines.iter().any(|line| line.starts_with("served"))
-        });
+        let lines = log_lines(&dir, "log", |lines| lines.iter().any(|line| line.starts_with("served")));
         let (user, group) = match names::user_by_name(b"nobody") {
-            Some(user) if root => (
-                user.uid,
-                names::group_by_name(params::nobody_group().as_bytes()).unwrap(),
-            ),
+            Some(user) if root => (user.uid, names::group_by_name(params::nobody_group().as_bytes()).unwrap()),
             _ => (sys::euid(), sys::groups().first().copied().unwrap_or(0)),
         };
-        let cwd = if *chroot == "yes" {
-            "/".to_owned()
-        } else {
-            dir.path().join("m").display().to_string()
-        };
-        let served = lines
-            .iter()
-            .find(|line| line.starts_with("served"))
-            .unwrap();
-        let expect = format!(
-            "served [\"a.c\", \"b.c\", \"etc\"] euid {user} groups [{group}] cwd {cwd} read_only false"
-        );
+        let cwd = if *chroot == "yes" { "/".to_owned() } else { dir.path().join("m").display().to_string() };
+        let served = lines.iter().find(|line| line.starts_with("served")).unwrap();
+        let expect =
+            format!("served [\"a.c\", \"b.c\", \"etc\"] euid {user} groups [{group}] cwd {cwd} read_only false");
         assert!(served.starts_with(&expect), "{served}\n{expect}");
         assert!(
-            lines.contains(
-                &"rsync on m/*.c m/../../etc from alice@UNDETERMINED (127.0.0.1)".to_owned()
-            ),
+            lines.contains(&"rsync on m/*.c m/../../etc from alice@UNDETERMINED (127.0.0.1)".to_owned()),
             "{lines:?}"
         );
         let note = "module m: parameter \"charset\" is not supported and has no effect";
@@ -100,14 +78,9 @@ pre-xfer exec = echo no; exit 1
     let (_ours, port) = start_ours(&dir.path().join("conf"));
     let (answered, _) = dial(port, Some("m"), &["--server", ".", "m/"]);
     assert!(answered.is_ok());
-    let lines = log_lines(&dir, "log", |lines| {
-        lines.iter().any(|line| line.starts_with("served"))
-    });
+    let lines = log_lines(&dir, "log", |lines| lines.iter().any(|line| line.starts_with("served")));
     let served = lines.last().unwrap();
-    assert!(
-        served.ends_with("refused Some(\"pre-xfer exec returned failure (256):\\nno\")"),
-        "{served}"
-    );
+    assert!(served.ends_with("refused Some(\"pre-xfer exec returned failure (256):\\nno\")"), "{served}");
 }
 
 #[test]
@@ -115,17 +88,10 @@ fn pid_file_and_signals() {
     let dir = place("pid file = DIR/pid\nlog file = DIR/log\n");
     let (mut ours, _) = start_ours(&dir.path().join("conf"));
     let pid = dir.path().join("pid");
-    assert_eq!(
-        std::fs::read_to_string(&pid).unwrap(),
-        format!("{}\n", ours.0)
-    );
+    assert_eq!(std::fs::read_to_string(&pid).unwrap(), format!("{}\n", ours.0));
     let conf = dir.path().join("conf");
     let second = in_child(|| run(&launch(&conf, free_port()), ENGINE));
-    assert_eq!(
-        sys::exit_status(sys::wait(second)),
-        11,
-        "the pid file is locked"
-    );
+    assert_eq!(sys::exit_status(sys::wait(second)), 11, "the pid file is locked");
     assert_eq!(ours.end(Signal::INT), 20);
     assert!(!pid.exists());
 }
@@ -163,29 +129,20 @@ hosts allow = 192.0.2.1
     let dir = place(config);
     let (_ours, port) = start_ours(&dir.path().join("conf"));
     let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    socket
-        .write_all(b"PROXY TCP4 192.0.2.9 127.0.0.1 5000 873\r\n@RSYNCD: 31.0\nm\n")
-        .unwrap();
+    socket.write_all(b"PROXY TCP4 192.0.2.9 127.0.0.1 5000 873\r\n@RSYNCD: 31.0\nm\n").unwrap();
     let mut text = String::new();
     socket.read_to_string(&mut text).unwrap();
     let expect = "@ERROR: access denied to m from UNDETERMINED (192.0.2.9)\n";
     assert!(text.ends_with(expect), "{text}");
     let mut silent = TcpStream::connect(("127.0.0.1", port)).unwrap();
     assert_eq!(silent.read_to_string(&mut String::new()).unwrap(), 0);
-    let lines = log_lines(&dir, "log", |lines| {
-        lines.iter().any(|line| line.contains("timeout --"))
-    });
-    assert!(
-        lines.contains(&"[Receiver] daemon handshake timeout -- exiting".to_owned()),
-        "{lines:?}"
-    );
+    let lines = log_lines(&dir, "log", |lines| lines.iter().any(|line| line.contains("timeout --")));
+    assert!(lines.contains(&"[Receiver] daemon handshake timeout -- exiting".to_owned()), "{lines:?}");
 }
 
 #[test]
 fn inetd_and_remote_shell() {
-    let dir = place(
-        "reverse lookup = no\nuse chroot = no\nlog file = DIR/log\n[m]\npath = DIR/m\nuid = 0\n",
-    );
+    let dir = place("reverse lookup = no\nuse chroot = no\nlog file = DIR/log\n[m]\npath = DIR/m\nuid = 0\n");
     let path = dir.path().join("conf");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -202,13 +159,7 @@ fn inetd_and_remote_shell() {
     let pid = in_child(|| {
         rustix::stdio::dup2_stdin(theirs.as_fd()).unwrap();
         rustix::stdio::dup2_stdout(theirs.as_fd()).unwrap();
-        run(
-            &Launch {
-                server: true,
-                ..launch(&path, 0)
-            },
-            ENGINE,
-        )
+        run(&Launch { server: true, ..launch(&path, 0) }, ENGINE)
     });
     drop(theirs);
     let (answered, _) = our_call(ours.try_clone().unwrap().into(), ours.into(), None, &[]);

@@ -35,9 +35,13 @@ fn files_of_all_sizes_are_copied_in_all_ways() {
     let mut here = Here::new();
     for len in [0, 1, 4095, 4096, 65_535, 65_536, 65_537, 262_144, 262_145, 1_500_000] {
         here.put("from", noise(len));
-        for (sparse, preallocate, in_place) in
-            [(false, false, false), (true, false, false), (false, true, false), (false, false, true), (true, false, true)]
-        {
+        for (sparse, preallocate, in_place) in [
+            (false, false, false),
+            (true, false, false),
+            (false, true, false),
+            (false, false, true),
+            (true, false, true),
+        ] {
             here.put("to", noise(900_000));
             let mut copy = here.copy_of("from", "to");
             copy.create = Create { sparse, preallocate, size: len as u64, ..copy.create };

@@ -159,7 +159,9 @@ fn signatures_of_ranges_make_up_that_of_the_whole() {
     let head = SumHead { count: 1001, block_bytes: 1000, strong_bytes: 16, remainder: 300 };
     let strong = Strong { algorithm: Algorithm::Md5, seed: 7, seed_first: true };
     let mut expect = Vec::new();
-    Signer::new(head, strong).push(&data, &mut expect);
+    let mut signer = Signer::new(head, strong);
+    signer.push(&data, &mut expect);
+    signer.finish(&mut expect);
     let mut sums = Vec::new();
     for (first, count) in [(0, 1), (1, 700), (701, 299), (1000, 1), (1001, 5)] {
         sums.extend(here.bytes(Ask::Sign { file, head, first, count, strong }).unwrap());
@@ -206,7 +208,9 @@ fn operator_paths() {
     let new = path(&here, "new");
     here.unit(Ask::MkdirPath { path: new.clone() }).unwrap();
     assert_eq!(code(here.unit(Ask::MkdirPath { path: new })), Errno::EEXIST);
-    assert!(matches!(here.fs.execute(Ask::Root { path: path(&here, "none") }), Reply::Root(Err(error)) if error.is_not_found()));
+    assert!(
+        matches!(here.fs.execute(Ask::Root { path: path(&here, "none") }), Reply::Root(Err(error)) if error.is_not_found())
+    );
     let Reply::Root(Ok(sub)) = here.fs.execute(Ask::SubRoot { at: here.at("real") }) else { panic!() };
     let reply = here.fs.execute(Ask::Stat { at: At { root: sub, path: b"f".to_vec() }, follow: Follow::No });
     assert!(matches!(reply, Reply::Stat(Ok(ref meta)) if meta.size == 1), "{reply:?}");

@@ -15,7 +15,13 @@ impl Here {
         }
     }
 
-    fn commit(&mut self, file: FileId, to: &str, meta: SetMeta, backup: Option<&str>) -> Result<SetErrors, OutputError> {
+    fn commit(
+        &mut self,
+        file: FileId,
+        to: &str,
+        meta: SetMeta,
+        backup: Option<&str>,
+    ) -> Result<SetErrors, OutputError> {
         let backup = backup.map(|path| self.at(path));
         let commit = Commit { file, to: self.at(to), meta, backup, sync: false };
         match self.fs.execute(Ask::Commit(Box::new(commit))) {

@@ -19,25 +19,13 @@ impl Decoder {
         rules: &Rules<'_>,
     ) -> Result<(), Stop> {
         let protocol = self.caps.protocol;
-        entry.size = u64::try_from(r.varlong30(protocol, 3)?).map_err(|_| {
-            Error::peer(
-                Exit::UNSUPPORTED,
-                "Offset underflow: file-length is negative",
-            )
-        })?;
+        entry.size = u64::try_from(r.varlong30(protocol, 3)?)
+            .map_err(|_| Error::peer(Exit::UNSUPPORTED, "Offset underflow: file-length is negative"))?;
         if flags & bit::SAME_TIME == 0 {
-            fields.mtime = if self.caps.is_compact() {
-                r.varlong(4)?
-            } else {
-                i64::from(r.i32()? as u32)
-            };
+            fields.mtime = if self.caps.is_compact() { r.varlong(4)? } else { i64::from(r.i32()? as u32) };
         }
         entry.mtime = fields.mtime;
-        entry.nsec = if flags & bit::MOD_NSEC != 0 && self.caps.has_nanoseconds() {
-            nanoseconds(r)?
-        } else {
-            0
-        };
+        entry.nsec = if flags & bit::MOD_NSEC != 0 && self.caps.has_nanoseconds() { nanoseconds(r)? } else { 0 };
         if self.caps.crtimes {
             let same = flags & bit::CRTIME_EQ_MTIME != 0;
             entry.crtime = Some(if same { entry.mtime } else { r.varlong(4)? });
@@ -65,9 +53,7 @@ impl Decoder {
             let length = usize::try_from(length)
                 .ok()
                 .filter(|length| (1..=limits::PATH_BYTES_MAX).contains(length))
-                .ok_or_else(|| {
-                    Error::peer(Exit::MALLOC, format!("overflow: linkname_len={length}"))
-                })?;
+                .ok_or_else(|| Error::peer(Exit::MALLOC, format!("overflow: linkname_len={length}")))?;
             entry.target = Some(r.bytes(length)?.to_vec());
         }
         Ok(())
@@ -88,13 +74,7 @@ impl Decoder {
         Err(Error::peer(Exit::PROTOCOL, text))
     }
 
-    fn owner(
-        &mut self,
-        flags: u32,
-        r: &mut Reader<'_>,
-        fields: &mut Fields,
-        entry: &mut Entry,
-    ) -> Result<(), Stop> {
+    fn owner(&mut self, flags: u32, r: &mut Reader<'_>, fields: &mut Fields, entry: &mut Entry) -> Result<(), Stop> {
         let protocol = self.caps.protocol;
         if self.caps.owner {
             if flags & bit::SAME_UID == 0 {
@@ -120,13 +100,7 @@ impl Decoder {
         Ok(())
     }
 
-    fn rdev(
-        &self,
-        flags: u32,
-        r: &mut Reader<'_>,
-        fields: &mut Fields,
-        entry: &mut Entry,
-    ) -> Result<(), Stop> {
+    fn rdev(&self, flags: u32, r: &mut Reader<'_>, fields: &mut Fields, entry: &mut Entry) -> Result<(), Stop> {
         let kind = entry.kind();
         if kind == Kind::Device {
             entry.size = 0;
@@ -146,11 +120,7 @@ impl Decoder {
                 fields.rdev_major = r.varint30(self.caps.protocol)? as u32;
             }
             let is_byte = !self.caps.is_compact() && flags & bit::RDEV_MINOR_8 != 0;
-            let minor = if is_byte {
-                u32::from(r.u8()?)
-            } else {
-                r.varint30(self.caps.protocol)? as u32
-            };
+            let minor = if is_byte { u32::from(r.u8()?) } else { r.varint30(self.caps.protocol)? as u32 };
             (fields.rdev_major, minor)
         };
         entry.rdev = (kind == Kind::Device).then_some(rdev);
@@ -170,11 +140,7 @@ impl Decoder {
         let mut inode = None;
         if self.caps.hard_links && !self.caps.is_compact() {
             let wide = self.caps.has_wide_flags();
-            let tracked = if wide {
-                flags & bit::HLINKED != 0 && kind != Kind::Dir
-            } else {
-                kind == Kind::Regular
-            };
+            let tracked = if wide { flags & bit::HLINKED != 0 && kind != Kind::Dir } else { kind == Kind::Regular };
             if tracked {
                 if !wide || flags & bit::SAME_DEV == 0 {
                     fields.dev = r.longint()?;
@@ -199,13 +165,7 @@ impl Decoder {
 
 fn nanoseconds(r: &mut Reader<'_>) -> Result<u32, Stop> {
     let value = r.varint()?;
-    u32::try_from(value)
-        .ok()
-        .filter(|&nsec| nsec < 1_000_000_000)
-        .ok_or_else(|| {
-            Stop::Bad(Error::peer(
-                Exit::PROTOCOL,
-                format!("invalid modification-time nanoseconds: {value}"),
-            ))
-        })
+    u32::try_from(value).ok().filter(|&nsec| nsec < 1_000_000_000).ok_or_else(|| {
+        Stop::Bad(Error::peer(Exit::PROTOCOL, format!("invalid modification-time nanoseconds: {value}")))
+    })
 }

@@ -1,0 +1,68 @@
+//! The tables of rows. A script runs with `sh` in the row's directory; it may use
+//!
+//! - `r ARGS`: the program; `remote ARGS`: the same with the stand-in for a remote shell, and itself at the other end;
+//!   `nobody ARGS`: the program as a user without privileges;
+//! - `show`: prints the exit code of the last command, where a script has several;
+//! - `$PORT`: a daemon of the same program; `$ROW`: the name of the row's directory in the daemon's module `rows`;
+//! - `$DEAD $GARBAGE $CLOSING`: ports where no daemon is; `$BASE/rsh-*`: remote shells that misbehave;
+//! - `$R`, `$RSH`, `$CONF`: the program, the remote shell, the daemon's configuration.
+
+mod daemon;
+mod listing;
+mod local;
+mod remote;
+mod usage;
+
+use crate::support::maker::Maker;
+
+/// How outputs are compared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Judge {
+    /// Line by line.
+    Exact,
+    /// As exact, but for the lines in which processes tell of a broken connection.
+    Loose,
+    /// Both print something, or both do not.
+    Presence,
+}
+
+/// One comparison.
+#[derive(Clone, Copy)]
+pub struct Row {
+    pub name: &'static str,
+    pub setup: fn(&mut Maker),
+    pub script: &'static str,
+    pub judge: Judge,
+    /// Whether standard output has no fixed order.
+    pub sorted: bool,
+    /// Whether it can only be run by root.
+    pub root: bool,
+}
+
+/// An exact row.
+const fn row(name: &'static str, setup: fn(&mut Maker), script: &'static str) -> Row {
+    Row { name, setup, script, judge: Judge::Exact, sorted: false, root: false }
+}
+
+impl Row {
+    const fn loose(self) -> Self {
+        Self { judge: Judge::Loose, ..self }
+    }
+
+    const fn presence(self) -> Self {
+        Self { judge: Judge::Presence, ..self }
+    }
+
+    const fn sorted(self) -> Self {
+        Self { sorted: true, ..self }
+    }
+
+    const fn root(self) -> Self {
+        Self { root: true, ..self }
+    }
+}
+
+/// All tables.
+pub fn all() -> Vec<Row> {
+    [usage::ROWS, local::ROWS, listing::ROWS, remote::ROWS, daemon::ROWS].concat()
+}
