@@ -1,13 +1,15 @@
 //! Two sessions, run against each other in memory: every protocol, both directions, any pace.
 
 mod memory;
+#[path = "memory/scenario.rs"]
+mod scenario;
 
 use memory::host::Host;
-use memory::scenario::{self, Wishes};
 use memory::setup::{Transfer, Way};
 use memory::tree::{Inode, Snapshot, Tree};
 use memory::wire::Pace;
 use proptest::prelude::*;
+use scenario::Wishes;
 
 const WAYS: [Way; 2] = [Way::Push, Way::Pull];
 

@@ -4,8 +4,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use syncline_core::options::{
-    Command, Env, Link, Options, Outgoing, Plan, Remote, RemoteKind, Secluded, Server, Setup, aliases::Aliases, plan,
-    shell_command,
+    Command, Debug, Env, Link, Options, Outgoing, Plan, Remote, RemoteKind, Secluded, Server, Setup, aliases::Aliases,
+    plan, shell_command,
 };
 use syncline_core::session::greeting::ClientRequest;
 use syncline_core::session::{Config, PROTOCOL, Role, Session, Side, Transport};
@@ -103,11 +103,11 @@ pub fn run(options: Options, args: &[Vec<u8>], umask: u32) -> i32 {
     let mut console = Console::new(&options);
     console.open_log(&options);
     let (role, result) = match plan(&options, args) {
-        Err(error) => ("client", Err(error)),
+        Err(error) => ("Receiver", Err(error)),
         Ok(Plan::Local { sources, dest }) => ("sender", local(&options, sources, dest, umask, &mut console)),
         Ok(Plan::Push { sources, remote }) => ("sender", push(&options, sources, remote, umask, &mut console)),
         Ok(Plan::Pull { remote, dest }) => ("Receiver", pull(&options, remote, dest, umask, &mut console)),
-        Ok(Plan::Modules { remote }) => ("Receiver", modules(&options, &remote, &mut console)),
+        Ok(Plan::Modules { remote }) => ("Receiver", modules(&options, &remote, umask, &mut console)),
     };
     match result {
         Ok((exit, role)) => {
@@ -197,53 +197,60 @@ enum Answer {
 }
 
 fn push(options: &Options, sources: Vec<Vec<u8>>, remote: Remote, umask: u32, console: &mut Console) -> Outcome {
-    let Answer::Reached(reached) = reach(options, &remote, true, console)? else { return Ok((Exit::OK, "sender")) };
+    let Answer::Reached(reached) = reach(options, &remote, true, umask, console)? else {
+        return Ok((Exit::OK, "sender"));
+    };
     let config = Config { paths: sources, ..base_config(options, umask) };
-    finish(options, config, reached, console, "sender")
+    finish(options, config, reached, console)
 }
 
 fn pull(options: &Options, remote: Remote, dest: Option<Vec<u8>>, umask: u32, console: &mut Console) -> Outcome {
-    let Answer::Reached(reached) = reach(options, &remote, false, console)? else { return Ok((Exit::OK, "Receiver")) };
+    let Answer::Reached(reached) = reach(options, &remote, false, umask, console)? else {
+        return Ok((Exit::OK, "Receiver"));
+    };
     let config = Config {
         role: Role::Receiver,
         paths: dest.into_iter().collect(),
         requested: remote.paths,
         ..base_config(options, umask)
     };
-    finish(options, config, reached, console, "generator")
+    finish(options, config, reached, console)
 }
 
-fn modules(options: &Options, remote: &Remote, console: &mut Console) -> Outcome {
-    reach(options, remote, false, console)?;
+fn modules(options: &Options, remote: &Remote, umask: u32, console: &mut Console) -> Outcome {
+    reach(options, remote, false, umask, console)?;
     Ok((Exit::OK, "Receiver"))
 }
 
-fn finish(
-    options: &Options,
-    config: Config,
-    mut reached: Reached,
-    console: &mut Console,
-    role: &'static str,
-) -> Outcome {
+fn finish(options: &Options, config: Config, mut reached: Reached, console: &mut Console) -> Outcome {
     reached.wire.bytes_per_second = bytes_per_second(options);
     let config = Config { protocol: reached.protocol, transport: reached.transport, ..config };
     let mut fs = Fs::new().with_umask(config.umask);
     let mut session = Session::new(config);
     let exit = drive::run(&mut session, reached.wire, &mut fs, console);
-    let role = if exit == Exit::OK { role } else { session.last_words_role().unwrap_or_default() };
+    let role = if exit == Exit::OK { session.role() } else { session.last_words_role().unwrap_or_default() };
     let Some(shell) = reached.shell else { return Ok((exit, role)) };
-    // A shell that failed says more than the stream that broke off because of it.
     Ok((shell.finish(exit), role))
 }
 
-fn reach(options: &Options, remote: &Remote, push: bool, console: &mut Console) -> Result<Answer, Error> {
+fn reach(options: &Options, remote: &Remote, push: bool, umask: u32, console: &mut Console) -> Result<Answer, Error> {
     let role = if push { "sender" } else { "Receiver" };
     let protocol = options.protocol.map_or(PROTOCOL, |protocol| protocol.max(0) as u32);
     if remote.kind == RemoteKind::Shell {
         let outgoing = Outgoing { options, push, protocol, link: Link::Shell, paths: &remote.paths };
         let words = outgoing.words();
         let argv = shell_command(options, remote, &words.visible)?;
-        let (shell, input, output) = shell::start(&argv, None, role)?;
+        if options.levels.debug(Debug::Cmd) >= 1 {
+            let mut text = b"opening connection using: ".to_vec();
+            argv.iter().for_each(|word| text.extend_from_slice(&[word, b" ".as_slice()].concat()));
+            text.extend_from_slice(format!(" ({} args)\n", argv.len()).as_bytes());
+            console.print(&text);
+        }
+        // The remote shell, and what it starts on this machine, gets the user's umask back.
+        rustix::process::umask(rustix::fs::Mode::from_bits_truncate(umask));
+        let started = shell::start(&argv, None, role);
+        time::umask_and_clear();
+        let (shell, input, output) = started?;
         if let Some(secluded) = &words.secluded {
             let block = syncline_core::options::secluded::encode_secluded(secluded);
             write_all(&output, &block)?;

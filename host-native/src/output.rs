@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 
 use syncline_core::options::{Options, OutBuf};
 use syncline_core::report::{Charset, LocalTime, escape};
@@ -45,7 +46,7 @@ impl Console {
     /// Opens `--log-file`; says so if that fails.
     pub fn open_log(&mut self, options: &Options) {
         let Some(path) = &options.log_file else { return };
-        match OpenOptions::new().append(true).create(true).open(std::ffi::OsStr::from_bytes(path)) {
+        match OpenOptions::new().append(true).create(true).mode(0o644).open(std::ffi::OsStr::from_bytes(path)) {
             Ok(file) => self.log = Some(Box::new(move |line| write_log(&file, line))),
             Err(error) => {
                 let errno = crate::errno::of_io(&error);

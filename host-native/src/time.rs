@@ -1,13 +1,17 @@
 //! What the engine may not know by itself: the time, the local time zone, the umask and the groups of this process.
 //!
-//! `unsafe` stands here for `localtime_r` alone, which no crate of ours wraps.
+//! `unsafe` stands here for `localtime_r`, which no crate of ours wraps, and for what a child does before it runs its program.
 
 use std::mem::MaybeUninit;
-use std::sync::OnceLock;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::Mode;
 use rustix::time::{ClockId, clock_gettime};
+
+static STARTED_WITH: AtomicU32 = AtomicU32::new(0o022);
 
 /// Milliseconds on a clock that never goes back.
 pub fn monotonic_ms() -> u64 {
@@ -33,18 +37,23 @@ pub fn local_offset(unix_seconds: i64) -> i32 {
     if found { i32::try_from(parts.tm_gmtoff).unwrap_or(0) } else { 0 }
 }
 
-static ORIGINAL_UMASK: OnceLock<Mode> = OnceLock::new();
-
 /// The umask this process was started with. From now on it is 0: modes are computed by the engine, exactly.
 pub fn umask_and_clear() -> u32 {
-    let before = rustix::process::umask(Mode::empty());
-    // Asked again, the system only knows of the zero.
-    ORIGINAL_UMASK.get_or_init(|| before).bits()
+    let umask = rustix::process::umask(Mode::empty()).bits();
+    STARTED_WITH.store(umask, Ordering::Relaxed);
+    umask
 }
 
-/// The umask to give back to children, if it was cleared.
-pub fn original_umask() -> Option<Mode> {
-    ORIGINAL_UMASK.get().copied()
+/// Gives a child process the umask that this one was started with: what it makes is its own affair.
+pub fn restore_umask(command: &mut Command) {
+    let umask = Mode::from_raw_mode(STARTED_WITH.load(Ordering::Relaxed));
+    // SAFETY: between fork and exec the closure makes one system call, and touches no memory but its own copy of the umask.
+    unsafe {
+        command.pre_exec(move || {
+            rustix::process::umask(umask);
+            Ok(())
+        });
+    }
 }
 
 /// The groups this process is in, the effective one among them.

@@ -111,7 +111,7 @@ const SANITISED: [(&str, &str); 3] =
 struct Bench<'a> {
     sources: &'a Sources,
     scratch: Scratch,
-    daemons: Vec<(Program, Daemon)>,
+    daemons: Vec<(Program, Result<Daemon, String>)>,
     rsh: PathBuf,
 }
 
@@ -133,8 +133,10 @@ impl<'a> Bench<'a> {
         Self { sources, scratch, daemons, rsh }
     }
 
-    fn daemon(&self, program: Program) -> &Daemon {
-        &self.daemons.iter().find(|(server, _)| *server == program).expect("the group has started this daemon").1
+    fn daemon(&self, program: Program) -> Result<&Daemon, String> {
+        let (_, daemon) =
+            self.daemons.iter().find(|(server, _)| *server == program).expect("the group starts this daemon");
+        daemon.as_ref().map_err(Clone::clone)
     }
 
     /// All four phases of a cell.
@@ -151,7 +153,7 @@ impl<'a> Bench<'a> {
 
     fn phases(&self, cell: &Cell, dir: &str, to: &Path) -> Result<(), String> {
         let go = |phase: &str, version: Version, extra: &[&str]| {
-            let mut command = self.command(cell, dir, version);
+            let mut command = self.command(cell, dir, version)?;
             let outcome = run(command.args(extra), Duration::from_secs(180));
             let told = if outcome.success() { self.equal(cell, version, to) } else { Err(String::new()) };
             told.map_err(|differences| format!("  in phase {phase:?}:\n{outcome}{differences}")).map(|()| outcome)
@@ -175,9 +177,9 @@ impl<'a> Bench<'a> {
     }
 
     /// The transfer of `version` to the cell's destination.
-    fn command(&self, cell: &Cell, dir: &str, version: Version) -> Command {
+    fn command(&self, cell: &Cell, dir: &str, version: Version) -> Result<Command, String> {
         let mut command = cell.client.command();
-        command.args(["-aHAXi", &format!("--protocol={}", cell.protocol)]);
+        command.args(["-ai", &format!("--protocol={}", cell.protocol)]);
         command.arg(if cell.incremental { "--inc-recursive" } else { "--no-inc-recursive" });
         if let Some(codec) = cell.codec {
             command.args(["-z", &format!("--compress-choice={codec}")]);
@@ -202,10 +204,10 @@ impl<'a> Bench<'a> {
             Via::Push(Wire::Shell) => command.args([from, format!("host:{to}")]),
             Via::Pull(Wire::Shell) => command.args([format!("host:{from}"), to]),
             Via::Push(Wire::Daemon) => command
-                .args([from, daemon().url(&format!("{}/{dir}/dst/", if cell.sanitises() { "to" } else { "chroot" }))]),
-            Via::Pull(Wire::Daemon) => command.args([daemon().url(&format!("from/{version:?}/")), to]),
+                .args([from, daemon()?.url(&format!("{}/{dir}/dst/", if cell.sanitises() { "to" } else { "chroot" }))]),
+            Via::Pull(Wire::Daemon) => command.args([daemon()?.url(&format!("from/{version:?}/")), to]),
         };
-        command
+        Ok(command)
     }
 
     /// Whether the destination equals the version, to the comparer and to stock rsync.

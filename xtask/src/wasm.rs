@@ -1,4 +1,4 @@
-//! The engine for `wasm32-unknown-unknown`: the proof that it needs no operating system.
+//! The engine for `wasm32-unknown-unknown`: it has to build where there is no operating system.
 //!
 //! rustup's target is used where it is installed. Where rustup cannot download one, Debian's own Rust can build it: its
 //! packages bring the source of the standard library, which `-Z build-std` compiles for the target.
@@ -10,7 +10,7 @@ use std::process::Command;
 const TARGET: &str = "wasm32-unknown-unknown";
 const PACKAGES: &str = "rustc-web cargo-web rust-web-src lld-22";
 
-/// Builds `syncline-core` alone, so that a dependency on `std` shows.
+/// Builds `syncline-core` alone.
 pub fn build() -> Outcome {
     run(command()?)
 }
@@ -43,7 +43,7 @@ fn debian_has_target() -> bool {
 }
 
 fn debian() -> Command {
-    let args = ["build", "--release", "-Z", "build-std=core,alloc", "-p", "syncline-core", "--target", TARGET];
+    let args = ["build", "--release", "-Z", "build-std=std,panic_abort", "-p", "syncline-core", "--target", TARGET];
     let mut command = program("/usr/bin/cargo", &args);
     let path = std::env::var("PATH").unwrap_or_default();
     command

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::ask::{Ask, At, Errno, Follow, Meta};
+use super::ask::{Ask, At, Errno, Follow, Meta, SetMeta};
 use super::decide::{DIRECTORY, TYPE};
 use super::files::basis;
 use super::generator::Generator;
@@ -37,32 +37,62 @@ pub(crate) fn suffix(o: &Options) -> &[u8] {
     }
 }
 
-/// Makes room for a backup: its directories, and nothing under its name.
-pub(crate) async fn prepare(rx: &Rx, path: &[u8]) -> Option<At> {
-    let to = backup_path(rx, path)?;
+/// Makes room for a backup: its directories, and nothing under its name. `None` if there is nothing to back up.
+pub(crate) async fn prepare(rx: &Rx, path: &[u8]) -> Result<Option<At>, Errno> {
+    if !rx.cx.config.options.backup {
+        return Ok(None);
+    }
     let from = At { root: rx.dest(), path: path.to_vec() };
-    rx.cx.stat(Ask::Stat { at: from, follow: Follow::No }).await.ok()?;
+    match rx.cx.stat(Ask::Stat { at: from, follow: Follow::No }).await {
+        Ok(_) => {}
+        Err(errno) if errno.is_not_found() => return Ok(None),
+        Err(errno) => return Err(errno),
+    }
     if rx.cx.config.options.backup_dir.is_some() {
-        make_directories(rx, &to).await;
+        super::destination::open_backup_root(rx).await;
+    }
+    let Some(to) = backup_path(rx, path) else { return Ok(None) };
+    if rx.cx.config.options.backup_dir.is_some() {
+        make_directories(rx, path, &to).await;
     }
     if let Ok(meta) = rx.cx.stat(Ask::Stat { at: to.clone(), follow: Follow::No }).await {
         let ask =
             if meta.mode & TYPE == DIRECTORY { Ask::Rmdir { at: to.clone() } } else { Ask::Unlink { at: to.clone() } };
         let _ = rx.cx.unit(ask).await;
     }
-    Some(to)
+    Ok(Some(to))
 }
 
-async fn make_directories(rx: &Rx, to: &At) {
+/// The directories above a backup look like those of the destination.
+async fn make_directories(rx: &Rx, path: &[u8], to: &At) {
+    let prefix = to.path.len().saturating_sub(path.len() + suffix(&rx.cx.config.options).len());
     for (at, _) in to.path.iter().enumerate().filter(|&(at, &b)| b == b'/' && at > 0) {
         let dir = At { root: to.root, path: to.path[..at].to_vec() };
-        let _ = rx.cx.unit(Ask::Mkdir { at: dir, mode: 0o777 & !rx.powers.umask }).await;
+        let made = rx.cx.unit(Ask::Mkdir { at: dir.clone(), mode: 0o777 & !rx.powers.umask }).await;
+        if made.is_ok() && at > prefix && rx.backup_root.get().is_none_or(|root| root == to.root) {
+            let like = At { root: rx.dest(), path: path[..(at - prefix).min(path.len())].to_vec() };
+            copy_directory_meta(rx, like, dir).await;
+        }
     }
+}
+
+/// Owner and bits of one directory for another. Without root's rights the owner's own bits stay: a backup has to get in.
+async fn copy_directory_meta(rx: &Rx, from: At, to: At) {
+    let Ok(meta) = rx.cx.stat(Ask::Stat { at: from, follow: Follow::No }).await else { return };
+    let root = rx.powers.root;
+    let set = SetMeta {
+        uid: root.then_some(meta.uid),
+        gid: (root || rx.powers.may_set_group(meta.gid)).then_some(meta.gid),
+        mode: Some(meta.mode & 0o7777 | if root { 0 } else { 0o700 }),
+        ..SetMeta::default()
+    };
+    // The backup matters, not how its directory looks.
+    let _ = rx.cx.ask(Ask::SetMeta { at: to, meta: set }).await;
 }
 
 /// Backs up what a rename is about to replace.
 pub(crate) async fn before_replace(rx: &Rx, path: &[u8]) -> Result<(), Errno> {
-    let Some(to) = prepare(rx, path).await else { return Ok(()) };
+    let Some(to) = prepare(rx, path).await? else { return Ok(()) };
     keep(rx, path, to, true).await
 }
 
@@ -94,14 +124,26 @@ pub(crate) fn say_backed_up(rx: &Receiving, path: &[u8], to: &At) {
 }
 
 impl Generator {
-    /// Backs up something that is about to be replaced or removed.
+    /// Backs up something that is about to be removed: it gets its backup's name.
     pub(crate) async fn backup(&mut self, path: &[u8], there: &Meta) -> Result<(), Error> {
-        let o = &self.cx.config.options;
-        if !o.backup || there.mode & TYPE == DIRECTORY {
+        self.back_up(path, there, false).await
+    }
+
+    /// Backs up something that is about to be replaced by a rename: it keeps its name until then.
+    pub(crate) async fn backup_before_rename(&mut self, path: &[u8], there: &Meta) -> Result<(), Error> {
+        self.back_up(path, there, true).await
+    }
+
+    async fn back_up(&mut self, path: &[u8], there: &Meta, link: bool) -> Result<(), Error> {
+        if !self.cx.config.options.backup || there.mode & TYPE == DIRECTORY {
             return Ok(());
         }
-        let Some(to) = prepare(&self.rx, path).await else { return Ok(()) };
-        match keep(&self.rx, path, to, false).await {
+        let kept = match prepare(&self.rx, path).await {
+            Ok(Some(to)) => keep(&self.rx, path, to, link).await,
+            Ok(None) => Ok(()),
+            Err(errno) => Err(errno),
+        };
+        match kept {
             Err(errno) if !errno.is_not_found() => {
                 let what = show::quoted(&self.cx, b"make_backup ", path, b" failed");
                 self.cx.say_errno(Class::Error, "generator", &what, &errno);
@@ -117,7 +159,15 @@ impl Generator {
         item: &super::decide::Item,
         existing: Option<&Meta>,
     ) -> Result<u8, Error> {
-        let Some(to) = prepare(&self.rx, &item.path).await else { return Ok(basis::FNAME) };
+        let to = match prepare(&self.rx, &item.path).await {
+            Ok(Some(to)) => to,
+            Ok(None) => return Ok(basis::FNAME),
+            Err(errno) => {
+                let what = show::quoted(&self.cx, b"make_backup ", &item.path, b" failed");
+                self.cx.say_errno(Class::Error, "generator", &what, &errno);
+                return Err(Error::host(Exit::FILE_IO, Vec::new()));
+            }
+        };
         let old = super::decide::Item {
             path: to.path.clone(),
             mode: existing.map_or(item.mode, |m| m.mode),

@@ -16,7 +16,7 @@ use super::receiving::Rx;
 use super::step::{Config, Notice, Role, Side, Transport};
 use super::task::{Event, Work};
 use crate::filter::{Check, FilterList, PerDir, Subject};
-use crate::options::{Info, RemoveSource};
+use crate::options::{Chmod, Info, RemoveSource};
 use crate::report::{self, Numbers, Progress, Scope, Stats};
 use crate::wire::{Inbox, NdxCoder, Outbox, Reader, Stop, Tag};
 use crate::{Error, Exit};
@@ -270,8 +270,18 @@ impl Context {
     }
 
     /// Whether symlinks are made harmless on this side.
+    /// What changes the modes of a list on this side: a client's `--chmod`, or what a daemon's module says. The receiving half
+    /// of a local copy gets modes that are changed already.
+    pub(crate) fn chmod(&self) -> Option<&Chmod> {
+        let config = &self.config;
+        if self.is_server() { config.module_chmod.as_ref() } else { config.options.chmod.as_ref() }
+    }
+
+    /// Whether symlink targets are disarmed where they are stored. A local copy has but one side to do it: the sender, which takes
+    /// the mark off.
     pub(crate) fn munges(&self) -> bool {
-        self.config.options.munge_links || self.config.module.as_ref().is_some_and(|module| module.munge_symlinks)
+        (self.config.options.munge_links && (!self.is_local() || self.is_sender()))
+            || self.config.module.as_ref().is_some_and(|module| module.munge_symlinks)
     }
 
     /// What a module does not allow at all (spec 5.4.6).
@@ -367,11 +377,6 @@ impl Context {
         let mut stats = self.stats.borrow_mut();
         stats.sent = sent;
         stats.received = received;
-    }
-
-    /// The file whose data is arriving.
-    pub(crate) fn arriving(&self) -> Option<super::receiver::Arriving> {
-        self.receiving.borrow().as_ref()?.arriving.borrow().clone()
     }
 
     /// Forgets what the roles had asked for.

@@ -201,10 +201,11 @@ async fn side_directories(rx: &Rx) -> Result<(), Error> {
         rx.temp_root.set(cx.root(Ask::Root { path: beside(rx, dir) }).await.ok());
     }
     if let Some(dir) = o.partial_dir.as_ref().filter(|dir| dir.starts_with(b"/")) {
+        let path = beside(rx, dir);
         if !o.dry_run {
-            let _ = cx.unit(Ask::MkdirPath { path: dir.clone() }).await;
+            let _ = cx.unit(Ask::MkdirPath { path: path.clone() }).await;
         }
-        rx.partial_root.set(cx.root(Ask::Root { path: dir.clone() }).await.ok());
+        rx.partial_root.set(cx.root(Ask::Root { path }).await.ok());
     }
     if let Some(dir) = &o.backup_dir {
         enter_backup_dir(rx, dir).await?;
@@ -230,16 +231,34 @@ async fn enter_backup_dir(rx: &Rx, dir: &[u8]) -> Result<(), Error> {
         let new = if is_new { "(new) " } else { "" };
         cx.say(Class::Info, [new.as_bytes(), b"backup_dir is ", dir].concat());
     }
-    // A relative one lies in the destination and needs no root of its own; its directories are made when they are needed.
-    if dir.starts_with(b"/") && !o.dry_run {
-        if is_new {
-            for at in (1..dir.len()).filter(|&at| dir[at] == b'/').chain([dir.len()]) {
-                let _ = cx.unit(Ask::MkdirPath { path: dir[..at].to_vec() }).await;
-            }
-        }
-        rx.backup_root.set(cx.root(Ask::Root { path }).await.ok());
+    if !is_new {
+        open_backup_root(rx).await;
     }
     Ok(())
+}
+
+/// Opens the backup directory, which is made when the first backup goes there. One that lies in the destination needs no root of
+/// its own.
+pub(crate) async fn open_backup_root(rx: &Rx) {
+    let cx = &rx.cx;
+    let o = &cx.config.options;
+    let Some(dir) = o
+        .backup_dir
+        .as_deref()
+        .filter(|dir| dir.starts_with(b"/") || dir.split(|&b| b == b'/').any(|part| part == b".."))
+    else {
+        return;
+    };
+    if rx.backup_root.get().is_some() || o.dry_run {
+        return;
+    }
+    let path = beside(rx, dir);
+    if cx.stat(Ask::StatPath { path: path.clone() }).await.is_err() {
+        for at in (1..path.len()).filter(|&at| path[at] == b'/').chain([path.len()]) {
+            let _ = cx.unit(Ask::MkdirPath { path: path[..at].to_vec() }).await;
+        }
+    }
+    rx.backup_root.set(cx.root(Ask::Root { path }).await.ok());
 }
 
 async fn alternates(rx: &Rx) {
@@ -272,12 +291,44 @@ async fn alternates(rx: &Rx) {
 
 /// A path that is relative to the destination directory, as the host understands paths.
 fn beside(rx: &Rx, dir: &[u8]) -> Vec<u8> {
-    if dir.starts_with(b"/") {
-        return dir.to_vec();
+    let absolute = dir.starts_with(b"/");
+    let path = if absolute { dir.to_vec() } else { super::removal::join(&rx.dest_path.borrow(), dir) };
+    if rx.cx.config.module.as_ref().is_some_and(|module| module.sanitize) { within_module(&path) } else { path }
+}
+
+/// A client's path in a module without chroot: the module's directory, where the program runs, is its root (2.8.5).
+fn within_module(path: &[u8]) -> Vec<u8> {
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in path.split(|&b| b == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
     }
-    super::removal::join(&rx.dest_path.borrow(), dir)
+    if parts.is_empty() { b".".to_vec() } else { parts.join(&b'/') }
 }
 
 fn usage(text: &[u8], dir: &[u8]) -> Error {
     Error::usage([text, dir].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::within_module;
+
+    #[test]
+    fn paths_stay_within_the_module() {
+        let cases: [(&[u8], &[u8]); 6] = [
+            (b"/sub/x", b"sub/x"),
+            (b"a/../b", b"b"),
+            (b"./../../etc/passwd", b"etc/passwd"),
+            (b"a//./b/", b"a/b"),
+            (b"/..", b"."),
+            (b".", b"."),
+        ];
+        for (path, expect) in cases {
+            assert_eq!(within_module(path), expect);
+        }
+    }
 }

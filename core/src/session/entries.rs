@@ -4,6 +4,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use super::alternates::{Other, Reported};
 use super::ask::{Ask, At, Errno, HostResult, Meta, Reply, SetMeta};
 use super::decide::{self, Item};
 use super::generator::{Generator, Pass, TouchUp, is_below};
@@ -14,6 +15,9 @@ use crate::checksum::DigestValue;
 use crate::flist::{Flags, Found, View};
 use crate::options::{Delete, Info, RemoveSource};
 use crate::report::{self, ItemFlags};
+
+/// How a directory is reported that was not there.
+const NEW_DIRECTORY: ItemFlags = ItemFlags(ItemFlags::LOCAL_CHANGE.0 | ItemFlags::IS_NEW.0);
 
 /// The entry with this index, unless it was dropped as a duplicate or is the directory of a list.
 pub(crate) fn item(rx: &Receiving, ndx: i32) -> Option<Item> {
@@ -200,6 +204,7 @@ impl Generator {
         if item.implied && o.relative && !o.implied_dirs {
             return Ok(());
         }
+        // The destination itself was made before the first entry came, and is new all the same.
         let entered = item.path == b"." && self.rx.dest_new.get();
         let early = self.made_early.remove(&item.path) || entered;
         let mut existing = if early { None } else { meta.ok() };
@@ -215,8 +220,9 @@ impl Generator {
             existing = None;
         }
         let mode = decide::wanted_mode(o, &self.rx.powers, item, existing.as_ref());
+        let alternate = if existing.is_none() { self.directory_in_alternate(item).await } else { None };
         let flags = match &existing {
-            None => ItemFlags(ItemFlags::LOCAL_CHANGE.0 | ItemFlags::IS_NEW.0),
+            None => alternate.unwrap_or(NEW_DIRECTORY),
             Some(meta) => decide::differences(o, &self.rx.powers, item, meta, false),
         };
         if existing.is_none() && !o.dry_run && !early && !self.make_directory(item, mode, flags).await {
@@ -232,6 +238,10 @@ impl Generator {
         if existing.is_none() {
             cx.stats.borrow_mut().created.dirs += 1;
             self.missing.get_or_insert_with(|| item.path.clone());
+            if entered && matches!(self.delete_when(), Delete::During | Delete::Delay) {
+                // Nothing is there to delete, but that an error would have stopped it is said all the same.
+                self.guarded();
+            }
         } else if item.content_dir && matches!(self.delete_when(), Delete::During | Delete::Delay) {
             self.delete_in(item, list).await?;
         }
@@ -298,7 +308,14 @@ impl Generator {
     pub(crate) async fn touch_up(&self, touch_up: TouchUp) {
         let o = &self.cx.config.options;
         let item = touch_up.item;
-        let Ok(meta) = self.look(&item).await else { return };
+        let meta = match self.look(&item).await {
+            Ok(meta) => meta,
+            Err(errno) if errno.is_not_found() => return,
+            Err(errno) => {
+                let what = super::show::quoted(&self.cx, b"failed to set times on ", &item.path, b"");
+                return self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
+            }
+        };
         let mut set = SetMeta::default();
         if decide::keeps_mtime(o, &self.rx.powers, &item)
             && !decide::same_time(decide::window(o), (item.mtime, item.mtime_nsec), (meta.mtime, meta.mtime_nsec))
@@ -361,16 +378,18 @@ impl Generator {
             let flags = decide::differences(o, &self.rx.powers, item, there, false);
             return self.unchanged(item, there, flags).await;
         }
-        let kept = existing.as_ref().filter(|m| m.mode & decide::TYPE == decide::SYMLINK);
-        let flags = self.creation_flags(item, kept);
-        if existing.is_some() && kept.is_none() && !self.make_way(item, existing.as_ref(), "symlink").await? {
-            return Ok(());
-        }
-        if !o.dry_run {
-            if let Some(there) = kept {
-                self.backup(&item.path, there).await?;
+        let same_type = existing.as_ref().filter(|m| m.mode & decide::TYPE == decide::SYMLINK);
+        let mut reported = Reported { flags: self.creation_flags(item, same_type), xname: None };
+        if existing.is_none() {
+            match self.other_in_alternate(item).await {
+                Other::None => {}
+                Other::Settled => return Ok(()),
+                Other::Make(report) => reported = report,
             }
-            let ask = Ask::Symlink { at: self.at(&item.path), target: listed.to_vec(), replace: kept.is_some() };
+        }
+        let Some(replaced) = self.make_replaceable(item, existing.as_ref(), "symlink").await? else { return Ok(()) };
+        if !o.dry_run {
+            let ask = Ask::Symlink { at: self.at(&item.path), target: listed.to_vec(), replace: replaced };
             if let Err(errno) = self.cx.unit(ask).await {
                 let mut what = super::show::quoted(&cx, b"symlink ", &item.path, b" -> \"");
                 what.extend_from_slice(listed);
@@ -380,10 +399,10 @@ impl Generator {
             }
             self.new_attributes(item).await;
         }
-        if kept.is_none() {
+        if same_type.is_none() {
             cx.stats.borrow_mut().created.links += 1;
         }
-        self.item_record(item.ndx, flags, None).await;
+        self.item_record(item.ndx, reported.flags, reported.xname).await;
         self.report_success(item.ndx);
         Ok(())
     }
@@ -405,14 +424,19 @@ impl Generator {
             let flags = decide::differences(o, &self.rx.powers, item, there, false);
             return self.unchanged(item, there, flags).await;
         }
-        let flags = self.creation_flags(item, same_type);
-        let what = if item.is_device() { "device file" } else { "special file" };
-        if existing.is_some() && same_type.is_none() && !self.make_way(item, existing.as_ref(), what).await? {
-            return Ok(());
+        let mut reported = Reported { flags: self.creation_flags(item, same_type), xname: None };
+        if existing.is_none() {
+            match self.other_in_alternate(item).await {
+                Other::None => {}
+                Other::Settled => return Ok(()),
+                Other::Make(report) => reported = report,
+            }
         }
+        let what = if item.is_device() { "device file" } else { "special file" };
+        let Some(replaced) = self.make_replaceable(item, existing.as_ref(), what).await? else { return Ok(()) };
         let mode = decide::wanted_mode(o, &self.rx.powers, item, same_type);
         if !o.dry_run {
-            let ask = Ask::Mknod { at: self.at(&item.path), mode, rdev: item.rdev, replace: same_type.is_some() };
+            let ask = Ask::Mknod { at: self.at(&item.path), mode, rdev: item.rdev, replace: replaced };
             if let Err(errno) = cx.unit(ask).await {
                 let what = super::show::quoted(&cx, b"mknod ", &item.path, b" failed");
                 cx.say_errno(Class::Transfer, "generator", &what, &errno);
@@ -424,9 +448,22 @@ impl Generator {
             let mut stats = cx.stats.borrow_mut();
             if item.is_device() { stats.created.devices += 1 } else { stats.created.specials += 1 }
         }
-        self.item_record(item.ndx, flags, None).await;
+        self.item_record(item.ndx, reported.flags, reported.xname).await;
         self.report_success(item.ndx);
         Ok(())
+    }
+
+    /// Prepares for making something that takes the name of what is there: a directory is removed, anything else gets its
+    /// backup and stays until it is replaced. Whether there is something to replace; `None`, and said, if that can't be done.
+    async fn make_replaceable(&mut self, item: &Item, there: Option<&Meta>, what: &str) -> Result<Option<bool>, Error> {
+        let Some(there) = there else { return Ok(Some(false)) };
+        if there.mode & decide::TYPE == decide::DIRECTORY {
+            return Ok(self.make_way(item, Some(there), what).await?.then_some(false));
+        }
+        if !self.cx.config.options.dry_run {
+            self.backup_before_rename(&item.path, there).await?;
+        }
+        Ok(Some(true))
     }
 
     /// Flags of something made here in place of `replaced`, or of nothing.

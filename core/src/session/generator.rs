@@ -14,7 +14,7 @@ use super::receiving::Rx;
 use super::say::Class;
 use crate::Error;
 use crate::options::{Debug, Delete};
-use crate::wire::index::{NDX_DEL_STATS, NDX_DONE};
+use crate::wire::index::NDX_DEL_STATS;
 use crate::wire::item::put_varint;
 
 /// Entries looked at per question to the host.
@@ -80,10 +80,14 @@ impl Generator {
         while self.await_list(list).await? {
             self.list(list).await?;
             self.rx.passed(list);
+            if inc && list == 0 {
+                // As with stock rsync, what is said about later directories comes behind the items of the first list.
+                cx.outbox.borrow_mut().flush();
+            }
             if inc {
                 self.close_finished().await?;
             } else {
-                cx.put_ndx(NDX_DONE);
+                self.rx.put_mark();
             }
             list += 1;
         }
@@ -100,21 +104,21 @@ impl Generator {
             self.until(|rx| rx.progress.borrow().is_empty()).await?;
         }
         self.until(|rx| rx.phases_done.get() >= 1 && rx.redo.borrow().is_empty()).await?;
-        cx.put_ndx(NDX_DONE);
+        self.rx.put_mark();
         if !delayed {
-            cx.put_ndx(NDX_DONE);
+            self.rx.put_mark();
         }
         if !late && protocol >= 31 {
             self.put_deletion_stats();
             if !delayed {
-                cx.put_ndx(NDX_DONE);
+                self.rx.put_mark();
             }
         }
         self.until(|rx| rx.phases_done.get() >= 2).await?;
         if delayed {
-            cx.put_ndx(NDX_DONE);
+            self.rx.put_mark();
             if !late && protocol >= 31 {
-                cx.put_ndx(NDX_DONE);
+                self.rx.put_mark();
             }
         }
         self.until(|rx| rx.phases_done.get() >= 3).await?;
@@ -125,7 +129,7 @@ impl Generator {
         }
         if late && protocol >= 31 {
             self.put_deletion_stats();
-            cx.put_ndx(NDX_DONE);
+            self.rx.put_mark();
         }
         if protocol >= 31 {
             self.until(|rx| rx.phases_done.get() >= 4).await?;
@@ -133,7 +137,7 @@ impl Generator {
         self.touch_up_all().await;
         self.removal.report_limit(&cx);
         cx.goodbye.set(true);
-        cx.put_ndx(NDX_DONE);
+        self.rx.put_mark();
         Ok(())
     }
 
@@ -180,7 +184,7 @@ impl Generator {
             let list = self.rx.closed.get();
             self.touch_up_list(list).await;
             self.rx.close_oldest();
-            self.cx.put_ndx(NDX_DONE);
+            self.rx.put_mark();
             self.cx.room().await;
         }
         Ok(())

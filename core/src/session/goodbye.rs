@@ -30,6 +30,7 @@ pub(crate) async fn receiver(cx: &Context, rx: &Rx) -> Result<(), Error> {
     cx.moved.notify();
     if cx.agreed().has_late_delete_step() {
         done_or_deletions(cx).await?;
+        rx.take_mark()?;
         rx.phases_done.set(rx.phases_done.get() + 1);
         cx.moved.notify();
     }

@@ -20,7 +20,7 @@ use crate::flist::codec::{put_end, put_io_error};
 use crate::flist::lists::{NDX_FLIST_OFFSET, Numbering};
 use crate::flist::{Caps, Digest, Encoder, Entry, FileList, Flags, Lists, Order};
 use crate::limits::PATH_BYTES_MAX;
-use crate::options::{Info, MissingArgs, Recursion};
+use crate::options::{Debug, Info, MissingArgs, Recursion};
 use crate::wire::index::NDX_FLIST_EOF;
 
 /// A directory that arguments are relative to.
@@ -269,6 +269,7 @@ impl Lister {
         self.lengths.push_back(draft.list.len());
         self.ahead += draft.list.len();
         self.lists.complete(draft.list)?;
+        self.say_duplicates();
         if self.cx.agreed().inc
             && let Some(list) = self.lists.iter().next_back()
         {
@@ -277,6 +278,17 @@ impl Lister {
         }
         self.origins.push_back(draft.origins);
         Ok(())
+    }
+
+    fn say_duplicates(&self) {
+        let Some(list) = self.lists.iter().next_back() else { return };
+        if self.cx.config.options.levels.debug(Debug::Dup) < 1 {
+            return;
+        }
+        for (at, view) in list.iter_sorted().enumerate().filter(|(_, view)| !view.is_active()) {
+            let index = (list.start() as i32).saturating_add(at as i32);
+            self.cx.say(Class::Info, crate::report::text::removing_duplicate(&view.name(), index));
+        }
     }
 
     /// One source argument, without `--relative` (2.7.1).
@@ -620,10 +632,9 @@ impl Lister {
         let special = matches!(kind, 0o010000 | 0o140000);
         let mut mode = meta.mode;
         if kind != SYMLINK
-            && !cx.is_server()
-            && let Some(chmod) = &o.chmod
+            && let Some(chmod) = cx.chmod()
         {
-            mode = chmod.apply(mode, kind == DIRECTORY, cx.config.umask);
+            mode = kind | chmod.apply(mode, kind == DIRECTORY, cx.config.umask);
         }
         let mut target = meta.target.as_deref();
         if kind == SYMLINK && o.links && target.is_none_or(<[u8]>::is_empty) {
@@ -674,6 +685,22 @@ impl Lister {
         }
         Ok(())
     }
+}
+
+/// Names below several directories, and lists of names, are not listed by this sender, nor handed on by a receiver: better to
+/// say so than to send other files than were asked for. (Receiving such names works.)
+pub(crate) fn refuse_unbuilt(cx: &Context) -> Result<(), Error> {
+    let o = &cx.config.options;
+    let elsewhere = |host: Option<&[u8]>| !cx.is_sender() && (cx.is_local() || (!cx.is_server() && host.is_some()));
+    let option = if o.files_from.as_ref().is_some_and(|list| !elsewhere(list.host.as_deref())) {
+        "--files-from"
+    } else if cx.is_sender() && o.relative && cx.config.paths.iter().any(|path| path.contains(&b'/')) {
+        "--relative"
+    } else {
+        return Ok(());
+    };
+    let text = alloc::format!("rsync: {option}: this option is not built yet in syncline");
+    Err(Error::new(crate::Fault::Usage, crate::Exit::UNSUPPORTED, text))
 }
 
 /// A name beneath its root: a leading slash (`--relative`) is not part of the path.

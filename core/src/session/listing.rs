@@ -83,6 +83,7 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
         eof: Cell::default(),
         redo: RefCell::default(),
         redone: RefCell::default(),
+        marks: Cell::default(),
         phases_done: Cell::default(),
         delayed: RefCell::default(),
         dest: Cell::default(),
@@ -151,9 +152,9 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
         (lists.begin(dir), name)
     };
     let mut entry = Entry::default();
-    let chmod = |mode: u32| match &o.chmod {
-        Some(chmod) if !cx.is_server() && mode != 0 && mode & TYPE != SYMLINK => {
-            chmod.apply(mode, mode & TYPE == super::decide::DIRECTORY, cx.config.umask)
+    let chmod = |mode: u32| match cx.chmod() {
+        Some(chmod) if mode != 0 && mode & TYPE != SYMLINK => {
+            mode & TYPE | chmod.apply(mode, mode & TYPE == super::decide::DIRECTORY, cx.config.umask)
         }
         _ => mode,
     };

@@ -21,6 +21,7 @@
 //! no thread; a role that waits costs nothing.
 
 mod agreed;
+mod alternates;
 mod ask;
 mod backup;
 mod context;
@@ -103,12 +104,7 @@ impl Session {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => {
-                    // If the peer said why it ended, that its stream broke off is no news.
-                    let said = messages::dispatch(&self.cx, true);
-                    match self.cx.peer_exit.take().filter(|_| said.is_ok()) {
-                        Some(exit) => self.end_by_peer(exit),
-                        None => self.fail(error),
-                    }
+                    self.task_failed(error);
                     continue;
                 }
             }
@@ -129,8 +125,37 @@ impl Session {
                 self.end(self.exit_code(), false);
                 continue;
             }
+            if let Some(error) = self.cut_off() {
+                self.task_failed(error);
+                continue;
+            }
             return self.idle();
         }
+    }
+
+    /// A role failed. Where the stream broke off after the peer had said why it ends, that is the reason.
+    fn task_failed(&mut self, error: Error) {
+        let said = [Exit::STREAM, Exit::SOCKET_IO].contains(&error.exit) && messages::dispatch(&self.cx, true).is_ok();
+        match self.cx.peer_exit.take().filter(|_| said) {
+            Some(exit) => self.end_by_peer(exit),
+            None => self.fail(error),
+        }
+    }
+
+    /// Whether the roles wait for room that never comes: the peer takes no more output, and its last words were read.
+    fn cut_off(&mut self) -> Option<Error> {
+        if !self.cx.output_broken.get() || self.state != State::Running {
+            return None;
+        }
+        self.cx.outbox.borrow_mut().flush();
+        if !self.cx.outbox.borrow().is_full() || self.wants_input() {
+            return None;
+        }
+        let lost = || {
+            let text = alloc::format!("rsync: [{}] write error: Broken pipe (32)", self.cx.role_name());
+            Error::host(Exit::SOCKET_IO, text)
+        };
+        Some(self.cx.end_of_input().unwrap_or_else(lost))
     }
 
     fn next_step(&mut self) -> Option<Step> {
@@ -199,7 +224,7 @@ impl Session {
 
     /// Writing an output failed (disk full): the session ends with rsync's message.
     pub fn write_failed(&mut self, path: &[u8], error: Errno) {
-        let what = [b"write failed on \"".as_slice(), path, b"\""].concat();
+        let what = show::quoted(&self.cx, b"write failed on ", path, b"");
         self.cx.say_errno(Class::Error, "receiver", &what, &error);
         self.fail(Error::host(Exit::FILE_IO, alloc::vec::Vec::new()));
     }
@@ -296,6 +321,11 @@ impl Session {
         (!silent).then(|| self.cx.role_name())
     }
 
+    /// What messages call this process.
+    pub fn role(&self) -> &'static str {
+        self.cx.role_name()
+    }
+
     fn end_by_peer(&mut self, exit: Exit) {
         self.ended_by_peer = true;
         self.end(exit, false);
@@ -303,7 +333,8 @@ impl Session {
 
     /// The session can't go on.
     fn fail(&mut self, error: Error) {
-        if !error.text.is_empty() {
+        // What fails after the end is a consequence of it.
+        if !error.text.is_empty() && self.state == State::Running {
             self.cx.say(Class::Error, error.text);
         }
         self.end(error.exit, true);
@@ -321,7 +352,8 @@ impl Session {
         if tells {
             cx.outbox.borrow_mut().message(crate::wire::Tag::ErrorExit, &exit.0.to_le_bytes());
         }
-        if tell || self.cx.arriving().is_some() {
+        let whole = self.tasks.is_empty() && self.cx.spawned.borrow().is_empty();
+        if tell || !whole {
             self.tasks.clear();
             self.cx.spawned.borrow_mut().clear();
             cx.drop_work();
@@ -360,6 +392,7 @@ async fn roles(cx: Shared) -> Result<(), Error> {
         return Err(refused.clone());
     }
     cx.check_module()?;
+    lister::refuse_unbuilt(&cx)?;
     match cx.config.role {
         Role::Sender => sender::run(cx).await,
         Role::Receiver => listing::run(cx).await,

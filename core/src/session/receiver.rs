@@ -94,6 +94,7 @@ impl Receiver {
 
     /// The sender's mark: the end of a list, or of a phase.
     async fn mark(&mut self) -> Result<(), Error> {
+        self.rx.take_mark()?;
         if self.phase == 0 && self.rx.cx.agreed().inc {
             self.confirmed += 1;
             self.rx.free_oldest();
@@ -130,6 +131,7 @@ impl Receiver {
         let Some(item) = item_of(&self.rx, ndx) else {
             return Err(bad_index(ndx, record.flags, "receiver", &self.rx));
         };
+        cx.item_begins();
         if record.flags.0 & ItemFlags::TRANSFER.0 == 0 {
             show::item(&cx, &item, &record, None);
             return Ok(());
@@ -343,18 +345,30 @@ impl Receiver {
         let source = super::removal::join(&root, &path);
         let mut plan = copy_plan(&cx, &rx, &item, Some(&record), CopySource::Named { root, path });
         cx.spawn(async move {
-            if rx.cx.config.options.backup && !rx.cx.config.options.inplace {
-                plan.backup = super::backup::prepare(&rx, &item.path).await;
+            if plan.create.output != Output::InPlace {
+                plan.backup = match super::backup::prepare(&rx, &item.path).await {
+                    Ok(backup) => backup,
+                    Err(errno) => {
+                        show::output_error(&rx.cx, "receiver", &item.path, None, &OutputError::Backup(errno));
+                        return Err(Error::host(Exit::FILE_IO, Vec::new()));
+                    }
+                };
             }
             let backup = plan.backup.clone();
             let reply = rx.cx.ask(Ask::CopyLocal(Box::new(plan))).await;
             match reply {
                 Reply::Committed(Ok((errors, bytes))) => {
-                    rx.cx.stats.borrow_mut().literal += bytes;
                     if let Some(to) = &backup {
                         super::backup::say_backed_up(&rx, &item.path, to);
                     }
+                    rx.cx.stats.borrow_mut().literal += bytes;
                     stored(&rx, &item, errors).await;
+                }
+                Reply::Committed(Err(OutputError::Source(errno))) if !errno.is_not_found() => {
+                    let full = show::full_path(&rx.cx, &source);
+                    let what = [b"send_files failed to open \"".as_slice(), &full, b"\""].concat();
+                    rx.cx.say_errno(Class::Transfer, "sender", &what, &errno);
+                    rx.settled(item.ndx);
                 }
                 Reply::Committed(Err(error)) => {
                     let fatal = show::output_error(&rx.cx, "receiver", &item.path, Some(&source), &error);
@@ -380,7 +394,9 @@ impl Receiver {
             let Some(from) = partial_path(&self.rx, &item.path) else { continue };
             let to = At { root: self.rx.dest(), path: item.path.clone() };
             let cx = &self.rx.cx;
-            if super::backup::before_replace(&self.rx, &item.path).await.is_err() {
+            if let Err(errno) = super::backup::before_replace(&self.rx, &item.path).await {
+                let what = show::quoted(cx, b"make_backup ", &item.path, b" failed");
+                cx.say_errno(Class::Transfer, "receiver", &what, &errno);
                 continue;
             }
             match cx.unit(Ask::Rename { from: from.clone(), to }).await {
@@ -456,7 +472,7 @@ impl Finishing {
                 && !make_partial_dir(&cx, &self.rx, partial).await
             {
                 let _ = cx.unit(Ask::Discard { file: self.file }).await;
-                self.rx.settled(self.item.ndx);
+                self.no_partial_dir(ok);
                 return Ok(());
             }
             let to_partial = partial.is_some();
@@ -498,7 +514,14 @@ impl Finishing {
         }
         let final_path = At { root: rx.dest(), path: item.path.clone() };
         let backup = if partial.is_none() && o.backup && !self.in_place {
-            super::backup::prepare(rx, &item.path).await
+            match super::backup::prepare(rx, &item.path).await {
+                Ok(backup) => backup,
+                Err(errno) => {
+                    let _ = cx.unit(Ask::Discard { file: self.file }).await;
+                    show::output_error(cx, "receiver", &item.path, None, &OutputError::Backup(errno));
+                    return Err(Error::host(Exit::FILE_IO, Vec::new()));
+                }
+            }
         } else {
             None
         };
@@ -525,6 +548,15 @@ impl Finishing {
             }
             _ => Ok(false),
         }
+    }
+
+    /// Stock only says so; a file that is lost should show in the exit code too.
+    fn no_partial_dir(&self, ok: bool) {
+        let what: &[u8] = if ok { b"completed file." } else { b"partial file." };
+        let text =
+            [b"Unable to create partial-dir for ".as_slice(), &self.item.path, b" -- discarding ", what].concat();
+        self.rx.cx.say(Class::Transfer, text);
+        self.rx.settled(self.item.ndx);
     }
 
     fn failed_verification(&self) {
@@ -624,7 +656,8 @@ pub(crate) fn copy_plan(
     let replaces = record.is_none_or(|r| r.flags.0 & ItemFlags::IS_NEW.0 == 0);
     // Without -p an existing file keeps its mode, which only the host knows by now.
     let keep_mode = replaces && !o.perms;
-    if mode == wanted & 0o7777 && !keep_mode {
+    // What is overwritten in place has a mode of its own, or the 0600 of a new file.
+    if mode == wanted & 0o7777 && !keep_mode && !o.inplace {
         meta.mode = None;
     }
     CopyLocal {

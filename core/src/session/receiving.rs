@@ -11,6 +11,7 @@ use super::context::Shared;
 use super::decide::Powers;
 use super::filters::Rules;
 use crate::flist::Lists;
+use crate::{Error, Exit};
 
 /// How far a list of the session is.
 #[derive(Default)]
@@ -39,6 +40,8 @@ pub(crate) struct Receiving {
     pub(crate) redo: RefCell<VecDeque<i32>>,
     /// Entries that are in the redo queue or were asked for again: their second failure is final.
     pub(crate) redone: RefCell<Vec<i32>>,
+    /// Marks that the generator has sent less those that the sender has answered.
+    pub(crate) marks: Cell<u32>,
     /// Phase marks of the sender that the receiver has reported (1.11.2).
     pub(crate) phases_done: Cell<u32>,
     /// Installed after all transfers (`--delay-updates`), in index order.
@@ -138,6 +141,22 @@ impl Receiving {
         }
         let number = self.closed.get();
         !self.redo.borrow().iter().any(|&ndx| self.list_of(ndx) == Some(number))
+    }
+
+    /// The generator's mark: the end of a list, or of a phase.
+    pub(crate) fn put_mark(&self) {
+        self.cx.put_ndx(crate::wire::index::NDX_DONE);
+        self.marks.set(self.marks.get() + 1);
+    }
+
+    /// The sender's mark. It never comes but in answer to one of the generator's: if it did, the two would wait for
+    /// different things from then on.
+    pub(crate) fn take_mark(&self) -> Result<(), Error> {
+        match self.marks.get().checked_sub(1) {
+            Some(left) => self.marks.set(left),
+            None => return Err(Error::peer(Exit::PROTOCOL, "got an end mark that was not asked for [receiver]")),
+        }
+        Ok(())
     }
 
     pub(crate) fn close_oldest(&self) {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::future::Future;
 use core::pin::Pin;
 
-use super::ask::{Ask, Dirent, Errno, Follow, Meta, Reply};
+use super::ask::{Ask, Dirent, Errno, Follow, Meta, Reply, SetMeta};
 use super::context::{Context, io_error};
 use super::decide::{DIRECTORY, Item, SYMLINK, TYPE};
 use super::generator::Generator;
@@ -69,7 +69,7 @@ impl Generator {
     }
 
     /// An error at the sender makes its list incomplete: then nothing may be deleted.
-    fn guarded(&mut self) -> bool {
+    pub(crate) fn guarded(&mut self) -> bool {
         let o = &self.cx.config.options;
         let ignore = o.ignore_errors || self.cx.config.module.as_ref().is_some_and(|m| m.ignore_errors);
         if self.cx.io_error.get() & io_error::GENERAL == 0 || ignore {
@@ -97,9 +97,16 @@ impl Generator {
         Ok(())
     }
 
-    /// Whether the destination has a directory there. Before the transfer it may have nothing, or something else.
+    /// Whether the destination has a directory there. Before the transfer it may have nothing, or something else. What can't
+    /// be looked at counts as one: that it can't be read either will be said.
     async fn is_directory_here(&self, item: &Item) -> bool {
-        !self.is_missing_below(&item.path) && self.look(item).await.is_ok_and(|meta| meta.mode & TYPE == DIRECTORY)
+        if self.is_missing_below(&item.path) {
+            return false;
+        }
+        match self.look(item).await {
+            Ok(meta) => meta.mode & TYPE == DIRECTORY,
+            Err(errno) => !errno.is_not_found() && errno.code != Errno::ENOTDIR,
+        }
     }
 
     /// Deletes what one directory holds and the list doesn't.
@@ -134,11 +141,7 @@ impl Generator {
         let entries = match self.list_dir(&dir.path).await {
             Ok(entries) => entries,
             Err(errno) => {
-                if !errno.is_not_found() && errno.code != Errno::ENOTDIR {
-                    let what = super::show::quoted(&self.cx, b"opendir ", &dir.path, b" failed");
-                    self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
-                    self.cx.add_io_error(io_error::GENERAL);
-                }
+                self.unreadable(&dir.path, &errno);
                 return Vec::new();
             }
         };
@@ -165,6 +168,15 @@ impl Generator {
         found
     }
 
+    /// Says that a directory can't be read. After that nothing more is deleted.
+    fn unreadable(&self, path: &[u8], errno: &Errno) {
+        if !errno.is_not_found() && errno.code != Errno::ENOTDIR {
+            let what = super::show::quoted(&self.cx, b"opendir ", path, b" failed");
+            self.cx.say_errno(Class::Transfer, "generator", &what, errno);
+            self.cx.add_io_error(io_error::GENERAL);
+        }
+    }
+
     async fn list_dir(&self, path: &[u8]) -> Result<Vec<Dirent>, Errno> {
         let ask = Ask::List { at: self.at(path), follow: Follow::No, digest: None };
         match self.cx.ask(ask).await {
@@ -185,19 +197,37 @@ impl Generator {
             if meta.mode & TYPE != DIRECTORY {
                 return self.remove_leaf(path, meta, counted).await;
             }
+            self.make_writable(path, meta).await;
             match self.empty_directory(path).await? {
                 Outcome::Removed => self.remove_leaf(path, meta, counted).await,
-                outcome => {
+                stays => {
                     self.cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
-                    Ok(outcome)
+                    Ok(stays)
                 }
             }
         })
     }
 
+    /// A directory without the owner's write bit could not be emptied by its owner. If that can't be helped, the deletions
+    /// in it will say so.
+    async fn make_writable(&self, path: &[u8], meta: &Meta) {
+        if self.rx.powers.root || meta.mode & 0o200 != 0 || self.cx.config.options.dry_run {
+            return;
+        }
+        let set = SetMeta { mode: Some((meta.mode | 0o200) & 0o7777), ..SetMeta::default() };
+        let _ = self.cx.ask(Ask::SetMeta { at: self.at(path), meta: set }).await;
+    }
+
     /// Empties a directory that is to go.
     async fn empty_directory(&mut self, path: &[u8]) -> Result<Outcome, Error> {
-        let Ok(entries) = self.list_dir(path).await else { return Ok(Outcome::Removed) };
+        let entries = match self.list_dir(path).await {
+            Ok(entries) => entries,
+            Err(errno) => {
+                // It may be empty, so removing it is tried all the same.
+                self.unreadable(path, &errno);
+                return Ok(Outcome::Removed);
+            }
+        };
         self.enter_filters(path).await;
         let mut outcome = Outcome::Removed;
         let mut inside: Vec<(Vec<u8>, Meta)> = Vec::new();
@@ -357,7 +387,9 @@ pub(crate) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     }
     let mut path = Vec::with_capacity(dir.len() + 1 + name.len());
     path.extend_from_slice(dir);
-    path.push(b'/');
+    if !dir.ends_with(b"/") {
+        path.push(b'/');
+    }
     path.extend_from_slice(name);
     path
 }

@@ -37,6 +37,14 @@ struct Sender {
 }
 
 pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
+    // A tree of the wrong shape would be worse than none.
+    if cx.config.options.relative || cx.config.options.files_from.is_some() {
+        return Err(Error::new(
+            crate::Fault::Usage,
+            Exit::UNSUPPORTED,
+            "--relative and --files-from: sending such lists is not built yet",
+        ));
+    }
     let mut lister = Lister::new(cx.clone()).await?;
     lister.first_list().await?;
     if lister.is_empty() && cx.is_server() {
@@ -57,11 +65,11 @@ impl Sender {
         let mut phase = 0;
         loop {
             while self.lister.ahead() < AHEAD_MIN && self.lister.next_list().await? {}
+            let ndx = self.cx.read_ndx().await?;
+            // What was confirmed before a list's end has to be looked up before the list is gone.
             self.remove_sources();
-            match self.cx.read_ndx().await? {
+            match ndx {
                 NDX_DONE => {
-                    // What was confirmed before the mark is in lists that it may close.
-                    self.remove_sources();
                     if phase == 0 && cx.agreed().inc {
                         self.lister.close_oldest();
                         if self.lister.has_open_lists() {
@@ -106,7 +114,7 @@ impl Sender {
         };
         self.lister.reached(ndx);
         cx.item_begins();
-        if record.flags.0 & ItemFlags::IS_NEW.0 != 0 {
+        if phase == 0 && record.flags.contains(ItemFlags::IS_NEW) {
             cx.stats.borrow_mut().created.add(item.mode);
         }
         if !transfer {
@@ -277,7 +285,9 @@ impl Sender {
 
     fn no_send(&self, ndx: i32) {
         if self.cx.agreed().has_no_send() {
-            self.cx.outbox.borrow_mut().message(Tag::NoSend, &ndx.to_le_bytes());
+            let mut outbox = self.cx.outbox.borrow_mut();
+            outbox.message(Tag::NoSend, &ndx.to_le_bytes());
+            outbox.flush();
         }
     }
 

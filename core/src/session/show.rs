@@ -99,7 +99,10 @@ pub(crate) fn copies_directly(cx: &Context) -> bool {
     // A digest of the content is only known if the content passes through here.
     let shows_digest = formats.into_iter().flatten().any(|format| report::has_escape(format, b'C'));
     let shown = o.levels.info(Info::Progress) > 0 || (shows_digest && !o.checksum);
-    sends_whole(cx) && !shown && !o.sparse && o.append == Append::Off && o.bwlimit == 0
+    let follows = o.copy_links || o.copy_dirlinks || o.copy_unsafe_links;
+    let aside = o.delay_updates || o.partial_dir.is_some();
+    let plain = !o.sparse && !follows && !aside && o.append == Append::Off;
+    sends_whole(cx) && plain && !shown && o.bwlimit == 0
 }
 
 fn info<'a>(cx: &'a Context, item: &'a Item, record: &'a ItemRecord, digest: Option<&'a DigestValue>) -> ItemInfo<'a> {
@@ -193,7 +196,11 @@ pub(crate) fn item(cx: &Context, item: &Item, record: &ItemRecord, digest: Optio
 }
 
 fn log_item(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
-    let rule = report::ShowRule { itemized: true, every: itemizes_all(cx), name_level: 0 };
+    let rule = report::ShowRule {
+        itemized: cx.is_server() || itemizes(cx),
+        every: itemizes_all(cx),
+        name_level: cx.config.options.levels.info(Info::Name).into(),
+    };
     if report::is_shown(record.flags, item.is_dir(), record.xname.as_deref(), &rule)
         && (cx.config.module.is_none() || cx.log_format().is_some_and(|f| report::has_escape(f, b'i')))
     {
@@ -278,9 +285,6 @@ fn deletion_line(cx: &Context, format: Option<&[u8]>, path: &[u8], is_dir: bool)
 /// One line of a listing.
 pub(crate) fn listing(cx: &Context, item: &Item) {
     let o = &cx.config.options;
-    if cx.is_server() && !cx.is_local() {
-        return;
-    }
     let line = report::listing_line(&report::Listed {
         mode: item.mode,
         size: item.size,
@@ -338,7 +342,10 @@ pub(crate) fn success(cx: &Context, ndx: i32) {
     if cx.is_local() {
         payload.resize(20, 0);
     }
-    cx.outbox.borrow_mut().message(Tag::Success, &payload);
+    let mut outbox = cx.outbox.borrow_mut();
+    outbox.message(Tag::Success, &payload);
+    // It has to stand before the mark that ends its list: a sender knows no entry of a list that has ended.
+    outbox.flush();
 }
 
 pub(crate) fn success_if_wanted(cx: &Context, ndx: i32) {

@@ -106,7 +106,7 @@ impl Host {
     }
 
     pub fn execute(&mut self, ask: Ask) -> Reply {
-        if let Some(error) = self.failure(|| format!("{ask:?}")) {
+        if let Some(error) = self.failure(|| describe(&ask)) {
             return self.refuse(ask, error);
         }
         match ask {
@@ -435,6 +435,23 @@ impl Host {
             other => panic!("{file:?} is no output but {other:?}"),
         }
     }
+}
+
+/// An ask with its path readable.
+fn describe(ask: &Ask) -> String {
+    let text = format!("{ask:?}");
+    let path = match ask {
+        Ask::Root { path } | Ask::StatPath { path } | Ask::MkdirPath { path } | Ask::ReadPath { path, .. } => path,
+        Ask::Stat { at, .. } | Ask::List { at, .. } | Ask::Mkdir { at, .. } | Ask::Open { at, .. } => &at.path,
+        Ask::Unlink { at } | Ask::Rmdir { at } | Ask::SetMeta { at, .. } | Ask::Digest { at, .. } => &at.path,
+        Ask::Symlink { at, .. } | Ask::Mknod { at, .. } | Ask::ReadAt { at, .. } => &at.path,
+        Ask::Rename { from, .. } | Ask::Link { from, .. } => &from.path,
+        Ask::Create(create) => &create.at.path,
+        Ask::Commit(commit) => &commit.to.path,
+        _ => return text,
+    };
+    let name = text.split([' ', '(']).next().unwrap_or_default();
+    format!("{name} {}", String::from_utf8_lossy(path))
 }
 
 fn digest_of(file: &File, algorithm: Algorithm) -> DigestValue {

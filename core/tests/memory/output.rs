@@ -117,11 +117,12 @@ impl Output {
     }
 
     pub fn finish(&mut self) -> Result<DigestValue, Errno> {
+        let digest = self.digest.take();
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
         self.file.borrow_mut().data.truncate(self.at);
-        Ok(self.digest.take().map_or(DigestValue::zero(0), Digest::finish))
+        Ok(digest.map_or(DigestValue::zero(0), Digest::finish))
     }
 
     /// Sets attributes and gives the file its name.
@@ -132,7 +133,12 @@ impl Output {
         meta: &SetMeta,
         backup: Option<Vec<u8>>,
     ) -> Result<SetErrors, OutputError> {
-        self.finish().map_err(OutputError::Write)?;
+        if self.digest.is_some()
+            && let Err(error) = self.finish()
+        {
+            self.discard(tree);
+            return Err(OutputError::Write(error));
+        }
         let in_place = self.in_place && self.path == to;
         // Setting attributes is the last thing that happens, so a write can't spoil the times.
         let settle = |file: &File, now: i64| {
@@ -160,8 +166,8 @@ impl Output {
 
     pub fn discard(self, tree: &mut Tree) {
         if !self.in_place {
-            // It was made by this very output, and nobody else knows its name.
-            tree.remove(&self.now_at, false).expect("the temporary file is there");
+            // A deletion may have come across it, if the peer sent data before it was asked to.
+            let _ = tree.remove(&self.now_at, false);
         }
     }
 }

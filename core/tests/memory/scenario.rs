@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::Rng;
-use super::tree::{DIRECTORY, Inode, REGULAR, SYMLINK, Tree};
+use crate::memory::Rng;
+use crate::memory::tree::{DIRECTORY, Inode, REGULAR, SYMLINK, Tree};
 
 /// What became of an entry at the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -105,6 +105,11 @@ impl End {
         panic!("a session goes on forever without waiting");
     }
 
+    /// The moment that it waits for, if it still waits.
+    pub fn deadline(&self) -> Option<u64> {
+        self.wants.deadline_ms.filter(|_| self.exit.is_none())
+    }
+
     fn check_write(&mut self) {
         if let Some((path, error)) = self.host.take_write_error() {
             self.session.write_failed(&path, error);
@@ -206,8 +211,7 @@ impl Pair {
     /// Goes to the next moment that somebody waits for.
     fn pass_time(&mut self) -> bool {
         let ends = [&mut self.client, &mut self.server];
-        let deadline = |end: &&mut End| end.wants.deadline_ms.filter(|_| end.exit.is_none());
-        let Some(at) = ends.iter().filter_map(deadline).min() else { return false };
+        let Some(at) = ends.iter().filter_map(|end| end.deadline()).min() else { return false };
         self.now_ms = at.max(self.now_ms + 1);
         ends.into_iter().for_each(|end| end.session.tick(self.now_ms));
         true

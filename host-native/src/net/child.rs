@@ -7,14 +7,11 @@ use crate::{signals, time};
 
 /// Lets a command run as if the user had started it.
 pub fn prepare(command: &mut Command) {
-    let umask = time::original_umask();
-    let prepare = move || {
-        if let Some(umask) = umask {
-            rustix::process::umask(umask);
-        }
+    time::restore_umask(command);
+    let prepare = || {
         signals::restore_in_child();
         Ok(())
     };
-    // SAFETY: between fork and exec only `umask` and `sigaction` are called, which are async-signal-safe.
+    // SAFETY: between fork and exec only `sigaction` is called, which is async-signal-safe.
     unsafe { command.pre_exec(prepare) };
 }

@@ -63,27 +63,25 @@ pub fn start(argv: &[Vec<u8>], port: Option<i32>, role: &str) -> Result<(Shell, 
 }
 
 impl Shell {
-    /// Waits for the shell to end, its connection being closed, and says which exit code counts: the larger of the session's
-    /// `own` and the shell's (spec 4.24).
+    /// Waits for the shell to end, its connection being closed, and says which exit code counts (spec 4.24).
     ///
-    /// A shell that a signal killed counts as 16 if all seemed well, and not at all otherwise, as stock rsync has it. After
-    /// an error of our own the wait is limited: it may be the shell that hangs.
+    /// A shell that failed says more than the stream that broke off because of it, but less than what else went wrong here.
+    /// One that a signal killed counts as 16, and only if all seemed well. After an error of our own the wait is limited: it
+    /// may be the shell that hangs.
     pub fn finish(mut self, own: Exit) -> Exit {
         let went_well = [Exit::OK, Exit::PARTIAL, Exit::VANISHED, Exit::DEL_LIMIT].contains(&own);
-        let status = if went_well {
-            self.child.wait().map(Some)
-        } else {
-            self.wait_for(if own == Exit::SIGNAL { INTERRUPTED_WAIT } else { FAILED_WAIT })
-        };
-        match status {
+        let limit = if own == Exit::SIGNAL { INTERRUPTED_WAIT } else { FAILED_WAIT };
+        let status = if went_well { self.child.wait().map(Some) } else { self.wait_for(limit) };
+        let other = match status {
             Ok(Some(status)) => match status.code() {
-                Some(code) => own.max(Exit(code)),
-                None if went_well => own.max(Exit::TERMINATED),
-                None => own,
+                Some(code) => Exit(code),
+                None if went_well => Exit::TERMINATED,
+                None => Exit::OK,
             },
-            Ok(None) => own,
-            Err(_) => own.max(WAIT_FAILED),
-        }
+            Ok(None) => Exit::OK,
+            Err(_) => WAIT_FAILED,
+        };
+        if own == Exit::OK || own == Exit::STREAM { own.max(other) } else { own }
     }
 
     fn wait_for(&mut self, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
@@ -124,6 +122,7 @@ mod tests {
         assert_eq!(code("exit 255", Exit::STREAM), Exit(255));
         assert_eq!(code("kill -9 $$", Exit::OK), Exit::TERMINATED);
         assert_eq!(code("kill -9 $$", Exit::STREAM), Exit::STREAM);
+        assert_eq!(code("exit 255", Exit::TIMEOUT), Exit::TIMEOUT);
     }
 
     #[test]

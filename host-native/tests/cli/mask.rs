@@ -22,7 +22,7 @@ static RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"File list (generation|transfer) time: [\d.]+ seconds", "File list $1 time: N seconds"),
         (r"\(\d+ bytes received so far\)", "(N bytes received so far)"),
         (r"failed to write \d+ bytes", "failed to write N bytes"),
-        (r"[\d.]+[kMG]B/s +\d+:\d\d:\d\d", "RATE TIME"),
+        (r" +[\d.]+[kMG]B/s +\d+:\d\d:\d\d", " RATE TIME"),
         (r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\d+\]", "DATE [PID]"),
         (r"\d{4}/\d\d/\d\d-\d\d:\d\d:\d\d", "DATE"),
         (r"\.([A-Za-z0-9_-]+)\.[A-Za-z0-9]{6}\b", ".$1.XXXXXX"),
@@ -30,6 +30,17 @@ static RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     .map(|(pattern, with)| (Regex::new(pattern).expect("a mask"), with))
     .into()
 });
+
+/// What becomes of the order of lines.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// It stays.
+    Kept,
+    /// It stays within each lane, see `lane`.
+    Lanes,
+    /// It does not count: the lines are sorted.
+    Any,
+}
 
 /// What is masked for one program.
 pub struct Mask {
@@ -45,7 +56,7 @@ pub struct Mask {
 
 impl Mask {
     /// The lines of an output, masked.
-    pub fn apply(&self, output: &[u8], sorted: bool) -> Vec<String> {
+    pub fn apply(&self, output: &[u8], order: Order) -> Vec<String> {
         let mut bytes = output.to_vec();
         for (rule, with) in RULES.iter() {
             bytes = rule.replace_all(&bytes, with.as_bytes()).into_owned();
@@ -58,22 +69,49 @@ impl Mask {
         // Of a line that is redrawn, what stays on the screen counts.
         let shown = |line: &str| line.rsplit('\r').find(|part| !part.is_empty()).unwrap_or("").to_owned();
         let mut lines: Vec<String> = text.lines().map(shown).collect();
+        // Children tell that they were told to stop, if they still can.
+        lines.retain(|line| !line.contains("received SIGUSR1 (code 19)"));
         if self.loose {
             lines = loosen(lines);
         }
-        if sorted {
-            lines.sort();
+        match order {
+            Order::Kept => {}
+            Order::Lanes => lines.sort_by_key(|line| lane(line)),
+            Order::Any => lines.sort(),
         }
         lines
     }
 }
 
+/// Stock's generator, sender and receiver are processes that print side by side: the lines of one have an order, what stands
+/// between lines of different ones is chance. So each kind of line is compared in a lane of its own (the sort is stable).
+fn lane(line: &str) -> usize {
+    const SKIPS: [&str; 6] = [
+        " is under min-size",
+        " is over max-size",
+        " is newer",
+        " is uptodate",
+        " exists",
+        " -- skipping file deletion",
+    ];
+    let begins = |text: &str| line.starts_with(text);
+    match line {
+        _ if begins("deleting ") || begins("*deleting ") => 1,
+        _ if begins("sender removed ") => 2,
+        _ if begins("backed up ") => 4,
+        _ if begins("not creating new ") || SKIPS.iter().any(|end| line.contains(end)) => 3,
+        _ => 0,
+    }
+}
+
 /// When a connection breaks, which process notices first, and how, is a matter of chance; that the run failed and with what
-/// code is not.
+/// code is not. A text that each process prints for itself counts once.
 fn loosen(lines: Vec<String>) -> Vec<String> {
     let chance =
         ["Broken pipe", "connection unexpectedly closed", "Connection reset", "rsync error: ", "rsync warning: "];
-    lines.into_iter().filter(|line| !chance.iter().any(|text| line.contains(text))).collect()
+    let mut seen = BTreeSet::new();
+    let kept = lines.into_iter().filter(|line| !chance.iter().any(|text| line.contains(text)));
+    kept.filter(|line| seen.insert(line.clone())).collect()
 }
 
 /// Bytes as text that can be compared and shown.

@@ -23,8 +23,8 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts `program` as a daemon with `modules` as the module part of its configuration, and waits until it greets. All of
-    /// its files lie in `dir`.
-    pub fn start(program: Program, dir: &Path, modules: &str) -> Self {
+    /// its files lie in `dir`. The error is a report.
+    pub fn start(program: Program, dir: &Path, modules: &str) -> Result<Self, String> {
         fs::create_dir_all(dir).expect("the daemon's directory");
         let (config, log) = (dir.join("rsyncd.conf"), dir.join("log"));
         fs::write(&config, format!("{}\n{modules}", globals(dir, &log))).expect("the daemon's configuration");
@@ -32,13 +32,13 @@ impl Daemon {
             let port = free_port();
             let mut child = spawn(program, &config, port, dir);
             if greets(&mut child, port) {
-                return Self { child, log, port };
+                return Ok(Self { child, log, port });
             }
             let _ = child.kill();
             let _ = child.wait();
         }
         let said = [fs::read(dir.join("stderr")), fs::read(&log)].map(Result::unwrap_or_default).concat();
-        panic!("{} --daemon does not start:\n{}", program.path().display(), String::from_utf8_lossy(&said));
+        Err(format!("  {} --daemon does not start:\n{}", program.path().display(), String::from_utf8_lossy(&said)))
     }
 
     /// The URL of a path below a module.

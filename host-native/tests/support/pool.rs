@@ -10,7 +10,7 @@ use std::sync::{Condvar, Mutex};
 use std::thread;
 use std::time::Instant;
 
-/// How many failures are printed in full.
+/// How many failures are printed in full; of the others, only the names.
 const SHOWN: usize = 20;
 
 /// Slots taken, of the whole process.
@@ -75,6 +75,9 @@ pub fn run<C: Sync>(
     );
     for failure in failures.iter().take(SHOWN) {
         let _ = writeln!(stderr(), "{failure}");
+    }
+    for failure in failures.iter().skip(SHOWN) {
+        let _ = writeln!(stderr(), "{}", failure.lines().next().unwrap_or_default());
     }
     assert!(failures.is_empty(), "{group}: {} of {} cells failed", failures.len(), chosen.len());
 }

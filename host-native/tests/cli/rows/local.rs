@@ -111,10 +111,10 @@ pub const ROWS: &[Row] = &[
     row("remove source told", stale, "r -a --remove-source-files --info=remove,name src/ dst"),
     // How it is written.
     row("backup", stale, "r -avb src/ dst"),
-    row("backup told", stale, "r -ab --info=backup src/ dst"),
+    row("backup told", stale, "r -ab --info=backup src/ dst").sorted(),
     row("backup suffix", stale, "r -avb --suffix=.old src/ dst"),
-    row("backup dir", stale, "r -av --backup-dir=../bak --info=backup src/ dst"),
-    row("backup dir inside", stale, "r -av --delete --backup-dir=bak --info=backup src/ dst"),
+    row("backup dir", stale, "r -av --backup-dir=../bak --info=backup src/ dst").sorted(),
+    row("backup dir inside", stale, "r -av --delete --backup-dir=bak --info=backup src/ dst").sorted(),
     row("inplace", stale, "r -ai --inplace src/ dst"),
     row("append", delta, "r -ai --append src/ dst"),
     row("append verify", delta, "r -ai --append-verify src/ dst"),

@@ -10,9 +10,11 @@
 mod daemon;
 mod listing;
 mod local;
+pub mod open;
 mod remote;
 mod usage;
 
+use crate::mask::Order;
 use crate::support::maker::Maker;
 
 /// How outputs are compared.
@@ -37,14 +39,26 @@ pub struct Row {
     pub sorted: bool,
     /// Whether it can only be run by root.
     pub root: bool,
+    /// Codes of which stock itself ends with one or the other; empty where there is but one.
+    pub codes: &'static [i32],
 }
 
 /// An exact row.
 const fn row(name: &'static str, setup: fn(&mut Maker), script: &'static str) -> Row {
-    Row { name, setup, script, judge: Judge::Exact, sorted: false, root: false }
+    Row { name, setup, script, judge: Judge::Exact, sorted: false, root: false, codes: &[] }
 }
 
 impl Row {
+    /// The order in which its standard output is compared, if `wanted` is wanted.
+    pub fn order(&self, wanted: Order) -> Order {
+        if self.sorted { Order::Any } else { wanted }
+    }
+
+    /// The script, for a report.
+    pub fn shown(&self) -> String {
+        self.script.trim().replace('\n', "\n  ")
+    }
+
     const fn loose(self) -> Self {
         Self { judge: Judge::Loose, ..self }
     }
@@ -55,6 +69,10 @@ impl Row {
 
     const fn sorted(self) -> Self {
         Self { sorted: true, ..self }
+    }
+
+    const fn codes(self, codes: &'static [i32]) -> Self {
+        Self { codes, ..self }
     }
 
     const fn root(self) -> Self {
