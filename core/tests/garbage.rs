@@ -6,7 +6,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use memory::Rng;
-use memory::alone::{PARTS, Part, check_confined, play, recorded};
+use memory::alone::{PARTS, Part, check_confined, play, recorded, trees};
+use memory::host::Host;
+use memory::setup::{Transfer, Way};
+use memory::wire::{Pace, Spoil};
 use proptest::prelude::*;
 
 /// Memory that a session may take at most, besides what its host holds: several megabytes for buffers, and nothing that a
@@ -168,5 +171,28 @@ proptest! {
         bytes.truncate(kept);
         bytes.extend(Rng::new(seed).bytes(len));
         survive(part, options, &bytes, 1 << 20);
+    }
+
+    /// Two live sessions, and a mistake on the way between them.
+    #[test]
+    fn spoiled_connections(
+        push in any::<bool>(),
+        options in prop::sample::select(OPTIONS.as_slice()),
+        (to_server, at, lost) in (any::<bool>(), 0..4000usize, 0..6usize),
+        instead in prop::collection::vec(prop_oneof![any::<u8>(), Just(0), Just(255)], 0..6),
+        (seed, piece_max) in (any::<u64>(), 1..2000usize),
+    ) {
+        let way = if push { Way::Push } else { Way::Pull };
+        let (source, dest) = trees();
+        let before = (source.snapshot("src"), source.snapshot("outside"), dest.snapshot("outside"));
+        let hosts = (Host::new(source), Host::new(dest));
+        let mut transfer = Transfer::new(way, &format!("{options} --timeout=20"), "src/", "dst", hosts);
+        transfer.pair.spoil = Some(Spoil { to_server, at, lost, instead });
+        let done = transfer.run(&Pace { seed, piece_max, capacity: 4096, late_answers: false });
+        let (source, dest) = done.into_trees();
+        if !options.contains("--remove-source-files") {
+            prop_assert_eq!(source.snapshot("src"), before.0);
+        }
+        prop_assert_eq!((source.snapshot("outside"), dest.snapshot("outside")), (before.1, before.2));
     }
 }

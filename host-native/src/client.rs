@@ -230,10 +230,7 @@ fn finish(options: &Options, config: Config, mut reached: Reached, console: &mut
     let exit = drive::run(&mut session, reached.wire, &mut fs, console);
     let role = if exit == Exit::OK { session.role() } else { session.last_words_role().unwrap_or_default() };
     let Some(shell) = reached.shell else { return Ok((exit, role)) };
-    let other = shell.wait();
-    // A shell that failed says more than the stream that broke off because of it, but less than what went wrong here.
-    let exit = if exit == Exit::OK || exit == Exit::STREAM { exit.max(other) } else { exit };
-    Ok((exit, role))
+    Ok((shell.finish(exit), role))
 }
 
 fn reach(options: &Options, remote: &Remote, push: bool, umask: u32, console: &mut Console) -> Result<Answer, Error> {

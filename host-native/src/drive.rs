@@ -1,263 +1,217 @@
 //! The loop between a session and the system: bytes to and from the connection, requests to the file system, texts to the
 //! terminal.
 //!
-//! The connection is never waited for in one direction only. Output leaves when there is much of it or when the session has
-//! nothing else to do, so that the wire stays batched.
+//! ```text
+//!            ┌── poll ──> Ask, Read, Write, Copy ──> Fs ──┐
+//!  Session ──┤            Notice ──> Console              ├──> poll again
+//!            │            Wait ──> Pump, poll(2) ─────────┘
+//!            └──────────> Done
+//! ```
+//!
+//! Both directions of the connection are non-blocking, and whenever the session waits, each is tried: a peer that doesn't
+//! read keeps us from writing, never from reading (spec 1.7.8). Output leaves when there is much of it or when the session
+//! has nothing else to do, so that the wire stays batched.
+
+mod pump;
+#[cfg(test)]
+mod tests;
+mod throttle;
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use syncline_core::session::{Session, Step, Wants};
 use syncline_core::{Error, Exit, Fault};
 
 use crate::fs::Fs;
 use crate::output::Console;
 use crate::pool::Pool;
-use crate::{signals, time};
+use crate::{errno, signals, time};
+use pump::{Moved, Pump};
+
+pub use pump::Wire;
 
 /// Output that is sent while the session is still busy.
 const BUSY_OUTPUT_BYTES: usize = 60 * 1024;
-/// Longest wait: a signal that comes just before it would else be noticed only with the peer's next bytes.
-const WAIT_MS_MAX: u64 = 500;
 /// Steps between two looks at the clock while the session is busy.
 const STEPS_PER_TICK: u32 = 64;
+/// How long a peer that takes no more output may stay silent before it counts as gone.
+const SILENCE_MS: u64 = if cfg!(test) { 100 } else { 5_000 };
 
-/// A connection.
-pub struct Wire {
-    /// Where the peer's bytes come from.
-    pub input: OwnedFd,
-    /// Where bytes for the peer go; may be another handle of the same socket.
-    pub output: OwnedFd,
-    /// Bytes that were received before the session began.
-    pub pending: Vec<u8>,
-    /// Bytes per second that may be sent, 0 for any.
-    pub bytes_per_second: u64,
-}
-
-impl Wire {
-    /// A connection that nothing was received from yet.
-    pub fn new(input: OwnedFd, output: OwnedFd) -> Wire {
-        Wire { input, output, pending: Vec::new(), bytes_per_second: 0 }
-    }
+/// Runs a session to its end and returns its exit code. The connection is closed then.
+pub fn run(session: &mut Session, wire: Wire, fs: &mut Fs, console: &mut Console) -> Exit {
+    let pump = Pump::new(wire);
+    let pool = Pool::new();
+    Driver { session, pump, pool, fs, console, is_interrupted: false, silence: None, given_up: None }.run()
 }
 
 struct Driver<'a> {
     session: &'a mut Session,
-    wire: Wire,
-    throttle: Throttle,
-    broken: bool,
+    pump: Pump,
     pool: Option<Pool>,
-}
-
-/// Runs a session to its end and returns its exit code.
-pub fn run(session: &mut Session, wire: Wire, fs: &mut Fs, console: &mut Console) -> Exit {
-    set_nonblocking(&wire.input);
-    set_nonblocking(&wire.output);
-    let throttle = Throttle::new(wire.bytes_per_second);
-    let mut driver = Driver { session, wire, throttle, broken: false, pool: Pool::new() };
-    driver.session.tick(time::monotonic_ms());
-    driver.receive_pending();
-    let mut interrupted = false;
-    let mut steps = 0u32;
-    loop {
-        if signals::caught() && !interrupted {
-            interrupted = true;
-            driver.session.abort(Error::new(Fault::Usage, Exit::SIGNAL, Vec::new()));
-        }
-        steps += 1;
-        if steps.is_multiple_of(STEPS_PER_TICK) {
-            driver.session.tick(time::monotonic_ms());
-        }
-        if driver.session.output_len() >= BUSY_OUTPUT_BYTES {
-            driver.send();
-        }
-        match driver.session.poll() {
-            Step::Ask(id, ask) => match &mut driver.pool {
-                Some(pool) if Pool::takes(&ask) => pool.submit(id, ask, fs),
-                _ => {
-                    let reply = fs.execute(ask);
-                    driver.session.answer(id, reply);
-                }
-            },
-            Step::Read { file, at, .. } => driver.session.fill(|space| fs.read(file, at, space)),
-            Step::Write { file } => {
-                driver.session.lend(|bytes| fs.write(file, bytes));
-                driver.check_write(fs);
-            }
-            Step::Copy { file, from, len } => {
-                fs.copy(file, from, len);
-                driver.session.copied();
-                driver.check_write(fs);
-            }
-            Step::Notice(notice) => console.show(&notice),
-            Step::Wait(wants) => {
-                console.flush();
-                driver.wait(wants);
-            }
-            Step::Done(exit) => {
-                console.flush();
-                return exit;
-            }
-        }
-    }
+    fs: &'a mut Fs,
+    console: &'a mut Console,
+    /// The session knows of a signal.
+    is_interrupted: bool,
+    /// When a peer that takes no more output counts as gone, and what writing to it gave.
+    silence: Option<(u64, Errno)>,
+    /// With which exit code a session was ended that could not go on.
+    given_up: Option<Exit>,
 }
 
 impl Driver<'_> {
-    fn check_write(&mut self, fs: &mut Fs) {
-        if let Some((path, errno)) = fs.take_write_error() {
+    fn run(mut self) -> Exit {
+        self.session.tick(time::monotonic_ms());
+        let mut steps = 0u32;
+        loop {
+            steps = steps.wrapping_add(1);
+            if steps.is_multiple_of(STEPS_PER_TICK) {
+                self.session.tick(time::monotonic_ms());
+                self.pump.retry();
+            }
+            if signals::caught() && !self.is_interrupted {
+                self.is_interrupted = true;
+                self.session.abort(Error::new(Fault::Usage, Exit::SIGNAL, Vec::new()));
+            }
+            if self.session.output_len() >= BUSY_OUTPUT_BYTES && self.pump.may_send() {
+                self.send();
+            }
+            let fs = &mut *self.fs;
+            match self.session.poll() {
+                Step::Ask(id, ask) => match &mut self.pool {
+                    Some(pool) if Pool::takes(&ask) => pool.submit(id, ask, fs),
+                    _ => self.session.answer(id, fs.execute(ask)),
+                },
+                Step::Read { file, at, .. } => self.session.fill(|space| fs.read(file, at, space)),
+                Step::Write { file } => {
+                    self.session.lend(|bytes| fs.write(file, bytes));
+                    self.check_write();
+                }
+                Step::Copy { file, from, len } => {
+                    fs.copy(file, from, len);
+                    self.session.copied();
+                    self.check_write();
+                }
+                Step::Notice(notice) => self.console.show(&notice),
+                Step::Wait(wants) => match self.given_up.filter(|_| self.is_stuck(wants)) {
+                    // It was told, and still waits for what can't come.
+                    Some(exit) => return self.end(exit),
+                    None => self.wait(wants),
+                },
+                Step::Done(exit) => return self.end(exit),
+            }
+        }
+    }
+
+    fn end(self, exit: Exit) -> Exit {
+        self.console.flush();
+        exit
+    }
+
+    fn check_write(&mut self) {
+        if let Some((path, errno)) = self.fs.take_write_error() {
             self.session.write_failed(&path, errno);
         }
     }
 
-    fn receive_pending(&mut self) {
-        let pending = std::mem::take(&mut self.wire.pending);
-        let mut rest = &pending[..];
-        while !rest.is_empty() {
-            let before = rest.len();
-            self.session.input(|space| {
-                let n = space.len().min(rest.len());
-                space[..n].copy_from_slice(&rest[..n]);
-                rest = &rest[n..];
-                n
-            });
-            if rest.len() == before {
-                break;
-            }
-        }
-    }
-
-    /// Waits until something can move, and moves it.
+    /// Moves what can be moved, or else sleeps until something happens.
     fn wait(&mut self, wants: Wants) {
-        let reads = wants.input && self.session.wants_input();
-        let writes = wants.output && !self.broken;
-        let delay = if writes { self.throttle.delay_ms() } else { 0 };
-        let now = time::monotonic_ms();
-        let mut timeout = wants.deadline_ms.map(|at| at.saturating_sub(now));
-        if delay > 0 {
-            timeout = Some(timeout.map_or(delay, |t| t.min(delay)));
-        }
-        let (input, output) = (self.wire.input.as_fd(), self.wire.output.as_fd());
-        let mut fds = Vec::with_capacity(2);
-        if reads {
-            fds.push(PollFd::from_borrowed_fd(input, PollFlags::IN));
-        }
-        if writes && delay == 0 {
-            fds.push(PollFd::from_borrowed_fd(output, PollFlags::OUT));
-        }
-        let busy = self.pool.as_ref().filter(|pool| pool.is_busy());
-        if let Some(pool) = busy {
-            fds.push(PollFd::from_borrowed_fd(pool.event(), PollFlags::IN));
-        }
-        let ms = timeout.map_or(WAIT_MS_MAX, |ms| ms.min(WAIT_MS_MAX));
-        let limit = Timespec { tv_sec: (ms / 1000) as i64, tv_nsec: (ms % 1000 * 1_000_000) as i64 };
-        let events = match poll(&mut fds, Some(&limit)) {
-            Ok(_) => fds.iter().map(PollFd::revents).collect::<Vec<_>>(),
-            Err(_) => Vec::new(),
-        };
-        self.session.tick(time::monotonic_ms());
-        let mut events = events.into_iter();
-        if reads && events.next().is_some_and(|event| !event.is_empty()) {
-            self.receive();
-        }
-        if writes && delay == 0 && events.next().is_some_and(|event| !event.is_empty()) {
-            self.send();
-        }
-        if let Some(pool) = self.pool.as_mut().filter(|pool| pool.is_busy()) {
-            for (id, reply) in pool.collect() {
-                self.session.answer(id, reply);
-            }
-        }
-    }
-
-    fn receive(&mut self) {
-        let input = &self.wire.input;
-        let mut end = false;
-        self.session.input(|space| match rustix::io::read(input, space) {
-            Ok(0) => {
-                end = true;
-                0
-            }
-            Ok(n) => n,
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => 0,
-            Err(_) => {
-                end = true;
-                0
-            }
-        });
-        if end {
-            self.session.input_end();
-        }
-    }
-
-    fn send(&mut self) {
-        if self.broken {
+        self.pump.retry();
+        let wants = Wants { input: wants.input && self.session.wants_input(), ..wants };
+        let sent = wants.output && self.send();
+        let received = wants.input && self.receive();
+        let answered = self.collect();
+        if sent || received || answered {
             return;
         }
-        let (output, throttle) = (&self.wire.output, &mut self.throttle);
-        let mut broken = false;
-        self.session.output(|bytes| {
-            let bytes = &bytes[..bytes.len().min(throttle.allowance())];
-            match rustix::io::write(output, bytes) {
-                Ok(n) => {
-                    throttle.sent(n);
-                    n
-                }
-                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => 0,
-                Err(_) => {
-                    broken = true;
-                    0
-                }
+        self.console.flush();
+        if self.is_stuck(wants) {
+            match self.silence {
+                // The peer takes nothing and gives nothing any more.
+                Some((_, error)) => self.connection_failed("write", error),
+                None => self.give_up(Error::host(Exit::IPC, "rsync: the session waits for nothing")),
             }
-        });
-        if broken {
-            self.broken = true;
-            self.session.output_broken();
+            return;
         }
-    }
-}
-
-/// `--bwlimit`: keeps the average rate, in pieces small enough that it looks steady.
-struct Throttle {
-    bytes_per_second: u64,
-    started_ms: u64,
-    sent: u64,
-}
-
-impl Throttle {
-    fn new(bytes_per_second: u64) -> Throttle {
-        Throttle { bytes_per_second, started_ms: time::monotonic_ms(), sent: 0 }
-    }
-
-    fn due_ms(&self) -> u64 {
-        self.started_ms + self.sent.saturating_mul(1000) / self.bytes_per_second.max(1)
-    }
-
-    fn delay_ms(&self) -> u64 {
-        if self.bytes_per_second == 0 { 0 } else { self.due_ms().saturating_sub(time::monotonic_ms()) }
-    }
-
-    fn allowance(&self) -> usize {
-        match self.bytes_per_second {
-            0 => usize::MAX,
-            _ if self.delay_ms() > 0 => 0,
-            rate => (rate / 8).clamp(512, 1 << 20) as usize,
-        }
-    }
-
-    fn sent(&mut self, n: usize) {
+        self.sleep(wants);
         let now = time::monotonic_ms();
-        if self.bytes_per_second > 0 && self.due_ms() + 1000 < now {
-            // Time in which nothing was to be sent can't be caught up.
-            (self.started_ms, self.sent) = (now, 0);
+        self.session.tick(now);
+        if let Some((at, error)) = self.silence
+            && now >= at
+        {
+            self.connection_failed("write", error);
         }
-        self.sent += n as u64;
     }
-}
 
-fn set_nonblocking(fd: &OwnedFd) {
-    if let Ok(flags) = rustix::fs::fcntl_getfl(fd) {
-        let _ = rustix::fs::fcntl_setfl(fd, flags | rustix::fs::OFlags::NONBLOCK);
+    /// Whether nothing could ever wake the session.
+    fn is_stuck(&self, wants: Wants) -> bool {
+        let is_busy = self.pool.as_ref().is_some_and(Pool::is_busy);
+        !wants.input && !wants.output && wants.deadline_ms.is_none() && !is_busy
+    }
+
+    fn sleep(&mut self, wants: Wants) {
+        let until = self.silence.map(|(at, _)| at);
+        let signal = signals::descriptor().filter(|_| !self.is_interrupted);
+        let reply = self.pool.as_ref().filter(|pool| pool.is_busy()).map(Pool::event);
+        match self.pump.sleep(wants, until, [signal, reply]) {
+            Ok(()) | Err(Errno::INTR) => {}
+            Err(error) => self.connection_failed("poll", error),
+        }
+    }
+
+    /// Hands over what the threads have done.
+    fn collect(&mut self) -> bool {
+        let Some(pool) = self.pool.as_mut().filter(|pool| pool.is_busy()) else { return false };
+        let replies = pool.collect();
+        let any = !replies.is_empty();
+        for (id, reply) in replies {
+            self.session.answer(id, reply);
+        }
+        any
+    }
+
+    fn send(&mut self) -> bool {
+        match self.pump.send(self.session) {
+            Moved::Some => true,
+            Moved::Nothing => false,
+            // What the peer said before it went away, and its exit code, tell more than our failure: read on to the end.
+            Moved::Failed(error) => {
+                self.session.output_broken();
+                self.silence = Some((time::monotonic_ms() + SILENCE_MS, error));
+                true
+            }
+        }
+    }
+
+    fn receive(&mut self) -> bool {
+        match self.pump.receive(self.session) {
+            Moved::Some => {
+                if let Some((at, _)) = &mut self.silence {
+                    *at = time::monotonic_ms() + SILENCE_MS;
+                }
+                true
+            }
+            Moved::Nothing => false,
+            Moved::Failed(error) => {
+                self.connection_failed("read", error);
+                true
+            }
+        }
+    }
+
+    fn connection_failed(&mut self, call: &str, error: Errno) {
+        let errno = errno::errno(error);
+        let text = format!("rsync: {call} error: {} ({})", errno.text, errno.code);
+        self.give_up(Error::host(Exit::SOCKET_IO, text));
+        self.session.output_broken();
+        self.session.input_end();
+        self.silence = None;
+    }
+
+    fn give_up(&mut self, error: Error) {
+        self.given_up.get_or_insert(error.exit);
+        self.session.abort(error);
     }
 }
 
@@ -266,8 +220,8 @@ pub fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
     let (a, b) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     for fd in [&a, &b] {
+        // A system that doesn't grant the size still has a socket.
         let _ = sockopt::set_socket_send_buffer_size(fd, 512 * 1024);
     }
-    debug_assert!(a.as_raw_fd() != b.as_raw_fd());
     Ok((a, b))
 }

@@ -142,13 +142,20 @@ impl Session {
         }
     }
 
-    /// Whether the roles wait for room that never comes: the peer takes no more output, and its last words were read.
+    /// Whether the roles wait for what never comes: for room where the peer takes no more output, or for each other where
+    /// nothing that arrives can wake them any more.
     fn cut_off(&mut self) -> Option<Error> {
-        if !self.cx.output_broken.get() || self.state != State::Running {
+        if self.state != State::Running {
             return None;
         }
         self.cx.outbox.borrow_mut().flush();
-        if !self.cx.outbox.borrow().is_full() || self.wants_input() {
+        let broken = self.cx.output_broken.get();
+        let no_room = broken && self.cx.outbox.borrow().is_full() && !self.wants_input();
+        let deaf = self.cx.inbox.borrow().is_ended()
+            && (broken || self.cx.outbox.borrow().is_empty())
+            && !self.cx.awaits_replies()
+            && self.cx.alarm_ms.get().is_none();
+        if !no_room && !deaf {
             return None;
         }
         let lost = || {

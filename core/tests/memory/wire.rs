@@ -26,6 +26,18 @@ impl Pace {
     pub const FAST: Pace = Pace { seed: 1, piece_max: 1 << 20, capacity: 1 << 20, late_answers: false };
 }
 
+/// A mistake on the way of the bytes in one direction.
+#[derive(Clone, Debug)]
+pub struct Spoil {
+    pub to_server: bool,
+    /// Where in the stream.
+    pub at: usize,
+    /// Bytes that get lost there.
+    pub lost: usize,
+    /// Bytes that come instead.
+    pub instead: Vec<u8>,
+}
+
 /// Steps of one session without any wait between them, more than any test needs.
 const STEPS_MAX: usize = 2_000_000;
 /// Rounds in which bytes move.
@@ -165,13 +177,22 @@ pub struct Pair {
     pub to_client: VecDeque<u8>,
     /// Everything that travelled, per direction: to the server, to the client.
     pub travelled: [Vec<u8>; 2],
+    pub spoil: Option<Spoil>,
     pub now_ms: u64,
 }
 
 impl Pair {
     pub fn new(client: End, server: End) -> Pair {
         let queues = (VecDeque::new(), VecDeque::new());
-        Pair { client, server, to_server: queues.0, to_client: queues.1, travelled: Default::default(), now_ms: 1 }
+        Pair {
+            client,
+            server,
+            to_server: queues.0,
+            to_client: queues.1,
+            travelled: Default::default(),
+            spoil: None,
+            now_ms: 1,
+        }
     }
 
     /// Runs both until they are done.
@@ -203,9 +224,23 @@ impl Pair {
     fn move_bytes(&mut self, pace: &Pace, rng: &mut Rng) -> bool {
         let [up, down] = &mut self.travelled;
         let (client, server) = (&mut self.client, &mut self.server);
-        let there = move_one_way(client, server, &mut self.to_server, up, pace, rng);
-        let back = move_one_way(server, client, &mut self.to_client, down, pace, rng);
-        there | back
+        let lengths = (up.len(), down.len());
+        let mut moved = move_one_way(client, server, &mut self.to_server, up, pace, rng);
+        moved |= move_one_way(server, client, &mut self.to_client, down, pace, rng);
+        if let Some(spoil) = &self.spoil {
+            let (queue, before, after) = match spoil.to_server {
+                true => (&mut self.to_server, lengths.0, up.len()),
+                false => (&mut self.to_client, lengths.1, down.len()),
+            };
+            if (before..after).contains(&spoil.at) {
+                // The end of the queue is what came last; some of it may have been taken already.
+                let from = queue.len().saturating_sub(after - spoil.at);
+                let to = (from + spoil.lost).min(queue.len());
+                let rest: Vec<u8> = queue.drain(from..).skip(to - from).collect();
+                queue.extend(spoil.instead.iter().chain(&rest));
+            }
+        }
+        moved
     }
 
     /// Goes to the next moment that somebody waits for.

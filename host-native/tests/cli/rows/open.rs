@@ -1,5 +1,5 @@
-//! Rows in which Syncline is known to differ from stock: each is run all the same, and named when it comes out equal, so that
-//! it can be taken off this list.
+//! Rows in which Syncline is known to differ from stock. `SYNCLINE_OPEN=1 cargo test --release --test cli` runs them, so that
+//! those that come out equal can be taken off this list.
 
 /// Names of rows.
 pub const OPEN: &[&str] = &[
