@@ -40,6 +40,8 @@ pub struct Spoil {
 
 /// Steps of one session without any wait between them, more than any test needs.
 const STEPS_MAX: usize = 2_000_000;
+/// How long two sessions may keep each other alive after a byte got lost, before the line is cut. Neither of them can know.
+const PATIENCE_MS: u64 = 300_000;
 /// Rounds in which bytes move.
 const ROUNDS_MAX: usize = 20_000_000;
 
@@ -243,12 +245,23 @@ impl Pair {
         moved
     }
 
+    /// Nothing travels any more.
+    fn cut(&mut self) {
+        for end in [&mut self.client, &mut self.server].into_iter().filter(|end| end.exit.is_none()) {
+            end.session.output_broken();
+            end.receive_end();
+        }
+    }
+
     /// Goes to the next moment that somebody waits for.
     fn pass_time(&mut self) -> bool {
         let ends = [&mut self.client, &mut self.server];
         let Some(at) = ends.iter().filter_map(|end| end.deadline()).min() else { return false };
         self.now_ms = at.max(self.now_ms + 1);
         ends.into_iter().for_each(|end| end.session.tick(self.now_ms));
+        if self.spoil.is_some() && self.now_ms > PATIENCE_MS {
+            self.cut();
+        }
         true
     }
 }
