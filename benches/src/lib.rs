@@ -1,7 +1,7 @@
 //! Benchmarks of the engine and of whole processes; the data and the helpers they share.
 
 /// The native host's choice of hot loops, so that what is measured is what runs.
-#[path = "../../host-native/src/simd.rs"]
+#[path = "../../host-native/src/simd/mod.rs"]
 pub mod simd;
 
 /// `len` bytes that no compressor and no search finds anything in; the same for the same `seed`.

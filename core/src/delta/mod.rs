@@ -29,7 +29,7 @@ pub mod table;
 
 pub use patch::{Copy, Patch};
 pub use plan::{PlanOptions, SumHead};
-pub use scan::{ScanFn, scan};
+pub use scan::{GROUP, Kernel, ScanFn, Sums, TILE, probe, scan, scan_with};
 pub use search::{Found, Search, SearchOptions, Tally};
 pub use signature::{Signature, Signer};
-pub use table::Table;
+pub use table::{Table, filter_word};

@@ -24,11 +24,11 @@ use super::table::{Table, filter_bit, filter_word};
 use crate::checksum::rolling::{pack, signed};
 
 /// Offsets computed together. Long enough that a stage does not read what is still on its way to the cache.
-const TILE: usize = 512;
+pub const TILE: usize = 512;
 /// Chains of sums: 16-bit lanes of the shortest vectors in use.
 const LANES: usize = 8;
 /// Offsets looked up in the filter between two branches.
-const GROUP: usize = 16;
+pub const GROUP: usize = 16;
 
 /// Moves a window of `window` bytes over `data`, from offset `*at`, whose weak sum is `*sum`.
 ///
@@ -37,14 +37,54 @@ const GROUP: usize = 16;
 /// window does not fit at `*at` nothing happens.
 pub type ScanFn = fn(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool;
 
+/// The two steps that a host may have written for its processor.
+pub trait Kernel {
+    /// Puts the sums at the offsets behind the one that has `sum` into `sums`: `old` are the bytes that leave the window,
+    /// `new` those that enter it.
+    fn roll(&mut self, old: &[u8; TILE], new: &[u8; TILE], window: u16, sum: u32, sums: &mut Sums);
+
+    /// Looks into the filter: bit `j` of element `i` says whether it lets through the sum at offset `i * GROUP + j`.
+    fn probe(&self, filter: &[u32], sums: &Sums) -> [u16; TILE / GROUP];
+}
+
+/// The halves of the sums at the offsets of a tile.
+pub struct Sums {
+    /// The lower halves.
+    pub a: [u16; TILE],
+    /// The upper halves.
+    pub b: [u16; TILE],
+    /// [`filter_word`] of both.
+    pub words: [u16; TILE],
+}
+
+impl Sums {
+    #[inline(always)]
+    fn at(&self, k: usize) -> u32 {
+        pack(self.a[k], self.b[k])
+    }
+}
+
 /// The portable [`ScanFn`].
 #[inline(always)]
 pub fn scan(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
+    scan_with(Portable::new(), data, window, table, at, sum)
+}
+
+/// [`scan`] by another kernel.
+#[inline(always)]
+pub fn scan_with(
+    kernel: impl Kernel,
+    data: &[u8],
+    window: usize,
+    table: &Table,
+    at: &mut usize,
+    sum: &mut u32,
+) -> bool {
     let Some(last) = data.len().checked_sub(window) else { return false };
     // A few offsets one by one: should every offset be a hit, no tile is computed for nothing.
     let first = last.min(at.saturating_add(GROUP));
     scan_bytes(data, window, table, first, at, sum)
-        || scan_tiles(data, window, table, at, sum)
+        || scan_tiles(kernel, data, window, table, at, sum)
         || scan_bytes(data, window, table, last, at, sum)
 }
 
@@ -69,7 +109,14 @@ fn scan_bytes(data: &[u8], window: usize, table: &Table, last: usize, at: &mut u
 
 /// Scans all offsets but the last few that make no whole tile.
 #[inline(always)]
-fn scan_tiles(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
+fn scan_tiles(
+    mut kernel: impl Kernel,
+    data: &[u8],
+    window: usize,
+    table: &Table,
+    at: &mut usize,
+    sum: &mut u32,
+) -> bool {
     let Some(leaving) = data.get(*at..) else { return false };
     let Some(entering) = leaving.get(window..) else { return false };
     let (old_tiles, _) = leaving.as_chunks::<TILE>();
@@ -77,58 +124,74 @@ fn scan_tiles(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &m
     if new_tiles.is_empty() {
         return false;
     }
-    let mut tile = Tile::new();
+    let mut sums = Sums { a: [0; TILE], b: [0; TILE], words: [0; TILE] };
     for (old, new) in old_tiles.iter().zip(new_tiles) {
-        tile.roll(old, new, window as u16, *sum);
-        if let Some(k) = tile.find(table) {
+        kernel.roll(old, new, window as u16, *sum, &mut sums);
+        if let Some(k) = find(&kernel, &sums, table) {
             *at += k + 1;
-            *sum = pack(tile.a[k], tile.b[k]);
+            *sum = sums.at(k);
             return true;
         }
         *at += TILE;
-        *sum = pack(tile.a[TILE - 1], tile.b[TILE - 1]);
+        *sum = sums.at(TILE - 1);
     }
     false
+}
+
+/// The first offset of the tile whose sum some block has.
+#[inline(always)]
+fn find(kernel: &impl Kernel, sums: &Sums, table: &Table) -> Option<usize> {
+    let hits = kernel.probe(table.filter(), sums);
+    for (group, mut hits) in hits.into_iter().enumerate() {
+        while hits != 0 {
+            let k = group * GROUP + hits.trailing_zeros() as usize % GROUP;
+            if table.contains(sums.at(k)) {
+                return Some(k);
+            }
+            hits &= hits - 1;
+        }
+    }
+    None
+}
+
+/// The portable [`Kernel::probe`].
+#[inline(always)]
+pub fn probe(filter: &[u32], sums: &Sums) -> [u16; TILE / GROUP] {
+    let mut hits = [0; TILE / GROUP];
+    // Compilers drop the bounds check of `filter[i & mask]` once they know that there is a last word.
+    let Some(mask) = filter.len().checked_sub(1) else { return hits };
+    let (a, _) = sums.a.as_chunks::<GROUP>();
+    let (words, _) = sums.words.as_chunks::<GROUP>();
+    for ((words, a), hits) in words.iter().zip(a).zip(&mut hits) {
+        let bit = |j: usize| filter[usize::from(words[j]) & mask] >> filter_bit(a[j]) & 1;
+        // Looking at the whole group costs less than a branch for each.
+        let mut any = 0;
+        for j in 0..GROUP {
+            any |= bit(j);
+        }
+        if any != 0 {
+            for j in 0..GROUP {
+                *hits |= (bit(j) as u16) << j;
+            }
+        }
+    }
+    hits
 }
 
 /// Room in front of an array, always zero, so that it can be added to itself shifted.
 type Padded = [u16; LANES + TILE];
 
-/// The sums at [`TILE`] consecutive offsets, and what leads to them.
-struct Tile {
-    a: [u16; TILE],
-    b: [u16; TILE],
-    words: [u16; TILE],
+/// The kernel that runs everywhere, and its room.
+struct Portable {
     left: [u16; TILE],
     even: Padded,
     odd: Padded,
 }
 
-impl Tile {
+impl Portable {
     #[inline(always)]
-    fn new() -> Tile {
-        let (zeros, padded) = ([0; TILE], [0; LANES + TILE]);
-        Tile { a: zeros, b: zeros, words: zeros, left: zeros, even: padded, odd: padded }
-    }
-
-    /// Computes the sums at the offsets behind the one that has `sum`.
-    #[inline(always)]
-    fn roll(&mut self, old: &[u8; TILE], new: &[u8; TILE], window: u16, sum: u32) {
-        for k in 0..TILE {
-            let gone = signed(old[k]);
-            self.even[LANES + k] = signed(new[k]).wrapping_sub(gone);
-            self.left[k] = gone.wrapping_mul(window);
-        }
-        self.add_up_eight();
-        prefix_sums(&self.odd, sum as u16, &mut self.a);
-        for k in 0..TILE {
-            self.even[LANES + k] = self.a[k].wrapping_sub(self.left[k]);
-        }
-        self.add_up_eight();
-        prefix_sums(&self.odd, (sum >> 16) as u16, &mut self.b);
-        for k in 0..TILE {
-            self.words[k] = filter_word(self.a[k], self.b[k]);
-        }
+    fn new() -> Portable {
+        Portable { left: [0; TILE], even: [0; LANES + TILE], odd: [0; LANES + TILE] }
     }
 
     /// From `even` to `odd`: each element becomes the sum of itself and the seven before it.
@@ -138,36 +201,31 @@ impl Tile {
         add_shifted::<2>(&self.odd, &mut self.even);
         add_shifted::<4>(&self.even, &mut self.odd);
     }
+}
 
-    /// The first offset of the tile whose sum some block has.
+impl Kernel for Portable {
     #[inline(always)]
-    fn find(&self, table: &Table) -> Option<usize> {
-        let filter = table.filter();
-        // Compilers drop the bounds check of `filter[i & mask]` once they know that there is a last word.
-        let mask = filter.len().checked_sub(1)?;
-        let (words, _) = self.words.as_chunks::<GROUP>();
-        let (sums, _) = self.a.as_chunks::<GROUP>();
-        for (group, (words, a)) in words.iter().zip(sums).enumerate() {
-            // Looking at the whole group costs less than a branch for each.
-            let mut any = 0;
-            for j in 0..GROUP {
-                any |= filter[usize::from(words[j]) & mask] >> filter_bit(a[j]);
-            }
-            if any & 1 != 0 {
-                let mut hits = 0u64;
-                for j in 0..GROUP {
-                    hits |= (filter[usize::from(words[j]) & mask] >> filter_bit(a[j]) & 1) << j;
-                }
-                while hits != 0 {
-                    let k = group * GROUP + hits.trailing_zeros() as usize % GROUP;
-                    if table.contains(pack(self.a[k], self.b[k])) {
-                        return Some(k);
-                    }
-                    hits &= hits - 1;
-                }
-            }
+    fn roll(&mut self, old: &[u8; TILE], new: &[u8; TILE], window: u16, sum: u32, sums: &mut Sums) {
+        for k in 0..TILE {
+            let gone = signed(old[k]);
+            self.even[LANES + k] = signed(new[k]).wrapping_sub(gone);
+            self.left[k] = gone.wrapping_mul(window);
         }
-        None
+        self.add_up_eight();
+        prefix_sums(&self.odd, sum as u16, &mut sums.a);
+        for k in 0..TILE {
+            self.even[LANES + k] = sums.a[k].wrapping_sub(self.left[k]);
+        }
+        self.add_up_eight();
+        prefix_sums(&self.odd, (sum >> 16) as u16, &mut sums.b);
+        for k in 0..TILE {
+            sums.words[k] = filter_word(sums.a[k], sums.b[k]);
+        }
+    }
+
+    #[inline(always)]
+    fn probe(&self, filter: &[u32], sums: &Sums) -> [u16; TILE / GROUP] {
+        probe(filter, sums)
     }
 }
 
@@ -195,7 +253,7 @@ fn prefix_sums(eights: &Padded, first: u16, to: &mut [u16; TILE]) {
 
 /// Whether the filter lets a sum through.
 #[inline(always)]
-fn may_hit(filter: &[u64], word: u16, a: u16) -> bool {
+fn may_hit(filter: &[u32], word: u16, a: u16) -> bool {
     let mask = filter.len().wrapping_sub(1);
     filter.get(usize::from(word) & mask).is_some_and(|word| word >> filter_bit(a) & 1 == 1)
 }

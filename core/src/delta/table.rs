@@ -21,12 +21,9 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::ops::Range;
 
-/// Words of 64 bits that the filter has per block as long as it stays in the nearest cache: one in 256 sums or more that no
-/// block has gets through.
-const FILTER_WORDS_PER_BLOCK: usize = 4;
-/// 64 KiB: what the nearest caches can bear. A longer filter has one word per block.
-const FILTER_WORDS_NEAR: usize = 1 << 13;
-/// Largest filter: 512 KiB.
+/// Words that the filter has per block: one in 256 sums or more that no block has gets through.
+const FILTER_WORDS_PER_BLOCK: usize = 8;
+/// Largest filter: 256 KiB, which a core's own cache bears, and all that 16 bits number.
 const FILTER_WORDS_MAX: usize = 1 << 16;
 /// Bits per block, as a power of two, of the second filter, which takes what the first lets through by chance.
 const MIXED_BITS_LOG2: u32 = 5;
@@ -34,7 +31,7 @@ const MIXED_BITS_LOG2: u32 = 5;
 /// The full-length blocks of a signature, found by weak sum.
 #[derive(Debug)]
 pub struct Table {
-    filter: Vec<u64>,
+    filter: Vec<u32>,
     mixed: Vec<u64>,
     mixed_shift: u32,
     directory: Vec<u32>,
@@ -73,7 +70,7 @@ impl Table {
     }
 
     /// The filter: a power of two of words. See [`filter_word`] and [`filter_bit`].
-    pub fn filter(&self) -> &[u64] {
+    pub fn filter(&self) -> &[u32] {
         &self.filter
     }
 
@@ -122,7 +119,7 @@ pub fn filter_word(a: u16, b: u16) -> u16 {
 /// The bit within that word.
 #[inline(always)]
 pub fn filter_bit(a: u16) -> u32 {
-    u32::from(a & 63)
+    u32::from(a & 31)
 }
 
 /// A second filter, of `1 << bits` bits, by the mixed sums.
@@ -135,10 +132,9 @@ fn mixed(keys: &[u32], bits: u32) -> Vec<u64> {
     mixed
 }
 
-fn filter(weak: &[u32]) -> Vec<u64> {
-    let ample = (weak.len() * FILTER_WORDS_PER_BLOCK).min(FILTER_WORDS_NEAR);
-    let words = weak.len().max(ample).next_power_of_two().min(FILTER_WORDS_MAX);
-    let mut filter = vec![0u64; words];
+fn filter(weak: &[u32]) -> Vec<u32> {
+    let words = (weak.len() * FILTER_WORDS_PER_BLOCK).next_power_of_two().min(FILTER_WORDS_MAX);
+    let mut filter = vec![0u32; words];
     for &weak in weak {
         let (a, b) = (weak as u16, (weak >> 16) as u16);
         filter[usize::from(filter_word(a, b)) & (words - 1)] |= 1 << filter_bit(a);

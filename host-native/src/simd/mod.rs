@@ -1,0 +1,57 @@
+//! Hot loops compiled for what this processor has, chosen once at run time.
+//!
+//! The engine's scan is plain code that compilers vectorise. Built for the oldest processors of its kind it gets their short
+//! vectors. The two steps of it that matter most are written for AVX2 in `x86`.
+
+use syncline_core::delta::{ScanFn, Table, scan};
+
+/// The fastest scan that this processor runs.
+pub fn best_scan() -> ScanFn {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("bmi2") {
+        return x86::scan_avx2;
+    }
+    portable_scan
+}
+
+/// The scan as compiled for every processor of this kind.
+pub fn portable_scan(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
+    scan(data, window, table, at, sum)
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use syncline_core::checksum::weak;
+    use syncline_core::delta::{Signature, SumHead};
+
+    #[test]
+    fn stops_where_the_portable_scan_stops() {
+        let mut state = 1u64;
+        let data: Vec<u8> = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            (state >> 56) as u8
+        })
+        .take(200_000)
+        .collect();
+        for blocks in [1usize, 50, 3000] {
+            let head = SumHead { count: blocks as u32, block_bytes: 700, strong_bytes: 0, remainder: 0 };
+            let mut signature = Signature::without_sums(head);
+            signature.weak = (0..blocks).map(|k| weak(&data[k * 61 + 99..][..700])).collect();
+            let table = Table::new(&signature);
+            let mut found = 0;
+            let (mut here, mut there) = ((0, weak(&data[..700])), (0, weak(&data[..700])));
+            while best_scan()(&data, 700, &table, &mut here.0, &mut here.1) {
+                assert!(portable_scan(&data, 700, &table, &mut there.0, &mut there.1));
+                assert_eq!(here, there);
+                found += 1;
+            }
+            assert!(!portable_scan(&data, 700, &table, &mut there.0, &mut there.1));
+            assert_eq!(here, there);
+            assert!(found >= blocks);
+        }
+    }
+}

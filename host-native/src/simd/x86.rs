@@ -1,0 +1,85 @@
+//! The scan for processors with AVX2: sixteen sums at a time.
+
+use std::arch::x86_64::*;
+
+use syncline_core::delta::{GROUP, Kernel, Sums, TILE, Table, filter_word, probe, scan_with};
+
+/// Only handed out by [`super::best_scan`], after it asked the processor.
+pub(super) fn scan_avx2(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
+    // SAFETY: `best_scan` returns this function only where avx2 and bmi2 are there.
+    unsafe { compiled_for_avx2(data, window, table, at, sum) }
+}
+
+#[target_feature(enable = "avx2,bmi2")]
+fn compiled_for_avx2(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
+    scan_with(Avx2(()), data, window, table, at, sum)
+}
+
+/// Made only where AVX2 is there.
+struct Avx2(());
+
+impl Kernel for Avx2 {
+    #[inline(always)]
+    fn roll(&mut self, old: &[u8; TILE], new: &[u8; TILE], window: u16, sum: u32, sums: &mut Sums) {
+        // SAFETY: `Avx2` is made in `compiled_for_avx2` only.
+        unsafe { roll(old, new, window, sum, sums) }
+    }
+
+    #[inline(always)]
+    fn probe(&self, filter: &[u32], sums: &Sums) -> [u16; TILE / GROUP] {
+        // SAFETY: as above.
+        unsafe { probe_bmi2(filter, sums) }
+    }
+}
+
+/// Compiled for its own: where there are shifts of vectors, compilers gather sixteen words into them, which costs more than
+/// sixteen plain shifts.
+#[inline(never)]
+#[target_feature(enable = "bmi2")]
+fn probe_bmi2(filter: &[u32], sums: &Sums) -> [u16; TILE / GROUP] {
+    probe(filter, sums)
+}
+
+#[inline]
+#[target_feature(enable = "avx2,bmi2")]
+fn roll(old: &[u8; TILE], new: &[u8; TILE], window: u16, sum: u32, sums: &mut Sums) {
+    let window = _mm256_set1_epi16(window as i16);
+    let (mut last_a, mut last_b) = (_mm256_set1_epi16(sum as i16), _mm256_set1_epi16((sum >> 16) as i16));
+    for at in (0..TILE).step_by(GROUP) {
+        // SAFETY: sixteen bytes follow `at` in arrays of `TILE`, a multiple of sixteen.
+        let (old, new) =
+            unsafe { (_mm_loadu_si128(old.as_ptr().add(at).cast()), _mm_loadu_si128(new.as_ptr().add(at).cast())) };
+        let (old, new) = (_mm256_cvtepi8_epi16(old), _mm256_cvtepi8_epi16(new));
+        let a = _mm256_add_epi16(prefix_sums(_mm256_sub_epi16(new, old)), last_a);
+        let b = _mm256_sub_epi16(a, _mm256_mullo_epi16(old, window));
+        let b = _mm256_add_epi16(prefix_sums(b), last_b);
+        // SAFETY: as above, sixteen numbers.
+        unsafe {
+            _mm256_storeu_si256(sums.a.as_mut_ptr().add(at).cast(), a);
+            _mm256_storeu_si256(sums.b.as_mut_ptr().add(at).cast(), b);
+        }
+        (last_a, last_b) = (last_of(a), last_of(b));
+    }
+    for k in 0..TILE {
+        sums.words[k] = filter_word(sums.a[k], sums.b[k]);
+    }
+}
+
+/// Each of the sixteen becomes the sum of itself and all before it.
+#[inline]
+#[target_feature(enable = "avx2,bmi2")]
+fn prefix_sums(x: __m256i) -> __m256i {
+    let x = _mm256_add_epi16(x, _mm256_slli_si256::<2>(x));
+    let x = _mm256_add_epi16(x, _mm256_slli_si256::<4>(x));
+    let x = _mm256_add_epi16(x, _mm256_slli_si256::<8>(x));
+    // Each half is summed up by itself now: the upper one still lacks the total of the lower one.
+    let lower = _mm256_permute2x128_si256::<0x08>(x, x);
+    _mm256_add_epi16(x, _mm256_shuffle_epi8(lower, _mm256_set1_epi16(0x0f0e)))
+}
+
+/// The last of the sixteen, sixteen times.
+#[inline]
+#[target_feature(enable = "avx2,bmi2")]
+fn last_of(x: __m256i) -> __m256i {
+    _mm256_shuffle_epi8(_mm256_permute4x64_epi64::<0xff>(x), _mm256_set1_epi16(0x0f0e))
+}
