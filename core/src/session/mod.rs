@@ -80,6 +80,14 @@ enum State {
     Ending { exit: Exit, deadline_ms: Option<u64> },
 }
 
+impl Drop for Session {
+    /// What the context holds holds the context.
+    fn drop(&mut self) {
+        self.cx.spawned.take();
+        self.cx.receiving.take();
+    }
+}
+
 impl Session {
     /// A session that has not started.
     pub fn new(config: Config) -> Session {
