@@ -15,4 +15,5 @@ pub mod programs;
 pub mod random;
 pub mod scratch;
 pub mod shell;
+pub mod sshd;
 pub mod tree;
