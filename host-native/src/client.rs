@@ -17,6 +17,7 @@ use crate::drive::{self, Wire, socket_pair};
 use crate::fs::Fs;
 use crate::net::{shell, tcp};
 use crate::output::Console;
+use crate::preload;
 use crate::{simd, time, zstd};
 
 /// The port of daemons.
@@ -79,6 +80,8 @@ fn base_config(options: &Options, umask: u32) -> Config {
         groups: time::groups(),
         cwd,
         home: env("HOME").unwrap_or_default(),
+        cvsignore: env("CVSIGNORE").unwrap_or_default(),
+        names: None,
         seed: (now as i32) ^ (pid as i32) << 6,
         unix_time: now,
         pid,
@@ -102,12 +105,17 @@ fn bytes_per_second(options: &Options) -> u64 {
 pub fn run(options: Options, args: &[Vec<u8>], umask: u32) -> i32 {
     let mut console = Console::new(&options);
     console.open_log(&options);
+    let names = match preload::rules(&options).and_then(|()| preload::names(&options)) {
+        Ok(names) => names,
+        Err(error) => return console.fail(&error, "client"),
+    };
+    let base = Config { names, ..base_config(&options, umask) };
     let (role, result) = match plan(&options, args) {
         Err(error) => ("Receiver", Err(error)),
-        Ok(Plan::Local { sources, dest }) => ("sender", local(&options, sources, dest, umask, &mut console)),
-        Ok(Plan::Push { sources, remote }) => ("sender", push(&options, sources, remote, umask, &mut console)),
-        Ok(Plan::Pull { remote, dest }) => ("Receiver", pull(&options, remote, dest, umask, &mut console)),
-        Ok(Plan::Modules { remote }) => ("Receiver", modules(&options, &remote, umask, &mut console)),
+        Ok(Plan::Local { sources, dest }) => ("sender", local(base, sources, dest, &mut console)),
+        Ok(Plan::Push { sources, remote }) => ("sender", push(base, sources, remote, &mut console)),
+        Ok(Plan::Pull { remote, dest }) => ("Receiver", pull(base, remote, dest, &mut console)),
+        Ok(Plan::Modules { remote }) => ("Receiver", modules(&base, &remote, &mut console)),
     };
     match result {
         Ok((exit, role)) => {
@@ -127,24 +135,19 @@ fn io_error(what: &str, error: &std::io::Error) -> Error {
 }
 
 /// Both ends are here: two sessions, each on a thread of its own, with a pair of sockets between them.
-fn local(
-    options: &Options,
-    sources: Vec<Vec<u8>>,
-    dest: Option<Vec<u8>>,
-    umask: u32,
-    console: &mut Console,
-) -> Outcome {
+fn local(base: Config, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, console: &mut Console) -> Outcome {
     let (near, far) = socket_pair().map_err(|error| io_error("failed to make a socket pair", &error))?;
     let clone = |fd: &std::os::fd::OwnedFd| fd.try_clone().map_err(|error| io_error("dup failed", &error));
-    let base = base_config(options, umask);
+    let umask = base.umask;
     let receiving = Config {
         side: Side::Server,
         role: Role::Receiver,
         transport: Transport::Local,
         paths: dest.into_iter().collect(),
-        options: receiving_options(options),
+        options: receiving_options(&base.options),
         ..base.clone()
     };
+    let rate = bytes_per_second(&base.options);
     let sending = Config { transport: Transport::Local, paths: sources, ..base };
     let far = Wire::new(clone(&far)?, far);
     let near = Wire::new(clone(&near)?, near);
@@ -159,7 +162,7 @@ fn local(
     });
     let mut session = Session::new(sending);
     let mut wire = near;
-    wire.bytes_per_second = bytes_per_second(options);
+    wire.bytes_per_second = rate;
     let exit = drive::run(&mut session, wire, &mut Fs::new().with_umask(umask), console);
     // A receiving half that went down without a word is told of here.
     let role = session.last_words_role().unwrap_or_default();
@@ -196,34 +199,28 @@ enum Answer {
     Listed,
 }
 
-fn push(options: &Options, sources: Vec<Vec<u8>>, remote: Remote, umask: u32, console: &mut Console) -> Outcome {
-    let Answer::Reached(reached) = reach(options, &remote, true, umask, console)? else {
+fn push(base: Config, sources: Vec<Vec<u8>>, remote: Remote, console: &mut Console) -> Outcome {
+    let Answer::Reached(reached) = reach(&base.options, &remote, true, base.umask, console)? else {
         return Ok((Exit::OK, "sender"));
     };
-    let config = Config { paths: sources, ..base_config(options, umask) };
-    finish(options, config, reached, console)
+    finish(Config { paths: sources, ..base }, reached, console)
 }
 
-fn pull(options: &Options, remote: Remote, dest: Option<Vec<u8>>, umask: u32, console: &mut Console) -> Outcome {
-    let Answer::Reached(reached) = reach(options, &remote, false, umask, console)? else {
+fn pull(base: Config, remote: Remote, dest: Option<Vec<u8>>, console: &mut Console) -> Outcome {
+    let Answer::Reached(reached) = reach(&base.options, &remote, false, base.umask, console)? else {
         return Ok((Exit::OK, "Receiver"));
     };
-    let config = Config {
-        role: Role::Receiver,
-        paths: dest.into_iter().collect(),
-        requested: remote.paths,
-        ..base_config(options, umask)
-    };
-    finish(options, config, reached, console)
+    let config = Config { role: Role::Receiver, paths: dest.into_iter().collect(), requested: remote.paths, ..base };
+    finish(config, reached, console)
 }
 
-fn modules(options: &Options, remote: &Remote, umask: u32, console: &mut Console) -> Outcome {
-    reach(options, remote, false, umask, console)?;
+fn modules(base: &Config, remote: &Remote, console: &mut Console) -> Outcome {
+    reach(&base.options, remote, false, base.umask, console)?;
     Ok((Exit::OK, "Receiver"))
 }
 
-fn finish(options: &Options, config: Config, mut reached: Reached, console: &mut Console) -> Outcome {
-    reached.wire.bytes_per_second = bytes_per_second(options);
+fn finish(config: Config, mut reached: Reached, console: &mut Console) -> Outcome {
+    reached.wire.bytes_per_second = bytes_per_second(&config.options);
     let config = Config { protocol: reached.protocol, transport: reached.transport, ..config };
     let mut fs = Fs::new().with_umask(config.umask);
     let mut session = Session::new(config);
@@ -317,7 +314,12 @@ pub fn serve(server: Server, pending: Vec<u8>, umask: u32) -> i32 {
     let base = base_config(&options, umask);
     let mut console = Console::new(&options);
     console.open_log(&options);
+    let names = match preload::names(&options) {
+        Ok(names) => names,
+        Err(error) => return console.fail(&error, "server"),
+    };
     let config = Config {
+        names,
         side: Side::Server,
         role: if sender { Role::Sender } else { Role::Receiver },
         paths: server.paths,

@@ -21,6 +21,7 @@ mod glob;
 mod net;
 mod output;
 mod pool;
+mod preload;
 mod signals;
 mod simd;
 mod time;

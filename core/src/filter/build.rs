@@ -149,6 +149,16 @@ impl Builder {
         Builder::default()
     }
 
+    /// How many rules there are so far.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
     /// A builder for the rules of a per-directory file of `dir`.
     pub(super) fn for_dir(
         dir: &[u8],

@@ -4,7 +4,6 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::build::Builder;
-use super::list::FilterList;
 use super::rule::{Action, Choice, DirMerge, Rule, Side, Sides};
 use crate::wire::item::{Reader, Stop, put_i32};
 use crate::{Error, Exit, limits};
@@ -47,9 +46,9 @@ impl Transit {
 
 /// Appends the client's list and its terminator, or nothing if no list is sent. Fails with exit 2 where a rule can't be said
 /// in the protocol, which it must be able to even if the list is not sent.
-pub fn put_list(transit: &Transit, list: &FilterList, out: &mut Vec<u8>) -> Result<(), Error> {
+pub fn put_list(transit: &Transit, rules: &[Rule], out: &mut Vec<u8>) -> Result<(), Error> {
     let mut body = Vec::new();
-    for rule in list.rules() {
+    for rule in rules {
         if let Some(text) = text(transit, rule)? {
             put_i32(&mut body, text.len() as i32);
             body.extend_from_slice(&text);

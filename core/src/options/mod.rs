@@ -90,8 +90,6 @@ pub const NOT_BUILT: &[&str] = &[
     "confine-root",
     "insecure-links",
     "cvs-exclude",
-    "relative",
-    "files-from",
 ];
 
 /// Whether an item format holds the escape `%` ... `letter`, with whatever modifiers between.

@@ -120,12 +120,10 @@ fn home_cvsignore(cx: &Context) -> Vec<u8> {
     [cx.config.home.as_slice(), b"/.cvsignore"].concat()
 }
 
-/// The rules of this side's options, with those that options imply (4.17.1).
-async fn own_rules(cx: &Context, mut builder: Builder) -> Result<Builder, Error> {
-    let o = &cx.config.options;
+/// The rules of this side's options, with those that options imply, but for those of `-C` (4.17.1).
+fn add_options(builder: &mut Builder, o: &Options, partial_perishes: bool) {
     builder.delete_excluded = o.delete_excluded;
     builder.from0 = o.from0;
-    builder.cvs_perishable = cx.protocol() >= 30;
     let mut f_count = 0;
     for arg in &o.filters {
         match arg {
@@ -142,14 +140,44 @@ async fn own_rules(cx: &Context, mut builder: Builder) -> Result<Builder, Error>
                 }
                 f_count += 1;
             }
-            FilterArg::PartialDir(name) => {
-                builder.rule(Rule::partial_dir(name, !cx.is_sender() || cx.protocol() >= 30));
-            }
+            FilterArg::PartialDir(name) => builder.rule(Rule::partial_dir(name, partial_perishes)),
             FilterArg::CvsExclude => {}
         }
     }
+}
+
+/// Fails where rules of the command line are no rules or their files can't be read. `read` reads a file; standard input is
+/// not touched.
+pub fn check_rules(o: &Options, mut read: impl FnMut(&[u8]) -> Result<Vec<u8>, Missing>) -> Result<(), Error> {
+    let mut builder = Builder::new();
+    add_options(&mut builder, o, true);
+    while let Some(need) = builder.run()? {
+        let contents = match need {
+            NeedFile::Named { name, .. } if name != b"-" => read(&name),
+            _ => Ok(Vec::new()),
+        };
+        builder.supply(contents)?;
+    }
+    Ok(())
+}
+
+async fn own_rules(cx: &Context) -> Result<Builder, Error> {
+    let mut builder = Builder::new();
+    builder.cvs_perishable = cx.protocol() >= 30;
+    builder.cvsignore = cx.config.cvsignore.clone();
+    add_options(&mut builder, &cx.config.options, !cx.is_sender() || cx.protocol() >= 30);
     supply_files(cx, &mut builder).await?;
     Ok(builder)
+}
+
+/// What `-C` adds at the end.
+async fn add_cvs(cx: &Context, builder: &mut Builder) -> Result<(), Error> {
+    if cx.config.options.cvs_exclude {
+        builder.filter(b":C");
+        builder.filter(b"-C");
+        supply_files(cx, builder).await?;
+    }
+    Ok(())
 }
 
 async fn supply_files(cx: &Context, builder: &mut Builder) -> Result<(), Error> {
@@ -179,23 +207,30 @@ fn transit(cx: &Context, o: &Options) -> Transit {
 pub(crate) async fn exchange(cx: &Context) -> Result<Rules, Error> {
     let o = &cx.config.options;
     let transit = transit(cx, o);
-    let builder = own_rules(cx, Builder::new()).await?;
+    let mut builder = own_rules(cx).await?;
     if cx.is_local() {
+        add_cvs(cx, &mut builder).await?;
         return Ok(Rules::new(builder.finish()));
     }
     if !cx.is_server() {
+        // A server that sends knows `-C` itself; one that receives is told what it means.
+        let sent = if cx.is_sender() { usize::MAX } else { builder.len() };
+        add_cvs(cx, &mut builder).await?;
         let list = builder.finish();
         let mut result = Ok(());
-        cx.put(|out| result = put_list(&transit, &list, out));
+        let rules = &list.rules()[..list.rules().len().min(sent)];
+        cx.put(|out| result = put_list(&transit, rules, out));
         result?;
         return Ok(Rules::new(list));
     }
-    let mut builder = builder;
     if transit.is_sent() {
         while let Some(rule) = cx.item(|r| Ok(read_rule(r)?.map(<[u8]>::to_vec))).await? {
             accept(&transit, &mut builder, &rule)?;
         }
         supply_files(cx, &mut builder).await?;
+    }
+    if cx.is_sender() {
+        add_cvs(cx, &mut builder).await?;
     }
     Ok(Rules::new(builder.finish()))
 }

@@ -203,7 +203,12 @@ impl Context {
     fn switch_to_frames(&self, agreed: &Agreed) {
         let c2s = agreed.protocol >= 30
             || ((self.config.options.remove_source != RemoveSource::Keep) && self.is_sender() == self.is_server());
-        let (input, output) = if self.is_server() { (c2s, true) } else { (true, c2s) };
+        let (mut input, mut output) = if self.is_server() { (c2s, true) } else { (true, c2s) };
+        if agreed.protocol < 31 && self.is_sender() != self.is_server() {
+            // A push whose list of names is at the server: they come right here, without frames.
+            input &= !super::names::come_from_peer(self);
+            output &= !super::names::are_handed_on(self);
+        }
         self.outbox.borrow_mut().flush();
         self.counted_out.set(self.outbox.borrow().written_total());
         let mut inbox = self.inbox.borrow_mut();

@@ -1,6 +1,8 @@
 //! The sender's file list: arguments become entries, directories are scanned, and lists go out, all at once or directory by
 //! directory (spec 2.7, 2.10).
 
+mod arguments;
+
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -26,7 +28,11 @@ use crate::wire::index::NDX_FLIST_EOF;
 /// A directory that arguments are relative to.
 struct Root {
     id: RootId,
+    /// As the user would write it.
     path: Vec<u8>,
+    /// Where the open directory lies beneath that; names in the list begin with it. Empty, unless a symlink of the user's
+    /// path leads elsewhere.
+    prefix: Vec<u8>,
 }
 
 pub(crate) struct Lister {
@@ -50,6 +56,8 @@ pub(crate) struct Lister {
     eof: bool,
     /// The file system of each argument, with `--one-file-system`.
     dev: u64,
+    /// With `--relative`: which parents were listed, and what is left of arguments.
+    way: arguments::Way,
     errors_sent: i32,
     /// Sources whose removal is under way.
     pub(crate) removals: Rc<Cell<u32>>,
@@ -106,6 +114,7 @@ impl Lister {
             ahead: 0,
             eof: !cx.agreed().inc,
             dev: 0,
+            way: arguments::Way::default(),
             errors_sent: 0,
             removals: Rc::default(),
             cx,
@@ -173,12 +182,14 @@ impl Lister {
     pub(crate) fn at(&self, ndx: i32) -> At {
         let found = u32::try_from(ndx).ok().and_then(|ndx| self.lists.lookup(ndx).ok());
         let path = found.map_or_else(|| b".".to_vec(), |found| strip(&found.view().name()).to_vec());
-        At { root: self.origin(ndx).id, path }
+        self.origin(ndx).at(&path)
     }
 
     /// The root of an entry by its path, and the path beneath it: how a local receiver finds the file.
     pub(crate) fn source_of(&self, ndx: i32) -> (Vec<u8>, Vec<u8>) {
-        (self.origin(ndx).path.clone(), self.at(ndx).path)
+        let root = self.origin(ndx);
+        let path = if root.prefix.is_empty() { root.path.clone() } else { join(&root.path, &root.prefix) };
+        (path, self.at(ndx).path)
     }
 
     /// The path of an entry as messages show it.
@@ -205,9 +216,7 @@ impl Lister {
         show::list_begins(&cx);
         let begin = cx.now_ms.get();
         let mut draft = Draft { list: self.lists.begin(None), origins: Vec::new() };
-        for argument in cx.config.paths.clone() {
-            self.argument(&argument, &mut draft).await?;
-        }
+        self.arguments(&mut draft).await?;
         let errors = if cx.config.options.ignore_errors { 0 } else { cx.io_error.get() };
         cx.put(|out| put_end(self.encoder.caps(), errors as u32, out));
         self.errors_sent = errors;
@@ -256,6 +265,7 @@ impl Lister {
                 scanned = Some(origin);
                 self.scan(origin, &path, &mut draft, &mut Vec::new()).await?;
             }
+            self.further(origin, &path, &mut draft).await?;
         }
         let changed = cx.io_error.get() != self.errors_sent && !cx.config.options.ignore_errors;
         let errors = if changed { cx.io_error.get() } else { 0 };
@@ -289,107 +299,6 @@ impl Lister {
             let index = (list.start() as i32).saturating_add(at as i32);
             self.cx.say(Class::Info, crate::report::text::removing_duplicate(&view.name(), index));
         }
-    }
-
-    /// One source argument, without `--relative` (2.7.1).
-    async fn argument(&mut self, argument: &[u8], draft: &mut Draft) -> Result<(), Error> {
-        let cx = self.cx.clone();
-        let o = &cx.config.options;
-        let mut path = argument.to_vec();
-        if path.is_empty() || path.ends_with(b"/") {
-            path.push(b'.');
-        } else if path == b".." || path.ends_with(b"/..") {
-            path.extend_from_slice(b"/.");
-        }
-        let cut = path.iter().rposition(|&b| b == b'/');
-        let (dir, name) = match cut {
-            Some(at) => (&path[..at.max(1)], &path[at + 1..]),
-            None => (&b"."[..], &path[..]),
-        };
-        let dot = name == b".";
-        let Some(origin) = self.open_root(dir).await else { return Ok(()) };
-        let root = self.roots[usize::from(origin)].id;
-        let follow = if o.copy_links {
-            Follow::All
-        } else if o.copy_dirlinks || dot {
-            Follow::Directories
-        } else {
-            Follow::No
-        };
-        let at = At { root, path: name.to_vec() };
-        let hidden = !dot && (cx.daemon_hides(name, false) || cx.daemon_hides(name, true));
-        let meta = if hidden {
-            Err(super::generator::not_found())
-        } else {
-            cx.stat(Ask::Stat { at: at.clone(), follow }).await
-        };
-        let meta = match meta {
-            Ok(meta) => meta,
-            Err(errno) => return self.missing_argument(name, &join(dir, name), errno, origin, draft).await,
-        };
-        let is_dir = meta.mode & TYPE == DIRECTORY;
-        if !dot && self.rules.hides(name, is_dir) {
-            return Ok(());
-        }
-        let recursive = o.recursion != Recursion::Off;
-        if is_dir && !recursive && !o.dirs {
-            cx.say(Class::Info, [b"skipping directory ".as_slice(), if dot { b"." } else { name }].concat());
-            return Ok(());
-        }
-        self.dev = meta.dev;
-        let content = is_dir && (recursive || dot);
-        let flags = if content { Flags::TOP_DIR.with(Flags::CONTENT_DIR) } else { Flags::NONE };
-        let digest = self.digest_of_argument(at, &meta).await;
-        self.learn_ids([&meta].into_iter()).await;
-        let Some(entry) = self.entry(name, &meta, digest, flags, origin) else { return Ok(()) };
-        self.put(entry, origin, draft).await?;
-        if content && (dot || !cx.agreed().inc) {
-            self.contents(origin, name, draft).await?;
-        }
-        Ok(())
-    }
-
-    async fn open_root(&mut self, dir: &[u8]) -> Option<u16> {
-        if let Some(at) = self.roots.iter().position(|root| root.path == dir) {
-            return Some(at as u16);
-        }
-        match self.cx.root(Ask::Root { path: dir.to_vec() }).await {
-            Ok(id) => {
-                self.roots.push(Root { id, path: dir.to_vec() });
-                Some((self.roots.len() - 1) as u16)
-            }
-            Err(errno) => {
-                let full = show::full_path(&self.cx, dir);
-                let what = [b"change_dir \"".as_slice(), &full, b"\"", &self.cx.in_module(), b" failed"].concat();
-                self.cx.say_errno(Class::Transfer, "sender", &what, &errno);
-                self.cx.add_io_error(io_error::GENERAL);
-                None
-            }
-        }
-    }
-
-    async fn missing_argument(
-        &mut self,
-        name: &[u8],
-        path: &[u8],
-        errno: super::ask::Errno,
-        origin: u16,
-        draft: &mut Draft,
-    ) -> Result<(), Error> {
-        let missing = self.cx.config.options.missing_args;
-        if errno.is_not_found() && missing == MissingArgs::Ignore {
-            return Ok(());
-        }
-        if errno.is_not_found() && missing == MissingArgs::Delete {
-            return self.put(Entry::new(name, 0), origin, draft).await;
-        }
-        let full = show::full_path(&self.cx, path);
-        let what = [b"link_stat \"".as_slice(), &full, b"\"", &self.cx.in_module(), b" failed"].concat();
-        self.cx.say_errno(Class::Transfer, "sender", &what, &errno);
-        if !errno.is_not_found() {
-            self.cx.add_io_error(io_error::GENERAL);
-        }
-        Ok(())
     }
 
     async fn digest_of_argument(&self, at: At, meta: &Meta) -> Option<DigestValue> {
@@ -437,7 +346,7 @@ impl Lister {
         } else {
             Follow::No
         };
-        let ask = Ask::List { at: At { root, path: strip(dir).to_vec() }, follow, digest };
+        let ask = Ask::List { at: self.roots[usize::from(origin)].at(dir), follow, digest };
         let listing = match cx.ask(ask).await {
             Reply::Listing(listing) => listing,
             _ => Err(wrong_kind()),
@@ -536,8 +445,7 @@ impl Lister {
                     let text = [b"copying unsafe symlink \"".as_slice(), name, b"\" -> \"", target, b"\""].concat();
                     cx.say(Class::Info, text);
                 }
-                let at = At { root: root.id, path: strip(name).to_vec() };
-                match cx.stat(Ask::Stat { at, follow: Follow::All }).await {
+                match cx.stat(Ask::Stat { at: root.at(name), follow: Follow::All }).await {
                     Ok(meta) => return Some(meta),
                     Err(errno) => errno,
                 }
@@ -687,20 +595,15 @@ impl Lister {
     }
 }
 
-/// Names below several directories, and lists of names, are not listed by this sender, nor handed on by a receiver: better to
-/// say so than to send other files than were asked for. (Receiving such names works.)
-pub(crate) fn refuse_unbuilt(cx: &Context) -> Result<(), Error> {
-    let o = &cx.config.options;
-    let elsewhere = |host: Option<&[u8]>| !cx.is_sender() && (cx.is_local() || (!cx.is_server() && host.is_some()));
-    let option = if o.files_from.as_ref().is_some_and(|list| !elsewhere(list.host.as_deref())) {
-        "--files-from"
-    } else if cx.is_sender() && o.relative && cx.config.paths.iter().any(|path| path.contains(&b'/')) {
-        "--relative"
-    } else {
-        return Ok(());
-    };
-    let text = alloc::format!("rsync: {option}: this option is not built yet in syncline");
-    Err(Error::new(crate::Fault::Usage, crate::Exit::UNSUPPORTED, text))
+impl Root {
+    /// Where the file of that name is.
+    fn at(&self, name: &[u8]) -> At {
+        let beneath = match name.strip_prefix(self.prefix.as_slice()) {
+            Some(rest) if !self.prefix.is_empty() => rest,
+            _ => name,
+        };
+        At { root: self.id, path: strip(beneath).to_vec() }
+    }
 }
 
 /// A name beneath its root: a leading slash (`--relative`) is not part of the path.

@@ -33,6 +33,9 @@ pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
     show::list_begins(&cx);
     let rx = Rc::new(new(&cx, rules)?);
     *cx.receiving.borrow_mut() = Some(rx.clone());
+    if super::names::are_handed_on(&cx) {
+        cx.spawn(super::names::hand_on(cx.clone()));
+    }
     read_list(&rx, None).await?;
     if rx.entries.get() == 0 && !cx.is_server() {
         cx.goodbye.set(true);

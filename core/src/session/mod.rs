@@ -38,6 +38,7 @@ mod handshake;
 mod lister;
 mod listing;
 mod messages;
+mod names;
 mod receiver;
 mod receiving;
 mod removal;
@@ -48,7 +49,9 @@ mod step;
 mod task;
 
 pub use ask::*;
+pub use filters::check_rules;
 pub use handshake::{PROTOCOL, PROTOCOL_MIN};
+pub use names::unreadable;
 pub use step::*;
 
 use alloc::boxed::Box;
@@ -407,7 +410,6 @@ async fn roles(cx: Shared) -> Result<(), Error> {
         return Err(refused.clone());
     }
     cx.check_module()?;
-    lister::refuse_unbuilt(&cx)?;
     match cx.config.role {
         Role::Sender => sender::run(cx).await,
         Role::Receiver => listing::run(cx).await,

@@ -37,13 +37,9 @@ struct Sender {
 }
 
 pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
-    // A tree of the wrong shape would be worse than none.
-    if cx.config.options.relative || cx.config.options.files_from.is_some() {
-        return Err(Error::new(
-            crate::Fault::Usage,
-            Exit::UNSUPPORTED,
-            "--relative and --files-from: sending such lists is not built yet",
-        ));
+    if super::names::come_from_peer(&cx) && cx.protocol() == 30 && cx.is_server() {
+        // The names behind the filter list are not framed.
+        cx.inbox.borrow_mut().set_hold(true);
     }
     let mut lister = Lister::new(cx.clone()).await?;
     lister.first_list().await?;

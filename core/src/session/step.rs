@@ -174,6 +174,10 @@ pub struct Config {
     pub ids: (u32, u32),
     /// The user's home directory.
     pub home: Vec<u8>,
+    /// `CVSIGNORE`.
+    pub cvsignore: Vec<u8>,
+    /// The contents of the file of `--files-from`, where the host has read it.
+    pub names: Option<Vec<u8>>,
     /// `RSYNC_CHECKSUM_LIST`.
     pub checksum_list: Option<Vec<u8>>,
     /// `RSYNC_COMPRESS_LIST`.

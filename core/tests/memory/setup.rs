@@ -33,6 +33,8 @@ pub fn base(options: Options, side: Side, root: bool) -> Config {
         local_time,
         ids: (0, 0),
         home: b"/home".to_vec(),
+        cvsignore: Vec::new(),
+        names: None,
         checksum_list: None,
         compress_list: None,
         codecs: Codecs::default(),

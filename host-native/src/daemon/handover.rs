@@ -56,6 +56,8 @@ pub fn session_config(
         local_time: crate::time::local_time,
         ids: (sys::euid(), crate::time::egid()),
         home: std::env::var_os("HOME").map(std::os::unix::ffi::OsStringExt::into_vec).unwrap_or_default(),
+        cvsignore: Vec::new(),
+        names: None,
         checksum_list: crate::client::env("RSYNC_CHECKSUM_LIST"),
         compress_list: crate::client::env("RSYNC_COMPRESS_LIST"),
         codecs: crate::client::CODECS,

@@ -38,6 +38,8 @@ fn config(options: &Options, role: Role, transport: Transport, path: &Path) -> C
         groups: time::groups(),
         cwd: b"/".to_vec(),
         home: Vec::new(),
+        cvsignore: Vec::new(),
+        names: None,
         seed: 1,
         unix_time: time::unix_seconds(),
         pid: 1,

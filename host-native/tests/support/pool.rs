@@ -73,10 +73,11 @@ pub fn run<C: Sync>(
         chosen.len(),
         start.elapsed().as_secs_f32()
     );
-    for failure in failures.iter().take(SHOWN) {
+    let shown = env::var("SYNCLINE_SHOWN").ok().and_then(|n| n.parse().ok()).unwrap_or(SHOWN);
+    for failure in failures.iter().take(shown) {
         let _ = writeln!(stderr(), "{failure}");
     }
-    for failure in failures.iter().skip(SHOWN) {
+    for failure in failures.iter().skip(shown) {
         let _ = writeln!(stderr(), "{}", failure.lines().next().unwrap_or_default());
     }
     assert!(failures.is_empty(), "{group}: {} of {} cells failed", failures.len(), chosen.len());

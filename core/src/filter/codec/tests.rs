@@ -1,6 +1,7 @@
 //! The table of spec 1.9.3, and both ways.
 
 use super::*;
+use crate::filter::FilterList;
 use crate::filter::build::{Missing, NeedFile};
 use crate::filter::list::{Check, Verdict};
 use crate::filter::{PerDir, Subject};
@@ -24,7 +25,7 @@ fn built(add: impl FnOnce(&mut Builder)) -> FilterList {
 /// The texts that are sent, or `None` for a list that can't be.
 fn sent(transit: &Transit, list: &FilterList) -> Option<Vec<String>> {
     let mut bytes = Vec::new();
-    put_list(transit, list, &mut bytes).ok()?;
+    put_list(transit, list.rules(), &mut bytes).ok()?;
     let mut reader = Reader::new(&bytes);
     let mut texts = Vec::new();
     while let Some(text) = read_rule(&mut reader).unwrap() {
@@ -113,11 +114,11 @@ fn a_list_is_sent_only_where_it_is_needed() {
     assert!(sent(Transit { delete_excluded: true, ..PUSH }));
     assert!(!sent(Transit { delete_excluded: true, protocol: 28, ..PUSH }));
     let mut out = Vec::new();
-    put_list(&Transit { deletes: false, ..PUSH }, &FilterList::default(), &mut out).unwrap();
+    put_list(&Transit { deletes: false, ..PUSH }, &[], &mut out).unwrap();
     assert!(out.is_empty());
     // Not sent, and still it must be possible to.
     let modern = built(|builder| builder.filter(b": m"));
-    assert!(put_list(&Transit { deletes: false, protocol: 28, ..PUSH }, &modern, &mut out).is_err());
+    assert!(put_list(&Transit { deletes: false, protocol: 28, ..PUSH }, modern.rules(), &mut out).is_err());
 }
 
 #[test]
