@@ -98,6 +98,10 @@ pub enum Fault {
     Host,
 }
 
+/// No protocol in common, or no rsync at the other end.
+pub const VERSION_MISMATCH: &str =
+    "protocol version mismatch -- is your shell clean?\n(see the rsync manpage for an explanation)";
+
 /// A fatal error: the session ends with `exit`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
@@ -110,6 +114,12 @@ pub struct Error {
 }
 
 impl Error {
+    /// The text as it is shown: one line, but for the one that has two. (Any other line feed is part of a name.)
+    pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let two = self.text == VERSION_MISMATCH.as_bytes();
+        self.text.split(move |&byte| two && byte == b'\n')
+    }
+
     /// An error with a text.
     pub fn new(fault: Fault, exit: Exit, text: impl Into<Vec<u8>>) -> Error {
         Error { fault, exit, text: text.into() }

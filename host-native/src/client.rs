@@ -5,7 +5,7 @@ use std::path::Path;
 
 use syncline_core::options::{
     Command, Debug, Env, Link, Options, Outgoing, Plan, Remote, RemoteKind, Secluded, Server, Setup, aliases::Aliases,
-    plan, shell_command,
+    hostspec, plan, shell_command,
 };
 use syncline_core::session::greeting::ClientRequest;
 use syncline_core::session::{Config, PROTOCOL, Role, Session, Side, Transport};
@@ -111,7 +111,11 @@ pub fn run(options: Options, args: &[Vec<u8>], umask: u32) -> i32 {
     };
     let base = Config { names, ..base_config(&options, umask) };
     let (role, result) = match plan(&options, args) {
-        Err(error) => ("Receiver", Err(error)),
+        // Nobody was called yet: it is the first source that says what this process would be.
+        Err(error) => (
+            if args.first().is_some_and(|arg| hostspec::parse(arg).is_some()) { "Receiver" } else { "sender" },
+            Err(error),
+        ),
         Ok(Plan::Local { sources, dest }) => ("sender", local(base, sources, dest, &mut console)),
         Ok(Plan::Push { sources, remote }) => ("sender", push(base, sources, remote, &mut console)),
         Ok(Plan::Pull { remote, dest }) => ("Receiver", pull(base, remote, dest, &mut console)),

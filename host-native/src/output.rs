@@ -100,7 +100,7 @@ impl Console {
     /// Prints an error that ends the program before there is a session, and the line that names its exit code.
     pub fn fail(&mut self, error: &Error, role: &str) -> i32 {
         if !error.text.is_empty() {
-            self.error(&[&error.text[..], b"\n"].concat());
+            error.lines().for_each(|line| self.error(&[line, b"\n"].concat()));
         }
         self.exit_line(error.exit, role);
         error.exit.0

@@ -73,7 +73,6 @@ const PROTOCOL_MIN: i32 = 20;
 
 /// Options that nothing acts on yet: using one is refused, never ignored.
 pub const NOT_BUILT: &[&str] = &[
-    "hard-links",
     "acls",
     "xattrs",
     "crtimes",
@@ -89,7 +88,6 @@ pub const NOT_BUILT: &[&str] = &[
     "drop-D",
     "confine-root",
     "insecure-links",
-    "cvs-exclude",
 ];
 
 /// Whether an item format holds the escape `%` ... `letter`, with whatever modifiers between.

@@ -347,6 +347,10 @@ impl<'a> Parser<'a> {
         if !self.setup.not_built.iter().any(|missing| name.trim_start_matches('-') == *missing) {
             return Ok(());
         }
+        if flag.long == "crtimes" {
+            // As every rsync on Linux answers.
+            return Err(Error::usage("rsync: This rsync does not support --crtimes (-N)"));
+        }
         let error = self.refuse(name.as_bytes(), "this option is not built yet in syncline");
         Err(Error { exit: Exit::UNSUPPORTED, ..error })
     }

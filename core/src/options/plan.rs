@@ -247,9 +247,7 @@ fn check_connection(options: &Options, plan: &Plan) -> Result<(), Error> {
 /// `--protocol` must be one that both could speak.
 fn check_protocol(options: &Options) -> Result<(), Error> {
     let text = match options.protocol {
-        Some(protocol) if protocol > super::PROTOCOL => {
-            alloc::format!("--protocol must be no more than {} on the Client.", super::PROTOCOL)
-        }
+        Some(protocol) if protocol > super::PROTOCOL => crate::error::VERSION_MISMATCH,
         Some(protocol) if protocol < super::PROTOCOL_MIN => {
             "protocol version mismatch -- is your shell clean?\n(see the rsync manpage for an explanation)".into()
         }

@@ -37,6 +37,8 @@ pub(crate) struct Item {
     pub(crate) digest: Option<DigestValue>,
     pub(crate) content_dir: bool,
     pub(crate) implied: bool,
+    /// The group of hard links that it is in.
+    pub(crate) group: Option<u32>,
 }
 
 impl Item {

@@ -101,7 +101,9 @@ async fn make_directory(rx: &Rx, dest: &[u8]) -> Result<(), Error> {
     {
         let mut what = b"mkdir \"".to_vec();
         what.extend_from_slice(&show::full_path(cx, trimmed));
-        what.extend_from_slice(b"\" failed");
+        what.push(b'"');
+        what.extend_from_slice(&cx.in_module());
+        what.extend_from_slice(b" failed");
         cx.say_errno(Class::Error, "Receiver", &what, &errno);
         return Err(Error::host(Exit::FILE_IO, Vec::new()));
     }
@@ -165,7 +167,8 @@ async fn make_path(cx: &Context, dest: &[u8], count: usize, slash: bool) -> Resu
         if !cx.config.options.dry_run
             && let Err(errno) = cx.unit(Ask::MkdirPath { path: path.clone() }).await
         {
-            let what = [b"mkdir \"".as_slice(), &show::full_path(cx, &path), b"\" failed"].concat();
+            let what =
+                [b"mkdir \"".as_slice(), &show::full_path(cx, &path), b"\"", &cx.in_module(), b" failed"].concat();
             cx.say_errno(Class::Error, "Receiver", &what, &errno);
             return Err(Error::host(Exit::FILE_IO, Vec::new()));
         }

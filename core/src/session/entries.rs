@@ -8,6 +8,7 @@ use super::alternates::{Other, Reported};
 use super::ask::{Ask, At, Errno, HostResult, Meta, Reply, SetMeta};
 use super::decide::{self, Item};
 use super::generator::{Generator, Pass, TouchUp, is_below};
+use super::hardlinks::Outcome;
 use super::receiving::Receiving;
 use super::say::Class;
 use crate::Error;
@@ -64,6 +65,7 @@ pub(crate) fn of_entry(ndx: i32, view: &View<'_>) -> Item {
         digest: view.digest().map(|digest| DigestValue::from_bytes(digest.as_bytes())),
         content_dir: flags.has(Flags::CONTENT_DIR),
         implied: flags.has(Flags::IMPLIED),
+        group: view.group(),
         prefix: Vec::new(),
         name,
     }
@@ -94,8 +96,12 @@ impl Generator {
             }
             return Ok(());
         }
+        let group = self.link_group(item);
         if self.skipping.as_ref().is_some_and(|dir| is_below(&item.path, dir)) {
-            return Ok(());
+            return match group {
+                Some(group) => self.skipped(item, group).await,
+                None => Ok(()),
+            };
         }
         if item.mode == 0 {
             return self.remove_missing_argument(item, meta).await;
@@ -110,11 +116,19 @@ impl Generator {
         if item.is_dir() {
             return self.directory(item, meta, list, false).await;
         }
-        if self.refused_by_daemon(item) || self.ruled_out(item, &meta) {
-            return Ok(());
+        let unwanted = self.refused_by_daemon(item) || self.ruled_out(item, &meta);
+        match group {
+            Some(group) if unwanted => self.skipped(item, group).await,
+            Some(group) => self.member(item, meta, group).await,
+            None if unwanted => Ok(()),
+            None => self.content(item, meta, Pass::First).await,
         }
+    }
+
+    /// Anything but a directory, by its type.
+    pub(crate) async fn content(&mut self, item: &Item, meta: HostResult<Meta>, pass: Pass) -> Result<(), Error> {
         if item.is_regular() {
-            self.file(item, meta, Pass::First).await
+            self.file(item, meta, pass).await
         } else if item.is_symlink() {
             self.symlink(item, meta).await
         } else {
@@ -455,7 +469,12 @@ impl Generator {
 
     /// Prepares for making something that takes the name of what is there: a directory is removed, anything else gets its
     /// backup and stays until it is replaced. Whether there is something to replace; `None`, and said, if that can't be done.
-    async fn make_replaceable(&mut self, item: &Item, there: Option<&Meta>, what: &str) -> Result<Option<bool>, Error> {
+    pub(crate) async fn make_replaceable(
+        &mut self,
+        item: &Item,
+        there: Option<&Meta>,
+        what: &str,
+    ) -> Result<Option<bool>, Error> {
         let Some(there) = there else { return Ok(Some(false)) };
         if there.mode & decide::TYPE == decide::DIRECTORY {
             return Ok(self.make_way(item, Some(there), what).await?.then_some(false));
@@ -548,6 +567,7 @@ impl Generator {
 
     /// Tells the sender that it may remove its copy.
     pub(crate) fn report_success(&self, ndx: i32) {
+        self.outcome.set(Outcome::Settled);
         let o = &self.cx.config.options;
         if (o.remove_source != RemoveSource::Keep) && !o.dry_run {
             super::show::success(&self.cx, ndx);

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::ask::{Ask, At, Errno, FileId, Follow, HostResult, Meta, Reply};
 use super::decide::{self, Item, REGULAR, TYPE};
 use super::generator::{Generator, Pass};
+use super::hardlinks::Outcome;
 use super::say::Class;
 use crate::Error;
 use crate::checksum::DigestValue;
@@ -71,6 +72,10 @@ impl Generator {
         }
         let partial = self.partial_basis(item).await;
         if existing.is_none() && partial.is_none() && alternate.is_none() {
+            if self.may_put_aside.get() && pass == Pass::First {
+                self.outcome.set(Outcome::PutAside);
+                return Ok(());
+            }
             return self.request(item, None, None, pass).await;
         }
         if let Some(there) = &existing
@@ -164,6 +169,7 @@ impl Generator {
         if existing.is_none() && pass == Pass::First {
             cx.stats.borrow_mut().created.files += 1;
         }
+        self.outcome.set(if o.dry_run { Outcome::Settled } else { Outcome::Requested });
         if o.dry_run {
             self.put_item(item.ndx, ItemFlags(flags), kind, None);
             return Ok(());
@@ -257,6 +263,7 @@ impl Generator {
             flags.0 |= ItemFlags::XNAME_FOLLOWS.0;
         }
         self.cx.put_ndx(ndx);
+        self.rx.last_ndx.set(ndx);
         if self.cx.protocol() < 29 {
             return;
         }
@@ -375,6 +382,10 @@ impl Generator {
         }
         self.item_record(item.ndx, ItemFlags(flags), xname).await;
         self.report_success(item.ndx);
+        if existing.is_none() && flags == 0 {
+            // Nothing was made that others could be linked to.
+            self.outcome.set(Outcome::Skipped);
+        }
         Ok(Alternate::Settled)
     }
 

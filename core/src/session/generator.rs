@@ -6,10 +6,12 @@
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use super::ask::{Ask, Errno, HostResult, Meta, Reply};
 use super::context::{Context, Shared};
 use super::decide::Item;
+use super::hardlinks::Outcome;
 use super::receiving::Rx;
 use super::say::Class;
 use crate::Error;
@@ -49,6 +51,10 @@ pub(crate) struct Generator {
     /// What the batch knows of later entries may be wrong now.
     pub(crate) stale: bool,
     pub(crate) removal: super::removal::Removal,
+    /// What became of the entry looked at last.
+    pub(crate) outcome: Cell<Outcome>,
+    /// The entry looked at is a hard link that need not lead its group.
+    pub(crate) may_put_aside: Cell<bool>,
 }
 
 pub(crate) async fn run(rx: Rx) -> Result<(), Error> {
@@ -61,6 +67,8 @@ pub(crate) async fn run(rx: Rx) -> Result<(), Error> {
         touch_ups: Vec::new(),
         stale: false,
         removal: Default::default(),
+        outcome: Cell::new(Outcome::Skipped),
+        may_put_aside: Cell::new(false),
     };
     generator.all().await
 }
@@ -158,6 +166,7 @@ impl Generator {
         condition: impl Fn(&super::receiving::Receiving) -> bool,
     ) -> Result<(), Error> {
         loop {
+            self.settle_links().await?;
             self.redo().await?;
             if self.cx.agreed().inc {
                 self.close_finished().await?;
@@ -167,8 +176,9 @@ impl Generator {
             }
             let rx = self.rx.clone();
             let inc = self.cx.agreed().inc;
-            let ready =
-                || (condition(&rx) || !rx.redo.borrow().is_empty() || (inc && rx.oldest_is_finished())).then_some(());
+            let has_work =
+                || !rx.redo.borrow().is_empty() || rx.links.borrow().has_news() || (inc && rx.oldest_is_finished());
+            let ready = || (condition(&rx) || has_work()).then_some(());
             self.cx.moved.until(ready).await;
         }
     }

@@ -242,8 +242,5 @@ fn prerelease(capabilities: &[u8]) -> Option<(u32, u32)> {
 }
 
 fn mismatch() -> Error {
-    Error::peer(
-        Exit::PROTOCOL,
-        "protocol version mismatch -- is your shell clean?\n(see the rsync manpage for an explanation)",
-    )
+    Error::peer(Exit::PROTOCOL, crate::error::VERSION_MISMATCH)
 }

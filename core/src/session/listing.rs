@@ -106,6 +106,8 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
         backup_root: Cell::default(),
         alternates: RefCell::default(),
         finishing: Cell::default(),
+        last_ndx: Cell::new(-1),
+        links: RefCell::default(),
         arriving: RefCell::default(),
         transferred: Cell::default(),
     })
@@ -218,6 +220,7 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
     if o.prune_empty_dirs && !cx.agreed().inc {
         prune(rx);
     }
+    rx.note_links();
     rx.opened();
     cx.moved.notify();
     Ok(())

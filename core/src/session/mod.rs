@@ -35,6 +35,7 @@ mod generator;
 mod goodbye;
 pub mod greeting;
 mod handshake;
+mod hardlinks;
 mod lister;
 mod listing;
 mod messages;
@@ -353,7 +354,7 @@ impl Session {
     fn fail(&mut self, error: Error) {
         // What fails after the end is a consequence of it.
         if !error.text.is_empty() && self.state == State::Running {
-            self.cx.say(Class::Error, error.text);
+            error.lines().for_each(|line| self.cx.say(Class::Error, line));
         }
         self.end(error.exit, true);
     }

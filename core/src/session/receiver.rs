@@ -403,6 +403,7 @@ impl Receiver {
                 Ok(()) => {
                     remove_partial_dir(cx, &self.rx, &from).await;
                     show::success_if_wanted(cx, item.ndx);
+                    self.rx.transfer_ended(ndx, true);
                 }
                 Err(errno) => {
                     let what = show::quoted(cx, b"rename ", &from.path, b" failed");
@@ -579,6 +580,7 @@ impl Finishing {
 async fn stored(rx: &Rx, item: &Item, errors: SetErrors) {
     show::set_errors(&rx.cx, "receiver", &item.path, (true, true), errors);
     show::success_if_wanted(&rx.cx, item.ndx);
+    rx.transfer_ended(item.ndx, true);
     rx.settled(item.ndx);
 }
 

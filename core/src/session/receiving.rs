@@ -64,6 +64,10 @@ pub(crate) struct Receiving {
     pub(crate) alternates: RefCell<Vec<Option<RootId>>>,
     /// Outputs being finished beside the receiver.
     pub(crate) finishing: Cell<u32>,
+    /// The entry that the generator wrote last about.
+    pub(crate) last_ndx: Cell<i32>,
+    /// Groups of hard links.
+    pub(crate) links: RefCell<super::hardlinks::Links>,
     /// The file whose data is arriving.
     pub(crate) arriving: RefCell<Option<super::receiver::Arriving>>,
     /// Number of files transferred, for progress.
@@ -114,6 +118,13 @@ impl Receiving {
         }
     }
 
+    /// Entries in lists that the sender does not know the generator to have reached.
+    pub(crate) fn entries_ahead(&self) -> usize {
+        let reached = self.list_of(self.last_ndx.get()).unwrap_or(0).max(self.closed.get());
+        let lists = self.lists.borrow();
+        lists.iter().skip((reached + 1).saturating_sub(self.freed.get())).map(crate::flist::FileList::len).sum()
+    }
+
     /// The generator requested this entry's data.
     pub(crate) fn requested(&self, ndx: i32) {
         if let Some(list) = self.list_of(ndx) {
@@ -123,6 +134,9 @@ impl Receiving {
 
     /// A request was settled: stored, given up, or not sent.
     pub(crate) fn settled(&self, ndx: i32) {
+        if !self.redo.borrow().contains(&ndx) && !self.delayed.borrow().contains(&ndx) {
+            self.transfer_ended(ndx, false);
+        }
         if let Some(list) = self.list_of(ndx) {
             self.with_progress(list, |p| p.in_flight = p.in_flight.saturating_sub(1));
         }

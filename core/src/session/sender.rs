@@ -23,7 +23,7 @@ use crate::wire::{Tag, TokenEncoder};
 use crate::{Error, Exit};
 
 /// How far ahead of the generator's last request lists are sent, in entries (2.10.4).
-const AHEAD_MIN: usize = 1000;
+pub(crate) const AHEAD_MIN: usize = 1000;
 /// Bytes read from a file at a time while it is searched.
 const WINDOW_BYTES: usize = 256 * 1024;
 

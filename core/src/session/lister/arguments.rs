@@ -113,8 +113,7 @@ impl Lister {
             }
             return Ok(());
         }
-        let base = paths.first().map_or(&b"."[..], Vec::as_slice);
-        let base = if base.len() > 1 { base.strip_suffix(b"/").unwrap_or(base) } else { base };
+        let base = &paths.first().map_or(b".".to_vec(), |path| clean(path))[..];
         if let Err(errno) = cx.root(Ask::Root { path: base.to_vec() }).await {
             let full = show::full_path(&cx, paths.first().map_or(&b""[..], Vec::as_slice));
             let text = format!("\" failed: {} ({})", errno.text, errno.code);
