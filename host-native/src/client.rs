@@ -81,6 +81,7 @@ fn base_config(options: &Options, umask: u32) -> Config {
         cwd,
         home: env("HOME").unwrap_or_default(),
         cvsignore: env("CVSIGNORE").unwrap_or_default(),
+        stop_after_ms: None,
         names: None,
         seed: (now as i32) ^ (pid as i32) << 6,
         unix_time: now,
@@ -105,11 +106,10 @@ fn bytes_per_second(options: &Options) -> u64 {
 pub fn run(options: Options, args: &[Vec<u8>], umask: u32) -> i32 {
     let mut console = Console::new(&options);
     console.open_log(&options);
-    let names = match preload::rules(&options).and_then(|()| preload::names(&options)) {
-        Ok(names) => names,
+    let base = match preloaded(&options, umask) {
+        Ok(base) => base,
         Err(error) => return console.fail(&error, "client"),
     };
-    let base = Config { names, ..base_config(&options, umask) };
     let (role, result) = match plan(&options, args) {
         // Nobody was called yet: it is the first source that says what this process would be.
         Err(error) => (
@@ -129,6 +129,13 @@ pub fn run(options: Options, args: &[Vec<u8>], umask: u32) -> i32 {
         }
         Err(error) => console.fail(&error, role),
     }
+}
+
+fn preloaded(options: &Options, umask: u32) -> Result<Config, Error> {
+    let stop_after_ms = preload::stop_after_ms(options)?;
+    preload::rules(options)?;
+    let names = preload::names(options)?;
+    Ok(Config { names, stop_after_ms, ..base_config(options, umask) })
 }
 
 type Outcome = Result<(Exit, &'static str), Error>;

@@ -38,7 +38,8 @@ fn main() {
 
 fn run() -> i32 {
     let words: Vec<Vec<u8>> = std::env::args_os().skip(1).map(OsStringExt::into_vec).collect();
-    let is_client = !words.iter().any(|word| word == b"--server" || word == b"--daemon");
+    let is_server = words.iter().any(|word| word == b"--server");
+    let is_client = !is_server && !words.iter().any(|word| word == b"--daemon");
     let aliases = is_client.then(client::user_aliases);
     let setup = Setup { aliases: aliases.as_ref(), ..Setup::default() };
     signals::catch();
@@ -52,7 +53,7 @@ fn run() -> i32 {
         Ok(Command::Secluded(secluded)) => client::serve_secluded(secluded, time::umask_and_clear()),
         Ok(Command::Daemon(options)) => engine::run_daemon(options),
         Err(error) => {
-            let role = if is_client { "client" } else { "server" };
+            let role = if is_server { "server" } else { "client" };
             output::Console::new(&Options::default()).fail(&error, role)
         }
     }

@@ -8,8 +8,10 @@ use std::path::Path;
 
 use syncline_core::Error;
 use syncline_core::filter::build::Missing;
-use syncline_core::options::Options;
+use syncline_core::options::{LocalTime, Options};
 use syncline_core::session::{Errno, check_rules, unreadable};
+
+use crate::time;
 
 /// Checks the rules of the command line.
 pub fn rules(options: &Options) -> Result<(), Error> {
@@ -19,6 +21,20 @@ pub fn rules(options: &Options) -> Result<(), Error> {
             Missing { text: text.into_bytes(), code }
         })
     })
+}
+
+/// How long the transfer may take.
+pub fn stop_after_ms(options: &Options) -> Result<Option<u64>, Error> {
+    let Some(stop) = &options.stop else { return Ok(None) };
+    let now = time::local_time(time::unix_seconds());
+    let minute = LocalTime {
+        year: now.year,
+        month: now.month.into(),
+        day: now.day.into(),
+        hour: now.hour.into(),
+        minute: now.minute.into(),
+    };
+    Ok(Some(stop.seconds_from(minute, now.second)?.saturating_mul(1000)))
 }
 
 /// The list of `--files-from`, if it is this side that has it.

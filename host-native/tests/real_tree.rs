@@ -1,6 +1,6 @@
-//! A real tree of this machine, `/usr/share` and `/usr/lib`, to daemons with a password, through ssh, and back.
+//! A real tree of this machine to daemons with a password, through ssh, and back.
 //!
-//! `SYNCLINE_TREE` names other directories, with spaces between.
+//! The tree is `/usr/share`, which every machine has; `SYNCLINE_TREE="/usr/share /usr/lib"` names more, with spaces between.
 
 mod support;
 
@@ -72,7 +72,7 @@ impl Stage {
     fn daemon(&self, program: Program) -> Result<Daemon, String> {
         let dir = self.path(&format!("daemon-{}", program.word()));
         let modules = format!(
-            "[tree]\npath = {}\nauth users = {USER}\nsecrets file = {}\n",
+            "[tree]\npath = {}\nuse chroot = yes\nauth users = {USER}\nsecrets file = {}\n",
             self.path("there").display(),
             self.path("secrets").display()
         );
@@ -91,9 +91,9 @@ fn goes_there_and_comes_back() -> Result<(), String> {
         let _ = writeln!(stderr(), "real tree: needs root to keep the owners, and is skipped");
         return Ok(());
     }
-    let tree = env::var("SYNCLINE_TREE").unwrap_or_else(|_| "/usr/share /usr/lib".into());
+    let tree = env::var("SYNCLINE_TREE").unwrap_or_else(|_| "/usr/share".into());
     let tree = tree.split(' ').map(str::to_owned).collect();
-    let stage = Stage { scratch: Scratch::on_disk("real"), tree };
+    let stage = Stage { scratch: Scratch::new("real"), tree };
     for place in ["there", "back"] {
         fs::create_dir(stage.path(place)).map_err(|error| error.to_string())?;
     }

@@ -324,7 +324,17 @@ impl Builder {
                 let rule = Rule::new(choice, parsed.text);
                 let sides = template.sides;
                 let (perishable, xattr, absolute) = (template.perishable, template.xattr, template.absolute);
-                self.push(Rule { negated: parsed.negated, absolute, perishable, xattr, sides, from_cvs, ..rule });
+                let from_file = origin.is_some() && !from_cvs;
+                self.push(Rule {
+                    negated: parsed.negated,
+                    absolute,
+                    perishable,
+                    xattr,
+                    sides,
+                    from_cvs,
+                    from_file,
+                    ..rule
+                });
             }
             Kind::Clear => self.clear(from_cvs),
             Kind::Cvs => self.begin_cvs(),

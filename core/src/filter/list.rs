@@ -29,6 +29,37 @@ impl Verdict {
     }
 }
 
+/// The rule that decides about a name.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// The basename of the per-directory files that it is from.
+    pub merge: Option<&'a [u8]>,
+}
+
+impl Decision<'_> {
+    /// Whether it excludes.
+    pub fn is_excluded(&self) -> bool {
+        matches!(self.rule.action, Action::Choose(Choice::Exclude, _))
+    }
+
+    /// The rule as messages show it (spec 4.17.10).
+    pub fn shown(&self) -> Vec<u8> {
+        let mut text = match &self.rule.action {
+            _ if self.rule.from_file => b"<rule from a file read earlier>".to_vec(),
+            Action::Choose(_, pattern) => pattern.to_text(),
+            _ => Vec::new(),
+        };
+        if let Some(merge) = self.merge {
+            text.extend_from_slice(&[b" [per-dir ".as_slice(), merge, b"]"].concat());
+        } else if self.rule.from_cvs {
+            text.extend_from_slice(b" [global CVS]");
+        }
+        text
+    }
+}
+
 /// For whom and what a name is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Check {
@@ -135,6 +166,14 @@ impl FilterList {
 
     /// What the list says about a name. `per_dir` holds the rules of per-directory files where the name is.
     pub fn check(&self, subject: &Subject<'_>, check: Check, per_dir: &PerDir) -> Verdict {
+        match self.decide(subject, check, per_dir).map(|decision| &decision.rule.action) {
+            Some(Action::Choose(choice, _)) => verdict(*choice),
+            _ => Verdict::Default,
+        }
+    }
+
+    /// The rule that decides about a name.
+    pub fn decide<'a>(&'a self, subject: &Subject<'_>, check: Check, per_dir: &'a PerDir) -> Option<Decision<'a>> {
         let found = self.look_up(subject, check);
         for &number in &self.index.tried {
             if found.is_some_and(|found| found < number) {
@@ -148,23 +187,19 @@ impl FilterList {
                     if check.in_deletion && rule.perishable {
                         continue;
                     }
-                    match per_dir.check(merge.slot, subject, check) {
-                        Verdict::Default => {}
-                        verdict => return verdict,
+                    if let Some(decision) = per_dir.decide(merge.slot, subject, check) {
+                        return Some(Decision { merge: Some(&merge.name), ..decision });
                     }
                 }
-                Action::Choose(choice, pattern) => {
+                Action::Choose(_, pattern) => {
                     if check.counts(rule) && pattern.matches(subject) != rule.negated && !subject.name().is_empty() {
-                        return verdict(*choice);
+                        return Some(Decision { rule, merge: None });
                     }
                 }
                 Action::Cvs => {}
             }
         }
-        match found.and_then(|found| self.rules.get(found as usize)).map(|rule| &rule.action) {
-            Some(Action::Choose(choice, _)) => verdict(*choice),
-            _ => Verdict::Default,
-        }
+        found.and_then(|found| self.rules.get(found as usize)).map(|rule| Decision { rule, merge: None })
     }
 
     /// The first of the rules that need not be tried and that applies.

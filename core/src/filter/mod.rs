@@ -23,7 +23,7 @@ pub mod rule;
 pub mod wildmatch;
 
 pub use build::{Builder, NeedFile};
-pub use list::{Check, FilterList, Verdict};
+pub use list::{Check, Decision, FilterList, Verdict};
 pub use pattern::Subject;
 pub use per_dir::PerDir;
 pub use rule::{Rule, Side};

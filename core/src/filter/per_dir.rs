@@ -13,7 +13,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::build::{Builder, Missing, NeedFile};
-use super::list::{Check, FilterList, Verdict};
+use super::list::{Check, Decision, FilterList};
 use super::pattern::Subject;
 use super::rule::{Action, DirMerge, Side};
 use crate::Error;
@@ -80,16 +80,17 @@ impl PerDir {
         PerDir::default()
     }
 
-    /// What the rules of a slot say.
-    pub(super) fn check(&self, slot: u32, subject: &Subject<'_>, check: Check) -> Verdict {
+    /// The rule of a slot that decides.
+    pub(super) fn decide<'a>(&'a self, slot: u32, subject: &Subject<'_>, check: Check) -> Option<Decision<'a>> {
         let mut chain = self.chains.get(slot as usize).and_then(Option::as_ref);
         while let Some(current) = chain {
-            match current.list.check(subject, check, self) {
-                Verdict::Default => chain = current.parent.as_ref(),
-                verdict => return verdict,
+            let decision = current.list.decide(subject, check, self);
+            if decision.is_some() {
+                return decision;
             }
+            chain = current.parent.as_ref();
         }
-        Verdict::Default
+        None
     }
 
     /// Starts to enter a directory from the one that this is in force in. `side` is the side that names are looked up for,

@@ -126,6 +126,8 @@ pub struct Rule {
     pub sides_implied: bool,
     /// It was inserted by [`Action::Cvs`].
     pub from_cvs: bool,
+    /// It was read from a file.
+    pub from_file: bool,
 }
 
 impl Rule {
@@ -146,6 +148,7 @@ impl Rule {
             sides: Sides::UNNAMED,
             sides_implied: false,
             from_cvs: false,
+            from_file: false,
         }
     }
 

@@ -82,10 +82,8 @@ pub const NOT_BUILT: &[&str] = &[
     "only-write-batch",
     "read-batch",
     "copy-as",
-    "fuzzy",
     "write-devices",
     "copy-devices",
-    "drop-D",
     "confine-root",
     "insecure-links",
 ];

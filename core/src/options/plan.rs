@@ -246,10 +246,14 @@ fn check_connection(options: &Options, plan: &Plan) -> Result<(), Error> {
 
 /// `--protocol` must be one that both could speak.
 fn check_protocol(options: &Options) -> Result<(), Error> {
+    /// What is beyond that is no version at all.
+    const SANE_MAX: i32 = 40;
     let text = match options.protocol {
-        Some(protocol) if protocol > super::PROTOCOL => crate::error::VERSION_MISMATCH,
-        Some(protocol) if protocol < super::PROTOCOL_MIN => {
-            "protocol version mismatch -- is your shell clean?\n(see the rsync manpage for an explanation)".into()
+        Some(protocol) if (super::PROTOCOL + 1..=SANE_MAX).contains(&protocol) => {
+            alloc::format!("--protocol must be no more than {} on the Client.", super::PROTOCOL)
+        }
+        Some(protocol) if protocol < super::PROTOCOL_MIN || protocol > SANE_MAX => {
+            crate::error::VERSION_MISMATCH.into()
         }
         _ => return Ok(()),
     };

@@ -59,6 +59,16 @@ impl Stop {
         Ok(Stop::At { text: text.to_vec(), when })
     }
 
+    /// Seconds from `now`, `second` seconds into its minute, to the end.
+    pub fn seconds_from(&self, now: LocalTime, second: u8) -> Result<u64, Error> {
+        let seconds = match (self, self.resolve(now)?) {
+            (Stop::At { .. }, Some(end)) => (end.minutes() - now.minutes()).saturating_mul(60) - i64::from(second),
+            (Stop::After(minutes), _) => minutes.saturating_mul(60),
+            _ => 0,
+        };
+        Ok(seconds.max(0) as u64)
+    }
+
     /// The moment of a `--stop-at`, given the time now; `None` for `--stop-after`, which needs no calendar.
     pub fn resolve(&self, now: LocalTime) -> Result<Option<LocalTime>, Error> {
         match self {

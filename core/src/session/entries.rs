@@ -239,10 +239,11 @@ impl Generator {
             None => alternate.unwrap_or(NEW_DIRECTORY),
             Some(meta) => decide::differences(o, &self.rx.powers, item, meta, false),
         };
-        if existing.is_none() && !o.dry_run && !early && !self.make_directory(item, mode, flags).await {
+        let failed = existing.is_none() && !o.dry_run && !early && !self.make_directory(item, mode, flags).await;
+        self.item_record(item.ndx, flags, None).await;
+        if failed {
             return Ok(());
         }
-        self.item_record(item.ndx, flags, None).await;
         if existing.is_none() && o.dry_run {
             self.missing = Some(item.path.clone());
         }
@@ -425,7 +426,8 @@ impl Generator {
     async fn node(&mut self, item: &Item, meta: HostResult<Meta>) -> Result<(), Error> {
         let cx = self.cx.clone();
         let o = &cx.config.options;
-        let handled = (item.is_device() && o.devices && self.rx.powers.root) || (item.is_special() && o.specials);
+        let handled = !o.drop_devices
+            && ((item.is_device() && o.devices && self.rx.powers.root) || (item.is_special() && o.specials));
         if !handled {
             self.skip_non_regular(item);
             return Ok(());

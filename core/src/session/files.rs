@@ -27,10 +27,10 @@ pub(crate) mod basis {
 }
 
 /// A file to take blocks from.
-struct Basis {
-    at: At,
-    meta: Meta,
-    kind: u8,
+pub(crate) struct Basis {
+    pub(crate) at: At,
+    pub(crate) meta: Meta,
+    pub(crate) kind: u8,
 }
 
 impl Generator {
@@ -72,11 +72,16 @@ impl Generator {
         }
         let partial = self.partial_basis(item).await;
         if existing.is_none() && partial.is_none() && alternate.is_none() {
+            let wants_fuzzy =
+                o.fuzzy > 0 && pass == Pass::First && cx.protocol() >= 29 && !self.is_missing_below(&item.path);
+            if wants_fuzzy && let Some((fuzzy, name)) = self.fuzzy_basis(item).await {
+                return self.request(item, None, Some(fuzzy), Some(&name), pass).await;
+            }
             if self.may_put_aside.get() && pass == Pass::First {
                 self.outcome.set(Outcome::PutAside);
                 return Ok(());
             }
-            return self.request(item, None, None, pass).await;
+            return self.request(item, None, None, None, pass).await;
         }
         if let Some(there) = &existing
             && alternate.is_none()
@@ -96,7 +101,7 @@ impl Generator {
             (Some(meta), _) => Some(Basis { at: self.at(&item.path), meta: meta.clone(), kind: basis::FNAME }),
             (None, alternate) => alternate,
         });
-        self.request(item, existing.as_ref(), basis, pass).await
+        self.request(item, existing.as_ref(), basis, None, pass).await
     }
 
     fn out_of_bounds(&self, item: &Item) -> bool {
@@ -154,12 +159,17 @@ impl Generator {
         item: &Item,
         existing: Option<&Meta>,
         basis: Option<Basis>,
+        xname: Option<&[u8]>,
         pass: Pass,
     ) -> Result<(), Error> {
         let cx = self.cx.clone();
         let o = &cx.config.options;
         let mut kind = basis.as_ref().map_or(basis::FNAME, |b| b.kind);
-        let mut flags = match existing.or(basis.as_ref().map(|b| &b.meta)) {
+        if o.fuzzy > 0 {
+            self.no_neighbour(item);
+        }
+        let alike = basis.as_ref().filter(|b| b.kind < basis::FUZZY).map(|b| &b.meta);
+        let mut flags = match existing.or(alike) {
             None => ItemFlags::TRANSFER.0 | ItemFlags::IS_NEW.0,
             Some(meta) => ItemFlags::TRANSFER.0 | decide::differences(o, &self.rx.powers, item, meta, true).0,
         };
@@ -171,7 +181,7 @@ impl Generator {
         }
         self.outcome.set(if o.dry_run { Outcome::Settled } else { Outcome::Requested });
         if o.dry_run {
-            self.put_item(item.ndx, ItemFlags(flags), kind, None);
+            self.put_item(item.ndx, ItemFlags(flags), kind, xname);
             return Ok(());
         }
         if o.inplace && o.backup && kind == basis::FNAME && existing.is_some() && pass == Pass::First {
@@ -183,11 +193,11 @@ impl Generator {
             _ => None,
         };
         let Some((file, head)) = signed else {
-            self.put_item(item.ndx, ItemFlags(flags), kind, None);
+            self.put_item(item.ndx, ItemFlags(flags), kind, xname);
             cx.put(|out| out.extend_from_slice(&SumHead::NULL.encode()));
             return Ok(());
         };
-        self.put_item(item.ndx, ItemFlags(flags), kind, None);
+        self.put_item(item.ndx, ItemFlags(flags), kind, xname);
         cx.put(|out| out.extend_from_slice(&head.encode()));
         let append = o.append != Append::Off && pass == Pass::First;
         if !append {

@@ -12,7 +12,7 @@ use crate::filter::codec::{Transit, accept, put_list, read_rule};
 use crate::filter::per_dir::{DirNeed, PerDir, Place};
 use crate::filter::rule::Choice;
 use crate::filter::{Check, FilterList, Rule, Side, Subject, Verdict};
-use crate::options::{Delete, FilterArg, Options};
+use crate::options::{Debug, Delete, FilterArg, Options};
 
 /// Largest file of rules.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -49,6 +49,29 @@ impl Rules {
     /// Whether the receiving side protects a name from deletion.
     pub(crate) fn protects(&self, path: &[u8], is_dir: bool, in_deletion: bool) -> bool {
         self.verdict(path, is_dir, Check { in_deletion, ..Check::RECEIVER }).is_excluded()
+    }
+
+    /// As [`Rules::hides`] or [`Rules::protects`], and says which rule decided where that is wanted (4.17.10).
+    pub(crate) fn excludes(&self, cx: &Context, path: &[u8], is_dir: bool, check: Check) -> bool {
+        if cx.config.options.levels.debug(Debug::Filter) == 0 {
+            return self.verdict(path, is_dir, check).is_excluded();
+        }
+        let (list, per_dir) = (self.list.borrow(), self.per_dir.borrow());
+        let parent = path.iter().rposition(|&b| b == b'/').map_or(&b"."[..], |at| &path[..at]);
+        let subject = Subject::new(path, is_dir);
+        let Some(decision) = list.decide(&subject, check, per_dir.get(parent).unwrap_or(&self.nothing)) else {
+            return false;
+        };
+        let verb = match (check.side, decision.is_excluded()) {
+            (Side::Sender, true) => "[sender] hiding",
+            (Side::Sender, false) => "[sender] showing",
+            (Side::Receiver, true) => "[generator] protecting",
+            (Side::Receiver, false) => "[generator] risking",
+        };
+        let kind = if is_dir { " directory " } else { " file " };
+        let text = [verb.as_bytes(), kind.as_bytes(), path, b" because of pattern ", &decision.shown()].concat();
+        cx.say(super::say::Class::Info, text);
+        decision.is_excluded()
     }
 
     /// Whether rules are read from directories.

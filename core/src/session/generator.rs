@@ -51,6 +51,8 @@ pub(crate) struct Generator {
     /// What the batch knows of later entries may be wrong now.
     pub(crate) stale: bool,
     pub(crate) removal: super::removal::Removal,
+    /// Files that may be like missing ones.
+    pub(crate) neighbours: super::fuzzy::Neighbours,
     /// What became of the entry looked at last.
     pub(crate) outcome: Cell<Outcome>,
     /// The entry looked at is a hard link that need not lead its group.
@@ -67,6 +69,7 @@ pub(crate) async fn run(rx: Rx) -> Result<(), Error> {
         touch_ups: Vec::new(),
         stale: false,
         removal: Default::default(),
+        neighbours: Default::default(),
         outcome: Cell::new(Outcome::Skipped),
         may_put_aside: Cell::new(false),
     };

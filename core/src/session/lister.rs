@@ -18,6 +18,7 @@ use super::say::Class;
 use super::show;
 use crate::Error;
 use crate::checksum::DigestValue;
+use crate::filter::Check;
 use crate::flist::codec::{put_end, put_io_error};
 use crate::flist::lists::{NDX_FLIST_OFFSET, Numbering};
 use crate::flist::{Caps, Digest, Encoder, Entry, FileList, Flags, Lists, Order};
@@ -401,7 +402,7 @@ impl Lister {
             None => return Ok(()),
         };
         let is_dir = meta.mode & TYPE == DIRECTORY;
-        if self.rules.hides(&name, is_dir) || cx.daemon_hides(&name, is_dir) {
+        if self.rules.excludes(&cx, &name, is_dir, Check::SENDER) || cx.daemon_hides(&name, is_dir) {
             return Ok(());
         }
         let mut flags = Flags::NONE;

@@ -31,6 +31,7 @@ mod destination;
 mod entries;
 mod files;
 mod filters;
+mod fuzzy;
 mod generator;
 mod goodbye;
 pub mod greeting;
@@ -74,6 +75,7 @@ pub struct Session {
     ended_by_peer: bool,
     last_traffic_ms: u64,
     last_output_ms: u64,
+    started_ms: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,7 +100,15 @@ impl Session {
         let cx = Rc::new(Context::new(config));
         let mut tasks = Executor::default();
         tasks.spawn(Box::pin(roles(cx.clone())));
-        Session { cx, tasks, state: State::Running, ended_by_peer: false, last_traffic_ms: 0, last_output_ms: 0 }
+        Session {
+            cx,
+            tasks,
+            state: State::Running,
+            ended_by_peer: false,
+            last_traffic_ms: 0,
+            last_output_ms: 0,
+            started_ms: 0,
+        }
     }
 
     /// Goes as far as it can, and says what the host has to do next.
@@ -217,7 +227,12 @@ impl Session {
         let timeout = u64::from(self.cx.timeout_s.get()) * 1000;
         let idle =
             (timeout > 0).then(|| (self.last_traffic_ms + timeout).min(self.last_output_ms + timeout.div_ceil(2)));
-        [idle, self.cx.alarm_ms.get()].into_iter().flatten().min()
+        [idle, self.cx.alarm_ms.get(), self.stop_at()].into_iter().flatten().min()
+    }
+
+    /// When `--stop-after` or `--stop-at` ends it.
+    fn stop_at(&self) -> Option<u64> {
+        self.cx.config.stop_after_ms.map(|ms| self.started_ms.saturating_add(ms))
     }
 
     /// Answers an ask.
@@ -312,6 +327,11 @@ impl Session {
             self.cx.note_start();
             self.last_traffic_ms = now_ms;
             self.last_output_ms = now_ms;
+            self.started_ms = now_ms;
+        }
+        if self.state == State::Running && self.stop_at().is_some_and(|at| at <= now_ms) {
+            self.fail(Error::host(Exit::TIMEOUT, "stopping at requested limit"));
+            return;
         }
         if self.cx.alarm_ms.get().is_some_and(|at| at <= now_ms) {
             self.cx.alarm_ms.set(None);
@@ -346,7 +366,8 @@ impl Session {
     }
 
     fn end_by_peer(&mut self, exit: Exit) {
-        self.ended_by_peer = true;
+        // What the peer says after our own failure is its answer to that.
+        self.ended_by_peer |= self.state == State::Running;
         self.end(exit, false);
     }
 

@@ -325,7 +325,21 @@ impl Receiver {
             basis::FNAME => Ok(Some(own)),
             basis::PARTIAL_DIR => Ok(Some(partial_path(rx, &item.path).unwrap_or(own))),
             basis::BACKUP => Ok(Some(super::backup::backup_path(rx, &item.path).unwrap_or(own))),
-            basis::FUZZY.. => Err(Error::peer(Exit::PROTOCOL, "refusing malicious fuzzy operation for fuzzy basis")),
+            kind @ basis::FUZZY.. => {
+                let name = record.xname.as_deref().unwrap_or_default();
+                if name.is_empty() || name == b"." || name == b".." || name.contains(&b'/') {
+                    return Err(Error::peer(Exit::PROTOCOL, "refusing malicious fuzzy operation for fuzzy basis"));
+                }
+                let dir = item.path.iter().rposition(|&byte| byte == b'/').map_or(&b"."[..], |at| &item.path[..at]);
+                let path = super::removal::join(dir, name);
+                let Some(number) = usize::from(kind - basis::FUZZY).checked_sub(1) else {
+                    return Ok(Some(At { path, ..own }));
+                };
+                match rx.alternates.borrow().get(number) {
+                    Some(root) => Ok(root.map(|root| At { root, path })),
+                    None => Err(Error::peer(Exit::PROTOCOL, format!("invalid basis_dir index: {number}"))),
+                }
+            }
             number => match rx.alternates.borrow().get(usize::from(number)) {
                 Some(root) => Ok(root.map(|root| At { root, path: item.path.clone() })),
                 None => Err(Error::peer(Exit::PROTOCOL, format!("invalid basis_dir index: {number}"))),

@@ -14,6 +14,7 @@ use super::generator::Generator;
 use super::receiving::Rx;
 use super::say::Class;
 use crate::Error;
+use crate::filter::Check;
 use crate::flist::order::{Key, Order, compare};
 use crate::options::{Delete, Info};
 
@@ -187,7 +188,8 @@ impl Generator {
 
     /// Whether the receiving side's rules keep this name.
     fn protected(&self, path: &[u8], is_dir: bool, inside_doomed: bool) -> bool {
-        self.rx.filters.protects(path, is_dir, inside_doomed) || self.cx.daemon_hides(path, is_dir)
+        let check = Check { in_deletion: inside_doomed, ..Check::RECEIVER };
+        self.rx.filters.excludes(&self.cx, path, is_dir, check) || self.cx.daemon_hides(path, is_dir)
     }
 
     /// Removes an entry, a directory with all that it holds. `counted`: it counts and is shown; what makes way for a new

@@ -174,6 +174,8 @@ pub struct Config {
     pub ids: (u32, u32),
     /// The user's home directory.
     pub home: Vec<u8>,
+    /// After how many milliseconds the session ends, finished or not.
+    pub stop_after_ms: Option<u64>,
     /// `CVSIGNORE`.
     pub cvsignore: Vec<u8>,
     /// The contents of the file of `--files-from`, where the host has read it.

@@ -34,6 +34,7 @@ pub fn base(options: Options, side: Side, root: bool) -> Config {
         ids: (0, 0),
         home: b"/home".to_vec(),
         cvsignore: Vec::new(),
+        stop_after_ms: None,
         names: None,
         checksum_list: None,
         compress_list: None,

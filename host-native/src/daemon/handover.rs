@@ -57,6 +57,7 @@ pub fn session_config(
         ids: (sys::euid(), crate::time::egid()),
         home: std::env::var_os("HOME").map(std::os::unix::ffi::OsStringExt::into_vec).unwrap_or_default(),
         cvsignore: Vec::new(),
+        stop_after_ms: None,
         names: None,
         checksum_list: crate::client::env("RSYNC_CHECKSUM_LIST"),
         compress_list: crate::client::env("RSYNC_COMPRESS_LIST"),

@@ -39,6 +39,7 @@ fn config(options: &Options, role: Role, transport: Transport, path: &Path) -> C
         cwd: b"/".to_vec(),
         home: Vec::new(),
         cvsignore: Vec::new(),
+        stop_after_ms: None,
         names: None,
         seed: 1,
         unix_time: time::unix_seconds(),

@@ -35,8 +35,8 @@ const LATER: Time = (1_650_000_000, 987_654_321);
 /// The smallest extent of holes that the sparse file has, and its length.
 pub const SPARSE_LEN: u64 = 4 << 20;
 
-/// Whether trees have hard links, ACLs and extended attributes: not before Syncline carries them.
-const HAX: bool = false;
+/// Whether trees have ACLs and extended attributes: not before Syncline carries them.
+const ATTRIBUTES: bool = false;
 
 /// Builds a version of the tree at `root`.
 pub fn build(root: &Path, version: Version, size: Size) {
@@ -48,14 +48,12 @@ pub fn build(root: &Path, version: Version, size: Size) {
     deep(&mut m, shrunk);
     names(&mut m, changed, shrunk);
     links(&mut m, changed, shrunk);
-    if HAX {
-        hard_links(&mut m, changed, shrunk);
-    }
+    hard_links(&mut m, changed, shrunk);
     special(&mut m, changed, shrunk);
     modes(&mut m, changed, shrunk);
     times(&mut m, changed);
     kinds(&mut m, version);
-    if HAX {
+    if ATTRIBUTES {
         attributes(&mut m, changed);
     }
     m.finish();

@@ -1,6 +1,7 @@
 //! Per-directory files, as stock rsync 3.5.0 was seen to treat them.
 
 use super::*;
+use crate::filter::Verdict;
 use alloc::string::String;
 use alloc::vec;
 

@@ -11,6 +11,7 @@ use super::super::removal::join;
 use super::super::say::Class;
 use super::super::{generator, show};
 use super::{Draft, Lister, Root};
+use crate::filter::Check;
 use crate::flist::verify::{Sanitize, clean, sanitize};
 use crate::flist::{Entry, Flags};
 use crate::options::{MissingArgs, Recursion};
@@ -289,7 +290,7 @@ impl Lister {
             Err(errno) => return self.missing_argument(&argument, errno, origin, draft).await,
         };
         let is_dir = meta.mode & TYPE == DIRECTORY;
-        if !dot && self.rules.hides(name, is_dir) {
+        if !dot && self.rules.excludes(&cx, name, is_dir, Check::SENDER) {
             return Ok(());
         }
         let recursive = o.recursion != Recursion::Off;
@@ -364,7 +365,11 @@ impl Lister {
 
 /// A path as seen from where `base` is given.
 fn beneath(base: &[u8], path: &[u8]) -> Vec<u8> {
-    if base.is_empty() || path.starts_with(b"/") { path.to_vec() } else { join(base, path) }
+    match path {
+        _ if base.is_empty() || path.starts_with(b"/") => path.to_vec(),
+        b"." => base.to_vec(),
+        _ => join(base, path),
+    }
 }
 
 fn trim_front(mut path: &[u8]) -> &[u8] {
