@@ -258,15 +258,25 @@ impl Context {
         }
     }
 
-    /// Whether a daemon's own rules hide a name.
-    pub(crate) fn daemon_hides(&self, path: &[u8], is_dir: bool) -> bool {
+    /// Whether a daemon's own rules hide a name. `base` is the directory that it is beneath, as the client gave it: the rules
+    /// are those of the module, wherever in it a transfer begins.
+    pub(crate) fn daemon_hides(&self, base: &[u8], path: &[u8], is_dir: bool) -> bool {
         if self.daemon_rules.is_empty() || path == b"." {
             return false;
         }
-        let prefix = self.config.module.as_ref().map(|m| m.inside.as_slice()).unwrap_or_default();
-        let path = super::removal::join(prefix, path);
+        let base = trim_slashes(base);
+        let path = super::removal::join(base.strip_prefix(b"./").unwrap_or(base), trim_slashes(path));
         let verdict = self.daemon_rules.check(&Subject::new(&path, is_dir), Check::RECEIVER, &PerDir::new());
         verdict.is_excluded()
+    }
+
+    /// Whether a daemon's rules hide a path that a client named, or a directory on the way to it. Everything about it is as if
+    /// it were not there.
+    pub(crate) fn daemon_hides_way(&self, path: &[u8]) -> bool {
+        let path = crate::flist::verify::clean(trim_slashes(path));
+        let ends = (0..path.len()).filter(|&at| path[at] == b'/').chain([path.len()]);
+        ends.filter(|&end| end > 0).any(|end| self.daemon_hides(b"", &path[..end], true))
+            || self.daemon_hides(b"", &path, false)
     }
 
     /// Whether symlinks are made harmless on this side.
@@ -487,3 +497,10 @@ pub(crate) fn wrong_kind() -> Errno {
 
 /// How roles hold the context.
 pub(crate) type Shared = Rc<Context>;
+
+fn trim_slashes(mut path: &[u8]) -> &[u8] {
+    while let [b'/', rest @ ..] = path {
+        path = rest;
+    }
+    path
+}

@@ -23,6 +23,10 @@ pub(crate) async fn enter(rx: &Rx) -> Result<(), Error> {
         return Ok(());
     }
     let dest = if dest.is_empty() { b".".to_vec() } else { dest };
+    if cx.daemon_hides_way(&dest) {
+        let text = crate::report::text::daemon_excluded_destination(&dest);
+        return Err(Error::new(Fault::Usage, Exit::FILE_SELECT, text));
+    }
     let (count, only_is_dir) = count_entries(rx);
     let slash = dest.ends_with(b"/");
     let mut found = cx.stat(Ask::StatPath { path: dest.clone() }).await;
@@ -58,7 +62,7 @@ async fn enter_directory(rx: &Rx, dest: &[u8], step: &str) -> Result<(), Error> 
     match rx.cx.root(Ask::Root { path: dest.to_vec() }).await {
         Ok(root) => {
             rx.dest.set(Some(root));
-            *rx.dest_path.borrow_mut() = dest.to_vec();
+            *rx.dest_path.borrow_mut() = if dest == b"./" { b".".to_vec() } else { dest.to_vec() };
             Ok(())
         }
         Err(errno) => {

@@ -402,7 +402,9 @@ impl Lister {
             None => return Ok(()),
         };
         let is_dir = meta.mode & TYPE == DIRECTORY;
-        if self.rules.excludes(&cx, &name, is_dir, Check::SENDER) || cx.daemon_hides(&name, is_dir) {
+        if self.rules.excludes(&cx, &name, is_dir, Check::SENDER)
+            || cx.daemon_hides(&self.roots[usize::from(origin)].path, &name, is_dir)
+        {
             return Ok(());
         }
         let mut flags = Flags::NONE;

@@ -46,7 +46,7 @@ type Removing<'a> = Pin<Box<dyn Future<Output = Result<Outcome, Error>> + 'a>>;
 impl Removal {
     /// Whether a daemon's own rules hide this name.
     pub(crate) fn hidden_by_daemon(&self, rx: &Rx, path: &[u8], is_dir: bool) -> bool {
-        rx.cx.daemon_hides(path, is_dir)
+        rx.cx.daemon_hides(&rx.dest_path.borrow(), path, is_dir)
     }
 
     /// Says at the end that `--max-delete` stopped deletions.
@@ -189,7 +189,7 @@ impl Generator {
     /// Whether the receiving side's rules keep this name.
     fn protected(&self, path: &[u8], is_dir: bool, inside_doomed: bool) -> bool {
         let check = Check { in_deletion: inside_doomed, ..Check::RECEIVER };
-        self.rx.filters.excludes(&self.cx, path, is_dir, check) || self.cx.daemon_hides(path, is_dir)
+        self.rx.filters.excludes(&self.cx, path, is_dir, check) || self.removal.hidden_by_daemon(&self.rx, path, is_dir)
     }
 
     /// Removes an entry, a directory with all that it holds. `counted`: it counts and is shown; what makes way for a new

@@ -105,8 +105,6 @@ pub struct Module {
     pub name: Vec<u8>,
     /// Its rules (`filter`, `include`, `exclude`, their files), as rule texts in order.
     pub filters: Vec<Vec<u8>>,
-    /// Where the transfer's root lies inside the module, for the module's rules; empty at its top.
-    pub inside: Vec<u8>,
     /// Pushes are refused.
     pub read_only: bool,
     /// Pulls are refused.

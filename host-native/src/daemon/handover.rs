@@ -97,6 +97,5 @@ fn session_module(worker: &Worker<'_>, chosen: &Chosen<'_>, prepared: Prepared) 
         user: chosen.user.clone(),
         path: prepared.root.full,
         filters: prepared.filters,
-        inside: Vec::new(),
     })
 }

@@ -55,7 +55,11 @@ impl Log {
 
     /// Another log with the same destination, for a process of its own.
     pub fn share(&self) -> Log {
-        Log::new(self.state.borrow().destination.clone())
+        let state = self.state.borrow();
+        // The open file, too: whoever has dropped its privileges could not open it again.
+        let file = state.file.as_ref().and_then(|file| file.try_clone().ok());
+        let state = State { destination: state.destination.clone(), file, failed: state.failed, syslog_open: false };
+        Log { state: RefCell::new(state) }
     }
 
     /// Goes on elsewhere, if it is elsewhere. Opened at once, because a chroot may follow.

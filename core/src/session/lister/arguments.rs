@@ -204,7 +204,7 @@ impl Lister {
 
     async fn parent_entry(&mut self, argument: &Argument, name: &[u8], draft: &mut Draft) -> Result<(), Error> {
         let cx = self.cx.clone();
-        if name != b"." && cx.daemon_hides(name, true) {
+        if name != b"." && cx.daemon_hides_way(&beneath(&argument.dir, name)) {
             return Ok(());
         }
         let Some((origin, at)) = self.place(argument, name).await else { return Ok(()) };
@@ -251,7 +251,7 @@ impl Lister {
 
     fn hidden_by_daemon(&self, argument: &Argument) -> bool {
         let name = &argument.name;
-        !argument.is_dot() && (self.cx.daemon_hides(name, false) || self.cx.daemon_hides(name, true))
+        !argument.is_dot() && self.cx.daemon_hides_way(&beneath(&argument.dir, name))
     }
 
     /// What is said of an argument that [`Lister::look`] does not find.
@@ -320,7 +320,11 @@ impl Lister {
             return Some(at as u16);
         }
         let path = if prefix.is_empty() { dir.to_vec() } else { join(dir, prefix) };
-        match self.cx.root(Ask::Root { path: path.clone() }).await {
+        let opened = match self.cx.daemon_hides_way(&path) {
+            true => Err(generator::not_found()),
+            false => self.cx.root(Ask::Root { path: path.clone() }).await,
+        };
+        match opened {
             Ok(id) => {
                 self.roots.push(Root { id, path: dir.to_vec(), prefix: prefix.to_vec() });
                 Some((self.roots.len() - 1) as u16)
