@@ -122,12 +122,14 @@ fn serve(served: Served) -> i32 {
         let root = std::env::current_dir().map(|dir| dir.into_os_string().into_vec()).unwrap_or_default();
         config.paths = config.paths.iter().map(|path| beneath(&root, path)).collect();
     }
-    if let Some(module) = &config.module {
+    if let Some(module) = &mut config.module {
+        module.ignore_nonreadable = policy.ignore_nonreadable;
         // Messages show paths as the module's clients know them.
         config.cwd.clone_from(&module.shown_root);
     }
-    let exit = drive::run(&mut Session::new(config), wire, &mut fs, &mut console);
-    if exit != Exit::OK {
+    let mut session = Session::new(config);
+    let exit = drive::run(&mut session, wire, &mut fs, &mut console);
+    if exit != Exit::OK && !session.exit_is_told() {
         console.log_exit(exit, role);
     }
     exit.0

@@ -252,7 +252,7 @@ fn check_protocol(options: &Options) -> Result<(), Error> {
         Some(protocol) if (super::PROTOCOL + 1..=SANE_MAX).contains(&protocol) => {
             alloc::format!("--protocol must be no more than {} on the Client.", super::PROTOCOL)
         }
-        Some(protocol) if protocol < super::PROTOCOL_MIN || protocol > SANE_MAX => {
+        Some(protocol) if !(super::PROTOCOL_MIN..=SANE_MAX).contains(&protocol) => {
             crate::error::VERSION_MISMATCH.into()
         }
         _ => return Ok(()),

@@ -279,7 +279,23 @@ impl Context {
             || self.daemon_hides(b"", &path, false)
     }
 
-    /// Whether symlinks are made harmless on this side.
+    /// `ignore nonreadable`: whether a file is left out because this process can't read it.
+    pub(crate) fn ignores(&self, meta: &Meta) -> bool {
+        let config = &self.config;
+        let wanted = config.module.as_ref().is_some_and(|module| module.ignore_nonreadable);
+        if !wanted || config.root || meta.mode & super::decide::TYPE == super::decide::SYMLINK {
+            return false;
+        }
+        let bit = if meta.uid == config.ids.0 {
+            0o400
+        } else if meta.gid == config.ids.1 || config.groups.contains(&meta.gid) {
+            0o040
+        } else {
+            0o004
+        };
+        meta.mode & bit == 0
+    }
+
     /// What changes the modes of a list on this side: a client's `--chmod`, or what a daemon's module says. The receiving half
     /// of a local copy gets modes that are changed already.
     pub(crate) fn chmod(&self) -> Option<&Chmod> {

@@ -407,6 +407,9 @@ impl Lister {
         {
             return Ok(());
         }
+        if cx.ignores(&meta) {
+            return Ok(());
+        }
         let mut flags = Flags::NONE;
         if is_dir {
             let recursive = o.recursion != Recursion::Off;

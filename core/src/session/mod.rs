@@ -76,6 +76,7 @@ pub struct Session {
     last_traffic_ms: u64,
     last_output_ms: u64,
     started_ms: u64,
+    exit_is_told: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,6 +109,7 @@ impl Session {
             last_traffic_ms: 0,
             last_output_ms: 0,
             started_ms: 0,
+            exit_is_told: false,
         }
     }
 
@@ -360,6 +362,11 @@ impl Session {
         (!silent).then(|| self.cx.role_name())
     }
 
+    /// Whether the last line of this process was said already, to the client and to the log.
+    pub fn exit_is_told(&self) -> bool {
+        self.exit_is_told
+    }
+
     /// What messages call this process.
     pub fn role(&self) -> &'static str {
         self.cx.role_name()
@@ -376,6 +383,14 @@ impl Session {
         // What fails after the end is a consequence of it.
         if !error.text.is_empty() && self.state == State::Running {
             error.lines().for_each(|line| self.cx.say(Class::Error, line));
+        }
+        if self.cx.config.errors_to_client && self.state == State::Running && !self.ended_by_peer {
+            // A client that can't see how its server ends is told.
+            let (name, role) = (error.exit.name(), self.cx.role_name());
+            let text =
+                alloc::format!("rsync error: {name} (code {}) at session.rs({}) [{role}=3.5.0]", error.exit.0, line!());
+            self.cx.say(Class::Error, text);
+            self.exit_is_told = true;
         }
         self.end(error.exit, true);
     }
@@ -429,7 +444,11 @@ async fn roles(cx: Shared) -> Result<(), Error> {
     cx.handshake().await?;
     cx.announce_timeout();
     if let Some(refused) = &cx.config.refused {
-        return Err(refused.clone());
+        // What a command of the operator's printed may be many lines.
+        let mut lines: alloc::vec::Vec<&[u8]> = refused.text.split(|&byte| byte == b'\n').collect();
+        let last = lines.pop().unwrap_or_default();
+        lines.into_iter().for_each(|line| cx.say(Class::Error, line));
+        return Err(Error { text: last.to_vec(), ..refused.clone() });
     }
     cx.check_module()?;
     match cx.config.role {

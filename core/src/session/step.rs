@@ -115,6 +115,8 @@ pub struct Module {
     pub sanitize: bool,
     /// No names are looked up.
     pub numeric_ids: bool,
+    /// What can't be read is left out of lists.
+    pub ignore_nonreadable: bool,
     /// Deletions go on after read errors.
     pub ignore_errors: bool,
     /// I/O timeout in seconds, 0 for none.

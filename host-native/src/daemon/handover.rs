@@ -95,6 +95,7 @@ fn session_module(worker: &Worker<'_>, chosen: &Chosen<'_>, prepared: Prepared) 
         host: worker.peer.host.clone(),
         address: worker.peer.address.clone(),
         user: chosen.user.clone(),
+        ignore_nonreadable: false,
         path: prepared.root.full,
         filters: prepared.filters,
     })

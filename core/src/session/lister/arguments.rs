@@ -293,6 +293,9 @@ impl Lister {
         if !dot && self.rules.excludes(&cx, name, is_dir, Check::SENDER) {
             return Ok(());
         }
+        if cx.ignores(&meta) {
+            return Ok(());
+        }
         let recursive = o.recursion != Recursion::Off;
         if is_dir && !recursive && !o.dirs {
             cx.say(Class::Info, [b"skipping directory ".as_slice(), if dot { b"." } else { name }].concat());
