@@ -159,7 +159,7 @@ fn in_place() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 200, ..ProptestConfig::with_cases(128) })]
+    #![proptest_config(memory::cases(128))]
 
     /// Any tree, any pace, any request of either side: nothing hangs, and every file is old or new.
     #[test]

@@ -146,7 +146,7 @@ fn a_peer_that_hangs_up_anywhere() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 300, ..ProptestConfig::with_cases(512) })]
+    #![proptest_config(memory::cases(512))]
 
     #[test]
     fn spoiled_streams(

@@ -102,17 +102,12 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(256), max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(memory::cases(256))]
 
     #[test]
     fn any_tree_in_any_way(case in case(), entries in scenario::entries(40)) {
         any_tree(&case, &entries);
     }
-}
-
-/// The number of cases, which `PROPTEST_CASES` may raise.
-fn cases(default: u32) -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 fn any_tree(case: &Case, entries: &[scenario::Planned]) {

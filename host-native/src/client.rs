@@ -164,17 +164,18 @@ fn local(base: Config, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, console: &m
     let near = Wire::new(clone(&near)?, near);
     let receiver = std::thread::spawn(move || {
         let mut console = Console::new(&receiving.options);
-        let mut fs = Fs::new().with_umask(umask);
+        let mut fs = Fs::for_session(umask, &receiving.options);
         let mut session = Session::new(receiving);
         let exit = drive::run(&mut session, far, &mut fs, &mut console);
         console.exit_line(exit, session.last_words_role().unwrap_or_default());
         console.flush();
         exit
     });
+    let mut fs = Fs::for_session(umask, &sending.options);
     let mut session = Session::new(sending);
     let mut wire = near;
     wire.bytes_per_second = rate;
-    let exit = drive::run(&mut session, wire, &mut Fs::new().with_umask(umask), console);
+    let exit = drive::run(&mut session, wire, &mut fs, console);
     // A receiving half that went down without a word is told of here.
     let role = session.last_words_role().unwrap_or_default();
     drop(session);
@@ -233,7 +234,7 @@ fn modules(base: &Config, remote: &Remote, console: &mut Console) -> Outcome {
 fn finish(config: Config, mut reached: Reached, console: &mut Console) -> Outcome {
     reached.wire.bytes_per_second = bytes_per_second(&config.options);
     let config = Config { protocol: reached.protocol, transport: reached.transport, ..config };
-    let mut fs = Fs::new().with_umask(config.umask);
+    let mut fs = Fs::for_session(config.umask, &config.options);
     let mut session = Session::new(config);
     let exit = drive::run(&mut session, reached.wire, &mut fs, console);
     let role = if exit == Exit::OK { session.role() } else { session.last_words_role().unwrap_or_default() };
@@ -342,8 +343,9 @@ pub fn serve(server: Server, pending: Vec<u8>, umask: u32) -> i32 {
         (Err(error), _) | (_, Err(error)) => return console.fail(&io_error("dup failed", &error), "server"),
     };
     let wire = Wire { input, output, pending, bytes_per_second: bytes_per_second(&options) };
+    let mut fs = Fs::for_session(umask, &config.options);
     let mut session = Session::new(config);
-    let exit = drive::run(&mut session, wire, &mut Fs::new().with_umask(umask), &mut console);
+    let exit = drive::run(&mut session, wire, &mut fs, &mut console);
     console.exit_line(exit, session.last_words_role().unwrap_or_default());
     console.flush();
     exit.0

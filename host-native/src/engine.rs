@@ -116,7 +116,7 @@ fn serve(served: Served) -> i32 {
         (own, theirs) => own.min(theirs),
     };
     let wire = Wire { input, output, pending, bytes_per_second: limit * 1024 };
-    let mut fs = Fs::new().with_umask(config.umask);
+    let mut fs = Fs::for_session(config.umask, &config.options);
     if config.module.as_ref().is_some_and(|module| module.sanitize) {
         fs = fs.confined();
         let root = std::env::current_dir().map(|dir| dir.into_os_string().into_vec()).unwrap_or_default();

@@ -179,7 +179,7 @@ impl<'a> Bench<'a> {
     /// The transfer of `version` to the cell's destination.
     fn command(&self, cell: &Cell, dir: &str, version: Version) -> Result<Command, String> {
         let mut command = cell.client.command();
-        command.args(["-aHi", &format!("--protocol={}", cell.protocol)]);
+        command.args(["-aHAXi", &format!("--protocol={}", cell.protocol)]);
         command.arg(if cell.incremental { "--inc-recursive" } else { "--no-inc-recursive" });
         if let Some(codec) = cell.codec {
             command.args(["-z", &format!("--compress-choice={codec}")]);

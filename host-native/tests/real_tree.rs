@@ -45,7 +45,7 @@ impl Stage {
         let (out, home) = self.way(there, &back);
         for words in [out, home] {
             let mut command = client.command();
-            command.arg("-aH").args(options).args(words).env("USER", USER);
+            command.arg("-aHAX").args(options).args(words).env("USER", USER);
             let outcome = run(&mut command, LIMIT);
             if !outcome.success() {
                 return Err(format!("{name}:\n{outcome}"));
@@ -64,7 +64,7 @@ impl Stage {
     /// Stock finds nothing to do.
     fn check(&self, back: &str) -> Result<(), String> {
         let mut command = Stock.command();
-        command.args(["-aHni", "--checksum", "--delete"]).args(&self.tree).arg(back);
+        command.args(["-aHAXni", "--checksum", "--delete"]).args(&self.tree).arg(back);
         let outcome = run(&mut command, LIMIT);
         if outcome.success() && outcome.stdout.is_empty() { Ok(()) } else { Err(outcome.to_string()) }
     }

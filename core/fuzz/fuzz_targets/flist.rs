@@ -25,6 +25,8 @@ fuzz_target!(|input: &[u8]| {
         numeric_ids: on(11),
         missing_args: on(12),
         digest_bytes: if on(13) { 16 } else { 0 },
+        acls: on(15) && caps.protocol >= 30,
+        xattrs: on(15) && caps.protocol >= 30,
         ..caps
     };
     let mut decoder = Decoder::new(caps);
@@ -32,7 +34,7 @@ fuzz_target!(|input: &[u8]| {
     let (mut entry, mut rest) = (Entry::default(), bytes);
     loop {
         let mut reader = Reader::new(rest);
-        let mut rules = Rules { judge: &mut trust, chmod: &|mode| mode };
+        let mut rules = Rules { judge: &mut trust, chmod: &|mode| mode, xattr_name: &|name| Some(name.to_vec()) };
         match decoder.decode(&mut reader, &list, &mut entry, &mut rules) {
             Ok(Decoded::Entry) if list.push(&entry).is_ok() => {}
             Ok(Decoded::End { .. }) => {}

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! flags │ shared prefix │ suffix │ leader │ size │ mtime nsec crtime │ mode │ atime │ uid gid │ rdev │ target │ dev ino │ digest
+//! │ ACLs │ xattrs
 //!   └─ bits that say which of the others are there, or equal those of the previous entry
 //! ```
 //!
@@ -86,6 +87,10 @@ pub struct Caps {
     pub atimes: bool,
     /// `--crtimes`.
     pub crtimes: bool,
+    /// `--acls`.
+    pub acls: bool,
+    /// `--xattrs`.
+    pub xattrs: bool,
     /// `--numeric-ids`.
     pub numeric_ids: bool,
     /// `--delete-missing-args`: mode 0 is legal.
@@ -113,6 +118,8 @@ impl Caps {
             hard_links: false,
             atimes: false,
             crtimes: false,
+            acls: false,
+            xattrs: false,
             numeric_ids: false,
             missing_args: false,
             digest_bytes: 0,

@@ -157,6 +157,10 @@ pub struct Entry {
     pub inode: Option<(i64, i64)>,
     /// Whole-file digest (`--checksum`).
     pub digest: Option<Digest>,
+    /// Places of its ACLs, access and default, in the tables of [`super::acl`].
+    pub acls: Option<(u32, u32)>,
+    /// Place of its extended attributes in the table of [`super::xattr`].
+    pub xattrs: Option<u32>,
 }
 
 impl Entry {

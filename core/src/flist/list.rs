@@ -26,6 +26,9 @@ const RDEV: u8 = 1 << 2;
 const GROUP: u8 = 1 << 3;
 const DIGEST: u8 = 1 << 4;
 const TARGET: u8 = 1 << 5;
+/// These two stand before the others: a tail ends with what has a length of its own.
+const ACLS: u8 = 1 << 6;
+const XATTRS: u8 = 1 << 7;
 
 #[derive(Clone, Copy, Debug)]
 struct Record {
@@ -124,7 +127,7 @@ impl FileList {
             return Err(Error::peer(Exit::MALLOC, "over-long name in the file list"));
         }
         // The most that one entry adds, its digest and all.
-        let room = entry.name.len() + target.len() + 80;
+        let room = entry.name.len() + target.len() + 96;
         let bytes = self.records.len() * size_of::<Record>() + self.arena.len() + room;
         if bytes as u64 > self.bytes_max.min(u64::from(u32::MAX)) {
             return Err(Error::peer(Exit::MALLOC, format!("exceeded --max-alloc={} setting", self.bytes_max)));
@@ -228,6 +231,15 @@ impl FileList {
 /// Appends the fields that few entries have, and says which they are.
 fn put_tail(arena: &mut Vec<u8>, entry: &Entry) -> u8 {
     let mut extras = 0;
+    if let Some((access, default)) = entry.acls {
+        extras |= ACLS;
+        arena.extend_from_slice(&access.to_le_bytes());
+        arena.extend_from_slice(&default.to_le_bytes());
+    }
+    if let Some(xattrs) = entry.xattrs {
+        extras |= XATTRS;
+        arena.extend_from_slice(&xattrs.to_le_bytes());
+    }
     if let Some(atime) = entry.atime {
         extras |= ATIME;
         arena.extend_from_slice(&atime.to_le_bytes());

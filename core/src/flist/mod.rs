@@ -7,9 +7,12 @@
 //! | [`order`] | the common order, duplicates, pruning |
 //! | [`lists`] | all lists of a session, the directory table, index numbers |
 //! | [`codec`] | the bytes of an entry and of the end of a list |
+//! | [`acl`] | POSIX ACLs and their tables |
+//! | [`xattr`] | extended attributes and their tables |
 //! | [`ids`] | user and group names: the id lists, and mapping to local ids |
 //! | [`verify`] | what a receiver must refuse, and path hygiene |
 
+pub mod acl;
 pub mod codec;
 pub mod entry;
 pub mod ids;
@@ -17,6 +20,7 @@ pub mod list;
 pub mod lists;
 pub mod order;
 pub mod verify;
+pub mod xattr;
 
 pub use codec::{Caps, Decoded, Decoder, Encoder};
 pub use entry::{Digest, Entry, Flags, Kind};

@@ -73,8 +73,6 @@ const PROTOCOL_MIN: i32 = 20;
 
 /// Options that nothing acts on yet: using one is refused, never ignored.
 pub const NOT_BUILT: &[&str] = &[
-    "acls",
-    "xattrs",
     "crtimes",
     "fake-super",
     "iconv",

@@ -31,6 +31,8 @@ pub(crate) struct Agreed {
     pub(crate) inplace_partial: bool,
     /// The flags of list entries are varints.
     pub(crate) varint_flags: bool,
+    /// Extended attributes are exchanged for hard links too.
+    pub(crate) no_xattr_shortcut: bool,
     /// Id lists name id 0.
     pub(crate) id0_names: bool,
     pub(crate) seed: i32,

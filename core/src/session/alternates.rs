@@ -95,7 +95,7 @@ impl Generator {
                 return Other::Make(reported);
             }
         }
-        self.item_record(item.ndx, reported.flags, reported.xname).await;
+        self.item_record(item, reported.flags, reported.xname, Some(&meta)).await;
         self.report_success(item.ndx);
         Other::Settled
     }

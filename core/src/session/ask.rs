@@ -10,6 +10,8 @@ use alloc::vec::Vec;
 
 use crate::checksum::{Algorithm, DigestValue, Strong};
 use crate::delta::SumHead;
+use crate::flist::acl::{Acl, Acls};
+use crate::flist::xattr::Pair;
 
 /// Names an ask until it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,6 +105,19 @@ pub struct Meta {
     pub nlink: u64,
     /// Where a symlink points; absent for anything else.
     pub target: Option<Box<[u8]>>,
+    /// ACLs and extended attributes, if the host was told to look for them.
+    pub extended: Option<Box<Extended>>,
+}
+
+/// ACLs and extended attributes of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extended {
+    /// The ACLs; empty for a symlink, and where the file system has none.
+    pub acls: Acls,
+    /// Attributes of all namespaces but `system`, ordered by name.
+    pub xattrs: Vec<Pair>,
+    /// Why they could not be read.
+    pub error: Option<Errno>,
 }
 
 /// One name in a directory.
@@ -129,6 +144,8 @@ pub struct SetMeta {
     pub atime: Option<i64>,
     /// New permission bits, applied last and exactly (07777).
     pub mode: Option<u32>,
+    /// ACLs and extended attributes.
+    pub extended: Option<Box<SetExtended>>,
 }
 
 impl SetMeta {
@@ -136,6 +153,19 @@ impl SetMeta {
     pub fn is_empty(&self) -> bool {
         *self == SetMeta::default()
     }
+}
+
+/// ACLs and extended attributes to set: attributes after the owner, ACLs just before the mode.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetExtended {
+    /// Attributes to remove.
+    pub remove: Vec<Vec<u8>>,
+    /// Attributes to set.
+    pub set: Vec<Pair>,
+    /// The access ACL, complete.
+    pub access: Option<Acl>,
+    /// The default ACL; an empty one removes it.
+    pub default: Option<Acl>,
 }
 
 /// What went wrong while setting attributes; each step is tried whatever became of the others.
@@ -147,6 +177,21 @@ pub struct SetErrors {
     pub times: Option<Errno>,
     /// Of setting the mode.
     pub mode: Option<Errno>,
+    /// Of ACLs and extended attributes.
+    pub extended: Vec<(ExtendedStep, Errno)>,
+}
+
+/// A step of setting ACLs and extended attributes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExtendedStep {
+    /// Setting the attribute of this name.
+    Set(Vec<u8>),
+    /// Removing the attribute of this name.
+    Remove(Vec<u8>),
+    /// Setting the access ACL.
+    Access,
+    /// Setting the default ACL.
+    Default,
 }
 
 /// Where the bytes of a new file go until it is complete (spec 3.8.3, 3.8.4).

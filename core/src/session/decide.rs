@@ -2,10 +2,13 @@
 //! 3.3.2, 3.9.2). Pure functions: the generator, the receiver and the local copy decide alike.
 
 use alloc::boxed::Box;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use super::ask::{Meta, SetMeta};
+use super::ask::{Meta, SetExtended, SetMeta};
 use crate::checksum::DigestValue;
+use crate::flist::acl::Acl;
+use crate::flist::xattr::{self, List};
 use crate::options::Options;
 use crate::report::ItemFlags;
 
@@ -39,6 +42,12 @@ pub(crate) struct Item {
     pub(crate) implied: bool,
     /// The group of hard links that it is in.
     pub(crate) group: Option<u32>,
+    /// On the receiving side, its ACLs with ids of this machine: access, and of a directory default.
+    pub(crate) acls: Option<(Rc<Acl>, Option<Rc<Acl>>)>,
+    /// On the receiving side, its extended attributes.
+    pub(crate) xattrs: Option<List>,
+    /// On the sender, the number of its list of extended attributes.
+    pub(crate) xattr_list: Option<u32>,
 }
 
 impl Item {
@@ -67,8 +76,25 @@ pub(crate) struct Powers {
     /// Groups that can be set when not root.
     pub(crate) groups: Vec<u32>,
     pub(crate) umask: u32,
+    /// Extended attributes that the user's own processes can't set are set too.
+    pub(crate) xattrs: XattrScope,
     /// Times of directories are left alone (`-O`, or backups beside the files).
     pub(crate) omit_dir_times: bool,
+}
+
+/// Which extended attributes this side deals with (2.13.2).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct XattrScope {
+    /// Only those of the namespace `user`.
+    pub(crate) user_only: bool,
+    /// Rsync's own too (`-XX`).
+    pub(crate) internal: bool,
+}
+
+impl XattrScope {
+    pub(crate) fn has(self, name: &[u8]) -> bool {
+        (!self.user_only || name.starts_with(b"user.")) && (self.internal || !name.starts_with(b"user.rsync.%"))
+    }
 }
 
 impl Powers {
@@ -162,7 +188,31 @@ pub(crate) fn differences(o: &Options, p: &Powers, item: &Item, meta: &Meta, cha
     if o.group && p.may_set_group(item.gid) && item.gid != meta.gid {
         flags |= ItemFlags::REPORT_GROUP.0;
     }
+    if acls_differ(o, item, meta) {
+        flags |= ItemFlags::REPORT_ACL.0;
+    }
+    if xattrs_differ(p, item, meta) {
+        flags |= ItemFlags::REPORT_XATTR.0;
+    }
     ItemFlags(flags)
+}
+
+/// The report bit of something new that gets extended attributes.
+pub(crate) fn new_xattrs(item: &Item) -> u16 {
+    let some = item.xattrs.as_ref().is_some_and(|list| list.borrow().iter().any(|xattr| xattr.name.is_some()));
+    if some { ItemFlags::REPORT_XATTR.0 } else { 0 }
+}
+
+fn xattrs_differ(p: &Powers, item: &Item, meta: &Meta) -> bool {
+    let (Some(list), Some(there)) = (&item.xattrs, &meta.extended) else { return false };
+    !xattr::is_met_by(&list.borrow(), &there.xattrs, |name| p.xattrs.has(name))
+}
+
+fn acls_differ(o: &Options, item: &Item, meta: &Meta) -> bool {
+    let Some((access, default)) = item.acls.as_ref().filter(|_| o.acls) else { return false };
+    let Some(there) = &meta.extended else { return true };
+    !access.expanded(item.mode, false).is_met_by(&there.acls.access, item.mode)
+        || default.as_ref().is_some_and(|default| default.expanded(item.mode, true) != there.acls.default)
 }
 
 /// What must be set so that `current` (what is there now; for a new file, what creating it gave) becomes as wanted.
@@ -189,6 +239,18 @@ pub(crate) fn to_set(o: &Options, p: &Powers, item: &Item, current: &Meta, mode:
     let loses_bits = chown && mode & 0o6000 != 0;
     if !item.is_symlink() && ((mode ^ current.mode) & 0o7777 != 0 || loses_bits) {
         set.mode = Some(mode & 0o7777);
+    }
+    if acls_differ(o, item, current)
+        && let Some((access, default)) = &item.acls
+    {
+        set.extended =
+            Some(Box::new(SetExtended {
+                access: Some(access.expanded(mode, false).complete(mode)),
+                default: default
+                    .as_ref()
+                    .map(|default| if default.is_empty() { Acl::default() } else { default.of_new_files(mode) }),
+                ..SetExtended::default()
+            }));
     }
     set
 }
@@ -220,7 +282,13 @@ mod tests {
 
     #[test]
     fn modes_without_perms() {
-        let p = Powers { root: false, groups: Vec::new(), umask: 0o022, omit_dir_times: false };
+        let p = Powers {
+            root: false,
+            groups: Vec::new(),
+            umask: 0o022,
+            xattrs: XattrScope::default(),
+            omit_dir_times: false,
+        };
         let mut o = Options::default();
         let item = Item { mode: REGULAR | 0o4777, ..Item::default() };
         assert_eq!(wanted_mode(&o, &p, &item, None), REGULAR | 0o755);

@@ -40,6 +40,7 @@ fn of_view(rx: &Receiving, ndx: i32, view: &View<'_>) -> Option<Item> {
         return None;
     }
     let mut item = of_entry(ndx, view);
+    super::xattrs::attach(rx, view, &mut item);
     if let Some(name) = rx.local_name.borrow().as_ref() {
         item.path.clone_from(name);
     }
@@ -66,6 +67,9 @@ pub(crate) fn of_entry(ndx: i32, view: &View<'_>) -> Item {
         content_dir: flags.has(Flags::CONTENT_DIR),
         implied: flags.has(Flags::IMPLIED),
         group: view.group(),
+        acls: None,
+        xattrs: None,
+        xattr_list: view.xattrs(),
         prefix: Vec::new(),
         name,
     }
@@ -236,11 +240,11 @@ impl Generator {
         let mode = decide::wanted_mode(o, &self.rx.powers, item, existing.as_ref());
         let alternate = if existing.is_none() { self.directory_in_alternate(item).await } else { None };
         let flags = match &existing {
-            None => alternate.unwrap_or(NEW_DIRECTORY),
+            None => alternate.unwrap_or(ItemFlags(NEW_DIRECTORY.0 | decide::new_xattrs(item))),
             Some(meta) => decide::differences(o, &self.rx.powers, item, meta, false),
         };
         let failed = existing.is_none() && !o.dry_run && !early && !self.make_directory(item, mode, flags).await;
-        self.item_record(item.ndx, flags, None).await;
+        self.item_record(item, flags, None, existing.as_ref()).await;
         if failed {
             return Ok(());
         }
@@ -359,12 +363,23 @@ impl Generator {
         {
             return Ok(());
         }
-        if self.make_way(item, obstacle, "directory").await?
-            && self.cx.unit(Ask::Mkdir { at: self.at(&item.path), mode: item.mode & 0o700 }).await.is_ok()
-        {
+        if !self.make_way(item, obstacle, "directory").await? {
+            return Ok(());
+        }
+        if self.cx.unit(Ask::Mkdir { at: self.at(&item.path), mode: item.mode & 0o700 }).await.is_ok() {
             self.made_early.insert(item.path.clone());
+        } else {
+            // Its own list tries again, and that changes the parent's time once more.
+            self.touch_parent_last(&item.path);
         }
         Ok(())
+    }
+
+    fn touch_parent_last(&mut self, path: &[u8]) {
+        let parent = path.iter().rposition(|&byte| byte == b'/').map_or(&b"."[..], |slash| &path[..slash]);
+        let found = self.touch_ups.iter().find(|(_, touch_up)| touch_up.item.path == parent);
+        let again = found.map(|(_, touch_up)| TouchUp { item: touch_up.item.clone(), widened: touch_up.widened });
+        self.touch_ups.extend(again.map(|touch_up| (usize::MAX, touch_up)));
     }
 
     /// A symlink.
@@ -417,7 +432,7 @@ impl Generator {
         if same_type.is_none() {
             cx.stats.borrow_mut().created.links += 1;
         }
-        self.item_record(item.ndx, reported.flags, reported.xname).await;
+        self.item_record(item, reported.flags, reported.xname, same_type).await;
         self.report_success(item.ndx);
         Ok(())
     }
@@ -464,7 +479,7 @@ impl Generator {
             let mut stats = cx.stats.borrow_mut();
             if item.is_device() { stats.created.devices += 1 } else { stats.created.specials += 1 }
         }
-        self.item_record(item.ndx, reported.flags, reported.xname).await;
+        self.item_record(item, reported.flags, reported.xname, same_type).await;
         self.report_success(item.ndx);
         Ok(())
     }
@@ -490,7 +505,10 @@ impl Generator {
     /// Flags of something made here in place of `replaced`, or of nothing.
     fn creation_flags(&self, item: &Item, replaced: Option<&Meta>) -> ItemFlags {
         match replaced {
-            None => ItemFlags(ItemFlags::LOCAL_CHANGE.0 | ItemFlags::REPORT_CHANGE.0 | ItemFlags::IS_NEW.0),
+            None => {
+                let new = ItemFlags::LOCAL_CHANGE.0 | ItemFlags::REPORT_CHANGE.0 | ItemFlags::IS_NEW.0;
+                ItemFlags(new | decide::new_xattrs(item))
+            }
             Some(meta) => {
                 let differs = decide::differences(&self.cx.config.options, &self.rx.powers, item, meta, true);
                 ItemFlags(ItemFlags::LOCAL_CHANGE.0 | ItemFlags::REPORT_CHANGE.0 | differs.0)
@@ -508,15 +526,19 @@ impl Generator {
     }
 
     /// An entry whose content is as wanted: only attributes may differ.
-    pub(crate) async fn unchanged(&mut self, item: &Item, there: &Meta, flags: ItemFlags) -> Result<(), Error> {
+    pub(crate) async fn unchanged(&mut self, item: &Item, there: &Meta, mut flags: ItemFlags) -> Result<(), Error> {
         let cx = self.cx.clone();
         let o = &cx.config.options;
+        if !o.dry_run && flags.contains(ItemFlags::REPORT_ACL) && (item.mode ^ there.mode) & 0o7000 == 0 {
+            // The ACL brings the other bits with it, before stock compares them.
+            flags.0 &= !ItemFlags::REPORT_PERMS.0;
+        }
         if !o.dry_run {
             let mode = decide::wanted_mode(o, &self.rx.powers, item, Some(there));
             let set = decide::to_set(o, &self.rx.powers, item, there, mode, o.checksum && item.is_regular());
             self.set_meta(&item.path, set).await;
         }
-        self.item_record(item.ndx, flags, None).await;
+        self.item_record(item, flags, None, Some(there)).await;
         if o.levels.info(Info::Name) >= 2 && !super::show::itemizes(&cx) && cx.protocol() >= 29 {
             let mut text = item.path.clone();
             if flags.0 == 0 {

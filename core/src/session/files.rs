@@ -170,7 +170,7 @@ impl Generator {
         }
         let alike = basis.as_ref().filter(|b| b.kind < basis::FUZZY).map(|b| &b.meta);
         let mut flags = match existing.or(alike) {
-            None => ItemFlags::TRANSFER.0 | ItemFlags::IS_NEW.0,
+            None => ItemFlags::TRANSFER.0 | ItemFlags::IS_NEW.0 | decide::new_xattrs(item),
             Some(meta) => ItemFlags::TRANSFER.0 | decide::differences(o, &self.rx.powers, item, meta, true).0,
         };
         if o.checksum && pass == Pass::First && flags & ItemFlags::IS_NEW.0 == 0 {
@@ -181,23 +181,24 @@ impl Generator {
         }
         self.outcome.set(if o.dry_run { Outcome::Settled } else { Outcome::Requested });
         if o.dry_run {
-            self.put_item(item.ndx, ItemFlags(flags), kind, xname);
+            self.put_item(item, ItemFlags(flags), kind, xname, None);
             return Ok(());
         }
         if o.inplace && o.backup && kind == basis::FNAME && existing.is_some() && pass == Pass::First {
             kind = self.backup_before_in_place(item, existing).await?;
         }
         self.rx.requested(item.ndx);
+        let there = existing.cloned().or_else(|| alike.cloned());
         let signed = match basis {
             Some(basis) if !self.sends_whole() && basis.meta.size > 0 => self.open_basis(item, &basis, pass).await,
             _ => None,
         };
         let Some((file, head)) = signed else {
-            self.put_item(item.ndx, ItemFlags(flags), kind, xname);
+            self.put_item(item, ItemFlags(flags), kind, xname, there.as_ref());
             cx.put(|out| out.extend_from_slice(&SumHead::NULL.encode()));
             return Ok(());
         };
-        self.put_item(item.ndx, ItemFlags(flags), kind, xname);
+        self.put_item(item, ItemFlags(flags), kind, xname, there.as_ref());
         cx.put(|out| out.extend_from_slice(&head.encode()));
         let append = o.append != Append::Off && pass == Pass::First;
         if !append {
@@ -264,16 +265,23 @@ impl Generator {
         Ok(())
     }
 
-    /// Writes the head of an item.
-    pub(crate) fn put_item(&self, ndx: i32, mut flags: ItemFlags, kind: u8, xname: Option<&[u8]>) {
+    /// Writes the head of an item. `there` is what the destination, or what stands for it, has.
+    pub(crate) fn put_item(
+        &self,
+        item: &Item,
+        mut flags: ItemFlags,
+        kind: u8,
+        xname: Option<&[u8]>,
+        there: Option<&Meta>,
+    ) {
         if kind != basis::FNAME {
             flags.0 |= ItemFlags::BASIS_TYPE_FOLLOWS.0;
         }
         if xname.is_some() {
             flags.0 |= ItemFlags::XNAME_FOLLOWS.0;
         }
-        self.cx.put_ndx(ndx);
-        self.rx.last_ndx.set(ndx);
+        self.cx.put_ndx(item.ndx);
+        self.rx.last_ndx.set(item.ndx);
         if self.cx.protocol() < 29 {
             return;
         }
@@ -286,10 +294,11 @@ impl Generator {
                 let _ = crate::wire::item::put_vstring(out, xname);
             }
         });
+        super::xattrs::put_request(&self.cx, flags, item, there);
     }
 
     /// Writes an item that needs no data, if it is to be seen at all (3.3.5).
-    pub(crate) async fn item_record(&self, ndx: i32, flags: ItemFlags, xname: Option<&[u8]>) {
+    pub(crate) async fn item_record(&self, item: &Item, flags: ItemFlags, xname: Option<&[u8]>, there: Option<&Meta>) {
         let quiet = ItemFlags::BASIS_TYPE_FOLLOWS.0 | ItemFlags::XNAME_FOLLOWS.0 | ItemFlags::LOCAL_CHANGE.0;
         let o = &self.cx.config.options;
         let seen = flags.0 & !quiet != 0
@@ -298,7 +307,7 @@ impl Generator {
             || xname.is_some_and(|name| !name.is_empty());
         if seen && self.cx.protocol() >= 29 {
             self.cx.room().await;
-            self.put_item(ndx, flags, basis::FNAME, xname);
+            self.put_item(item, flags, basis::FNAME, xname, there);
         }
     }
 }
@@ -374,6 +383,9 @@ impl Generator {
             return Ok(Alternate::None);
         }
         if !o.dry_run {
+            if let (Some(list), Some(extended)) = (&item.xattrs, &meta.extended) {
+                crate::flist::xattr::take(&mut list.borrow_mut(), &extended.xattrs);
+            }
             if let Some(there) = existing
                 && !self.make_way(item, Some(there), "regular file").await?
             {
@@ -390,7 +402,7 @@ impl Generator {
         if existing.is_none() && !(o.alt_kind == Some(AltKind::Compare) && level == 3) {
             cx.stats.borrow_mut().created.files += 1;
         }
-        self.item_record(item.ndx, ItemFlags(flags), xname).await;
+        self.item_record(item, ItemFlags(flags), xname, Some(&meta)).await;
         self.report_success(item.ndx);
         if existing.is_none() && flags == 0 {
             // Nothing was made that others could be linked to.

@@ -40,6 +40,7 @@ impl Context {
             safe_list: protocol >= 31 || has(compat::SAFE_LIST),
             inplace_partial: has(compat::INPLACE_PARTIAL),
             varint_flags: has(compat::VARINT_FLAGS),
+            no_xattr_shortcut: has(compat::AVOID_XATTR_SHORTCUT),
             id0_names: has(compat::ID0_NAMES),
             seed,
             transfer_sum,

@@ -255,7 +255,10 @@ impl Generator {
         let leads = cx.stat(Ask::Stat { at: self.at(leader), follow: Follow::No }).await.ok();
         let same = |there: &Meta| leads.as_ref().is_some_and(|l| (l.dev, l.ino) == (there.dev, there.ino));
         if existing.as_ref().is_some_and(same) {
-            self.item_record(item.ndx, ItemFlags::LOCAL_CHANGE, Some(b"")).await;
+            // The other attributes it shares already; these are set when the leader's item comes back.
+            let differs = existing.as_ref().map_or(0, |m| decide::differences(o, &self.rx.powers, item, m, false).0);
+            let flags = ItemFlags(ItemFlags::LOCAL_CHANGE.0 | differs & ItemFlags::REPORT_XATTR.0);
+            self.item_record(item, flags, Some(b""), existing.as_ref()).await;
             self.report_success(item.ndx);
             return Ok(());
         }
@@ -265,13 +268,13 @@ impl Generator {
             return Ok(());
         }
         let flags = match &existing {
-            None => ItemFlags::LOCAL_CHANGE.0 | if known { 0 } else { ItemFlags::IS_NEW.0 },
+            None => ItemFlags::LOCAL_CHANGE.0 | if known { 0 } else { ItemFlags::IS_NEW.0 | decide::new_xattrs(item) },
             Some(there) => ItemFlags::LOCAL_CHANGE.0 | decide::differences(o, &self.rx.powers, item, there, false).0,
         };
         if existing.is_none() {
             cx.stats.borrow_mut().created.add(item.mode);
         }
-        self.item_record(item.ndx, ItemFlags(flags), Some(if known { b"" } else { leader })).await;
+        self.item_record(item, ItemFlags(flags), Some(if known { b"" } else { leader }), existing.as_ref()).await;
         self.report_success(item.ndx);
         Ok(())
     }

@@ -3,14 +3,15 @@
 
 mod arguments;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
-use super::ask::{Ask, At, Dirent, Follow, HostResult, Meta, Reply, RootId};
+use super::ask::{Ask, At, Dirent, Extended, Follow, HostResult, Meta, Reply, RootId};
 use super::context::{Context, Shared, io_error, wrong_kind};
-use super::decide::{DIRECTORY, Item, REGULAR, SYMLINK, TYPE};
+use super::decide::{DIRECTORY, Item, REGULAR, SYMLINK, TYPE, XattrScope};
 use super::entries::of_entry;
 use super::filters::Rules;
 use super::removal::join;
@@ -37,9 +38,9 @@ struct Root {
 }
 
 pub(crate) struct Lister {
-    cx: Shared,
+    pub(super) cx: Shared,
     rules: Rules,
-    encoder: Encoder,
+    pub(super) encoder: Encoder,
     lists: Lists,
     roots: Vec<Root>,
     /// For each living list, the root of each entry in arrival order.
@@ -89,6 +90,8 @@ pub(crate) fn caps(cx: &Context) -> Caps {
         hard_links: o.hard_links > 0,
         atimes: o.atimes > 0,
         crtimes: o.crtimes,
+        acls: o.acls,
+        xattrs: o.xattrs > 0,
         numeric_ids: o.numeric_ids,
         missing_args: o.missing_args == MissingArgs::Delete,
         digest_bytes: if o.checksum { a.file_sum.digest_bytes() } else { 0 },
@@ -361,6 +364,7 @@ impl Lister {
         };
         self.rules.enter(&cx, root, dir).await;
         self.learn_ids(entries.iter().filter_map(|entry| entry.meta.as_ref().ok())).await;
+        self.learn_acl_ids(entries.iter().filter_map(|entry| entry.meta.as_ref().ok())).await;
         for dirent in entries {
             self.dirent(origin, dir, dirent, draft, subdirs).await?;
         }
@@ -430,7 +434,7 @@ impl Lister {
             }
         }
         let Some(entry) = self.entry(&name, &meta, dirent.digest, flags, origin) else { return Ok(()) };
-        self.put(entry, origin, draft).await
+        self.put(entry, meta.extended, origin, draft).await
     }
 
     /// What a name is; says and drops what can't be told. Unsafe links are replaced where that is wanted.
@@ -496,6 +500,25 @@ impl Lister {
             last = Some((meta.uid, meta.gid));
             new |= owner && ids.users.note(meta.uid);
             new |= group && ids.groups.note(meta.gid);
+        }
+        if inline && new {
+            self.look_up_ids().await;
+        }
+    }
+
+    /// The names of users and groups in ACLs.
+    pub(super) async fn learn_acl_ids<'a>(&mut self, metas: impl Iterator<Item = &'a Meta>) {
+        let caps = self.encoder.caps();
+        if !caps.acls || caps.numeric_ids {
+            return;
+        }
+        let inline = caps.has_inline_names();
+        let ids = &mut self.encoder.ids;
+        let mut new = false;
+        for extended in metas.filter_map(|meta| meta.extended.as_ref()) {
+            for named in extended.acls.access.names.iter().chain(&extended.acls.default.names) {
+                new |= if named.is_group { ids.groups.note(named.id) } else { ids.users.note(named.id) };
+            }
         }
         if inline && new {
             self.look_up_ids().await;
@@ -575,15 +598,36 @@ impl Lister {
             rdev: (device || special).then_some(meta.rdev),
             target: if o.links { target.map(<[u8]>::to_vec) } else { None },
             group: None,
+            acls: None,
+            xattrs: None,
             inode: (o.hard_links > 0 && meta.nlink > 1).then_some((meta.dev as i64, meta.ino as i64)),
             digest: digest.map(|d| Digest::new(d.as_bytes())),
         })
     }
 
-    async fn put(&mut self, entry: Entry, origin: u16, draft: &mut Draft) -> Result<(), Error> {
+    async fn put(
+        &mut self,
+        mut entry: Entry,
+        extended: Option<Box<Extended>>,
+        origin: u16,
+        draft: &mut Draft,
+    ) -> Result<(), Error> {
         let cx = self.cx.clone();
         let before = cx.outbox.borrow().written_total();
-        cx.put(|out| self.encoder.encode(&draft.list, &entry, out));
+        let mut extended = extended.unwrap_or_default();
+        if let Some(errno) = &extended.error {
+            let full = show::full_path(&cx, &join(&self.roots[usize::from(origin)].path, &entry.name));
+            let what = [b"failed to read ACLs or xattrs of \"".as_slice(), &full, b"\""].concat();
+            cx.say_errno(Class::Transfer, "sender", &what, errno);
+            cx.add_io_error(io_error::GENERAL);
+            return Ok(());
+        }
+        let internal = cx.config.options.xattrs > 1;
+        extended.xattrs.retain(|(name, _)| XattrScope { user_only: false, internal }.has(name));
+        cx.put(|out| {
+            self.encoder.encode(&draft.list, &entry, out);
+            self.encoder.encode_extended(&mut entry, &extended.acls, &extended.xattrs, out);
+        });
         {
             let mut stats = cx.stats.borrow_mut();
             stats.list_bytes += cx.outbox.borrow().written_total() - before;

@@ -1,17 +1,19 @@
 //! The receiving side's beginning: filters, lists, owners, destination; then generator and receiver start (spec 2.8, 2.10,
 //! 2.15).
 
+use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 
 use core::cell::{Cell, RefCell};
 
 use super::ask::{Ask, Reply};
 use super::context::{Context, Shared, io_error};
-use super::decide::{Powers, REGULAR, SYMLINK, TYPE};
+use super::decide::{Powers, REGULAR, SYMLINK, TYPE, XattrScope};
 use super::receiving::{Receiving, Rx};
 use super::say::Class;
 use super::{destination, filters, generator, lister, receiver, show};
 use crate::Error;
+use crate::flist::acl::Acl;
 use crate::flist::codec::{Rules, Wanted, read_io_error};
 use crate::flist::ids::IdMap;
 use crate::flist::order::prune_empty_dirs;
@@ -22,9 +24,11 @@ use crate::wire::index::NDX_FLIST_EOF;
 
 /// What reading lists needs.
 pub(crate) struct Reading {
-    decoder: Decoder,
+    pub(crate) decoder: Decoder,
     users: IdMap,
     groups: IdMap,
+    /// Access and default ACLs with ids of this machine, by their places in the decoder's tables.
+    mapped: [BTreeMap<u32, Rc<Acl>>; 2],
     requested: Option<Requested>,
 }
 
@@ -68,6 +72,7 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
         decoder,
         users: parse("usermap", &o.usermap)?,
         groups: parse("groupmap", &o.groupmap)?,
+        mapped: Default::default(),
         requested: requested(cx),
     };
     let root = match o.super_mode {
@@ -99,6 +104,7 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
             root,
             groups: cx.config.groups.clone(),
             umask: cx.config.umask,
+            xattrs: XattrScope { user_only: !root, internal: o.xattrs > 1 },
             omit_dir_times: o.omit_dir_times || (o.backup && o.backup_dir.is_none()),
         },
         temp_root: Cell::default(),
@@ -163,13 +169,16 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
         }
         _ => mode,
     };
+    let scope = rx.powers.xattrs;
+    let xattr_name = |name: &[u8]| scope.has(name).then(|| name.to_vec());
     let io_errors = loop {
         let (decoded, bytes) = cx
             .item(|r| {
                 let mut reading = rx.reading.borrow_mut();
                 let Reading { decoder, requested, .. } = &mut *reading;
                 let mut judge = |name: &[u8], is_dir: bool| judge(rx, requested.as_ref(), name, is_dir);
-                let decoded = decoder.decode(r, &list, &mut entry, &mut Rules { judge: &mut judge, chmod: &chmod })?;
+                let mut rules = Rules { judge: &mut judge, chmod: &chmod, xattr_name: &xattr_name };
+                let decoded = decoder.decode(r, &list, &mut entry, &mut rules)?;
                 Ok((decoded, r.position()))
             })
             .await?;
@@ -298,6 +307,31 @@ async fn learn_ids(rx: &Rx) {
     for warning in warnings {
         rx.cx.say(Class::Error, warning);
     }
+}
+
+/// The ACLs of an entry, with ids of this machine.
+pub(crate) fn acls(rx: &Receiving, (access, default): (u32, u32)) -> (Rc<Acl>, Option<Rc<Acl>>) {
+    let o = &rx.cx.config.options;
+    let Reading { decoder, users, groups, mapped, .. } = &mut *rx.reading.borrow_mut();
+    let map_users = !o.numeric_ids || users.has_rules();
+    let map_groups = !o.numeric_ids || groups.has_rules() || !rx.powers.root;
+    let mut one = |table: usize, at: u32, acl: Option<&Rc<Acl>>| {
+        let mapped = mapped[table].entry(at).or_insert_with(|| {
+            let mut acl = acl.map(|acl| (**acl).clone()).unwrap_or_default();
+            for named in &mut acl.names {
+                match named.is_group {
+                    false if map_users => named.id = users.map(named.id, &decoder.names.users),
+                    true if map_groups => named.id = groups.map(named.id, &decoder.names.groups),
+                    _ => {}
+                }
+            }
+            acl.names.sort_unstable();
+            Rc::new(acl)
+        });
+        mapped.clone()
+    };
+    let of_dir = decoder.acls.of_new_files(default);
+    (one(0, access, decoder.acls.access(access)), of_dir.is_some().then(|| one(1, default, of_dir)))
 }
 
 fn map_owners(rx: &Rx, list: &mut crate::flist::FileList) {

@@ -49,6 +49,7 @@ mod sender;
 mod show;
 mod step;
 mod task;
+mod xattrs;
 
 pub use ask::*;
 pub use filters::check_rules;

@@ -132,8 +132,10 @@ impl Receiver {
             return Err(bad_index(ndx, record.flags, "receiver", &self.rx));
         };
         cx.item_begins();
+        super::xattrs::read_values(&cx, record.flags, &item).await?;
         if record.flags.0 & ItemFlags::TRANSFER.0 == 0 {
             show::item(&cx, &item, &record, None);
+            super::xattrs::apply(&self.rx, &item, record.flags).await;
             return Ok(());
         }
         if self.phase >= 2 {
@@ -523,6 +525,7 @@ impl Finishing {
             _ => Meta { uid, gid, mtime: i64::MIN, mode: u32::MAX, ..Meta::default() },
         };
         let mut meta = decide::to_set(o, &rx.powers, item, &current, mode, true);
+        super::xattrs::add(&rx.powers, item, self.existing.as_ref().filter(|_| self.in_place), &mut meta);
         if !ok {
             meta.mtime = None;
             meta.atime = None;
@@ -676,6 +679,7 @@ pub(crate) fn copy_plan(
     if mode == wanted & 0o7777 && !keep_mode && !o.inplace {
         meta.mode = None;
     }
+    super::xattrs::add(&rx.powers, item, None, &mut meta);
     CopyLocal {
         from,
         create: Create {

@@ -103,18 +103,19 @@ impl Sender {
 
     async fn item(&mut self, ndx: i32, phase: u32) -> Result<(), Error> {
         let cx = self.cx.clone();
-        let record = show::read_item(&cx, ndx).await?;
+        let mut record = show::read_item(&cx, ndx).await?;
         let transfer = record.flags.0 & ItemFlags::TRANSFER.0 != 0;
         let Some(item) = self.lister.item(ndx) else {
             return Err(self.bad_index(ndx, transfer));
         };
         self.lister.reached(ndx);
+        record.wanted = super::xattrs::read_request(&cx, record.flags).await?;
         cx.item_begins();
         if phase == 0 && record.flags.contains(ItemFlags::IS_NEW) {
             cx.stats.borrow_mut().created.add(item.mode);
         }
         if !transfer {
-            self.echo(&record).await;
+            self.echo(&item, &record).await?;
             show::item(&cx, &item, &record, None);
             return Ok(());
         }
@@ -126,7 +127,7 @@ impl Sender {
         }
         if cx.config.options.dry_run {
             self.count(&item);
-            self.echo(&record).await;
+            self.echo(&item, &record).await?;
             show::before_transfer(&cx, &item, &record);
             show::after_transfer(&cx, &item, &record, None);
             return Ok(());
@@ -151,9 +152,10 @@ impl Sender {
     }
 
     /// Repeats an item as it was received.
-    async fn echo(&self, record: &ItemRecord) {
+    async fn echo(&self, item: &Item, record: &ItemRecord) -> Result<(), Error> {
         self.cx.room().await;
         record.put(&self.cx);
+        self.lister.put_xattrs(item, record).await
     }
 
     async fn transfer(&mut self, item: Item, record: ItemRecord) -> Result<(), Error> {
@@ -186,7 +188,7 @@ impl Sender {
         }
         self.count(&item);
         show::before_transfer(&cx, &item, &record);
-        self.echo(&record).await;
+        self.echo(&item, &record).await?;
         cx.put(|out| out.extend_from_slice(&head.encode()));
         let plain_whole = head.count == 0 && !append && self.tokens.is_plain();
         let result = if plain_whole {
@@ -217,7 +219,7 @@ impl Sender {
         }
         self.count(item);
         show::before_transfer(&cx, item, record);
-        self.echo(record).await;
+        self.echo(item, record).await?;
         let (root, path) = self.lister.source_of(item.ndx);
         let mut fits = Ok(());
         cx.put(|out| {

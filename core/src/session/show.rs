@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
-use super::ask::{OutputError, SetErrors};
+use super::ask::{ExtendedStep, OutputError, SetErrors};
 use super::context::Context;
 use super::decide::Item;
 use super::files::basis;
@@ -29,6 +29,8 @@ pub(crate) struct ItemRecord {
     pub(crate) flags: ItemFlags,
     pub(crate) basis: u8,
     pub(crate) xname: Option<Vec<u8>>,
+    /// Numbers of the extended attributes that the generator wants.
+    pub(crate) wanted: Vec<i32>,
 }
 
 impl ItemRecord {
@@ -53,7 +55,13 @@ impl ItemRecord {
 /// Reads the rest of an item whose index was read.
 pub(crate) async fn read_item(cx: &Context, ndx: i32) -> Result<ItemRecord, Error> {
     if cx.protocol() < 29 {
-        return Ok(ItemRecord { ndx, flags: ItemFlags::TRANSFER, basis: basis::FNAME, xname: None });
+        return Ok(ItemRecord {
+            ndx,
+            flags: ItemFlags::TRANSFER,
+            basis: basis::FNAME,
+            xname: None,
+            wanted: Vec::new(),
+        });
     }
     cx.item(|r| {
         let flags = ItemFlags(r.u16()?);
@@ -62,7 +70,7 @@ pub(crate) async fn read_item(cx: &Context, ndx: i32) -> Result<ItemRecord, Erro
             0 => None,
             _ => Some(r.vstring(PATH_BYTES_MAX)?.to_vec()),
         };
-        Ok(ItemRecord { ndx, flags, basis, xname })
+        Ok(ItemRecord { ndx, flags, basis, xname, wanted: Vec::new() })
     })
     .await
 }
@@ -408,6 +416,17 @@ pub(crate) fn set_errors(cx: &Context, role: &str, path: &[u8], wants: (bool, bo
     }
     if let Some(errno) = &errors.mode {
         cx.say_errno(Class::Transfer, role, &quoted(cx, b"failed to set permissions on ", path, b""), errno);
+    }
+    for (step, errno) in &errors.extended {
+        let path = full_path(cx, path);
+        let (call, name, end): (&[u8], &[u8], &[u8]) = match step {
+            ExtendedStep::Set(name) => (b"rsync_xal_set: lsetxattr(\"", name, b"\") failed"),
+            ExtendedStep::Remove(name) => (b"rsync_xal_clear: lremovexattr(\"", name, b"\") failed"),
+            ExtendedStep::Access => (b"set_acl: sys_acl_set_file(", b"ACL_TYPE_ACCESS", b")"),
+            ExtendedStep::Default => (b"set_acl: sys_acl_set_file(", b"ACL_TYPE_DEFAULT", b")"),
+        };
+        let between: &[u8] = if end == b")" { b", " } else { b"\",\"" };
+        cx.say_errno(Class::Transfer, role, &[call, &path, between, name, end].concat(), errno);
     }
 }
 

@@ -59,6 +59,7 @@ pub fn set_errors(meta: &SetMeta, error: &Errno) -> SetErrors {
         owner: when(meta.uid.is_some() || meta.gid.is_some()),
         times: when(meta.mtime.is_some() || meta.atime.is_some()),
         mode: when(meta.mode.is_some()),
+        extended: Vec::new(),
     }
 }
 

@@ -20,6 +20,7 @@ pub mod setup;
 pub mod tree;
 pub mod wire;
 
+use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use syncline_core::session::Errno;
 
 /// A failed call, by its number on Linux.
@@ -63,5 +64,15 @@ impl Rng {
 
     pub fn bytes(&mut self, len: usize) -> Vec<u8> {
         (0..len).map(|_| (self.number() >> 32) as u8).collect()
+    }
+}
+
+/// The same `default` cases in every run, so that a change is judged by what it changed. With `PROPTEST_CASES`, that many
+/// others: to search for what nobody thought of.
+pub fn cases(default: u32) -> ProptestConfig {
+    let base = ProptestConfig { max_shrink_iters: 300, failure_persistence: None, ..ProptestConfig::default() };
+    match std::env::var("PROPTEST_CASES") {
+        Ok(_) => base,
+        Err(_) => ProptestConfig { cases: default, rng_seed: RngSeed::Fixed(1), ..base },
     }
 }

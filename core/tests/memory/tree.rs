@@ -46,6 +46,7 @@ impl Inode {
             ino: self.ino,
             nlink: 1,
             target: self.is(SYMLINK).then(|| self.data.clone().into_boxed_slice()),
+            extended: None,
         }
     }
 

@@ -8,6 +8,7 @@ use rustix::fs::{chmodat, chownat, fchmod, fchown, fstat, futimens, openat, utim
 use rustix::io::Errno as Code;
 use syncline_core::session::{HostResult, SetErrors, SetMeta};
 
+use super::extended::{Part, set_name, set_open};
 use super::fchmodat2::fchmodat2;
 use super::look::{SYMLINK, TYPE, lstat};
 use super::output::Output;
@@ -30,8 +31,16 @@ pub fn set_output(output: &mut Output, meta: &SetMeta) -> SetErrors {
             Err(code) => errors.owner = Some(errno(code)),
         }
     }
+    set_open(file, Part::Xattrs, meta.extended.as_deref(), &mut errors.extended);
     if let Some(times) = times_of(meta) {
         errors.times = futimens(file, &times).err().map(errno);
+    }
+    if let Some(extended) = &meta.extended {
+        set_open(file, Part::Acls, Some(extended), &mut errors.extended);
+        if extended.access.is_some() {
+            // That may have changed the mode.
+            output.mode = fstat(file).map_or(u32::MAX, |stat| stat.st_mode);
+        }
     }
     if let Some(mode) = meta.mode.map(|mode| mode & 0o7777).filter(|&mode| mode != output.mode & 0o7777) {
         match fchmod(file, Mode::from_bits_truncate(mode)) {
@@ -52,6 +61,7 @@ pub fn set_path(spot: HostResult<Spot>, meta: &SetMeta) -> SetErrors {
                 owner: wanted(meta.uid.is_some() || meta.gid.is_some(), &error),
                 times: wanted(meta.mtime.is_some() || meta.atime.is_some(), &error),
                 mode: wanted(meta.mode.is_some(), &error),
+                extended: Vec::new(),
             };
         }
     };
@@ -61,9 +71,12 @@ pub fn set_path(spot: HostResult<Spot>, meta: &SetMeta) -> SetErrors {
         let (uid, gid) = (meta.uid.map(Uid::from_raw), meta.gid.map(Gid::from_raw));
         errors.owner = chownat(dir, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW).err().map(errno);
     }
+    let extended = meta.extended.as_deref();
+    set_name(dir, name, Part::Xattrs, extended, &mut errors.extended);
     if let Some(times) = times_of(meta) {
         errors.times = utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW).err().map(errno);
     }
+    set_name(dir, name, Part::Acls, extended, &mut errors.extended);
     if let Some(mode) = meta.mode {
         errors.mode = chmod(dir, name, mode & 0o7777).err();
     }

@@ -177,6 +177,7 @@ impl Fs {
             mtime: Some((meta.mtime, meta.mtime_nsec)),
             atime: Some(meta.atime),
             mode: Some(meta.mode & 0o7777),
+            extended: None,
         };
         let ending = Ending { to: backup.clone(), meta, backup: None, sync: false };
         self.settle(output, &ending).map(drop).map_err(of_backup)

@@ -9,6 +9,7 @@ use syncline_core::checksum::Digest;
 use syncline_core::session::{At, Create, HostResult, Meta, Output as Place, OutputError, RootId};
 
 use super::basis::Basis;
+use super::extended;
 use super::look::{REGULAR, TYPE, join, lstat, meta_of};
 use super::output::Output;
 use super::read;
@@ -85,6 +86,10 @@ pub fn create(
         Place::Temp { dir } => (temp_output(roots, random, create, dir, buffer)?, None),
         Place::InPlace => in_place_output(roots, create, buffer).map_err(OutputError::Open)?,
     };
+    let found = found.map(|mut found| {
+        extended::add_open(&mut found, output.sink.file(), roots.wants);
+        found
+    });
     let meta = match basis {
         None => found,
         // Blocks were expected, and there is nothing to take them from: the session must know.

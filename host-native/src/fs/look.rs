@@ -9,6 +9,7 @@ use syncline_core::checksum::{Algorithm, Digest, DigestValue};
 use syncline_core::flist::verify::unsafe_symlink;
 use syncline_core::session::{At, Dirent, Follow, HostResult, Meta, RootId};
 
+use super::extended;
 use super::read::{READ, digest_whole};
 use super::roots::{Roots, not_regular};
 use crate::errno::errno;
@@ -41,6 +42,7 @@ pub fn meta_of(stat: &Stat) -> Meta {
         ino: stat.st_ino,
         nlink: stat.st_nlink as u64,
         target: None,
+        extended: None,
     }
 }
 
@@ -66,14 +68,20 @@ pub fn stat(roots: &mut Roots, at: &At, follow: Follow) -> HostResult<Meta> {
     let reach = roots.following(follow != Follow::No);
     let spot = roots.spot_within(at, reach)?;
     let meta = lstat(&*spot.dir, &spot.name)?;
-    followed(roots, at, meta, follow)
+    let mut meta = followed(roots, at, meta, follow)?;
+    if meta.extended.is_none() {
+        extended::add(&mut meta, &*spot.dir, &spot.name, roots.wants);
+    }
+    Ok(meta)
 }
 
 /// [`syncline_core::session::Ask::StatMany`].
 pub fn stat_many(roots: &mut Roots, root: RootId, paths: Vec<Vec<u8>>) -> Vec<HostResult<Meta>> {
     let one = |path| {
         let spot = roots.spot(&At { root, path })?;
-        lstat(&*spot.dir, &spot.name)
+        let mut meta = lstat(&*spot.dir, &spot.name)?;
+        extended::add(&mut meta, &*spot.dir, &spot.name, roots.wants);
+        Ok(meta)
     };
     paths.into_iter().map(one).collect()
 }
@@ -93,7 +101,9 @@ fn followed(roots: &mut Roots, at: &At, meta: Meta, follow: Follow) -> HostResul
 fn referent(roots: &mut Roots, at: &At) -> HostResult<Meta> {
     let reach = roots.following(true);
     let file = roots.open_following(at, OFlags::PATH, reach)?;
-    fstat(&file).map(|stat| meta_of(&stat)).map_err(errno)
+    let mut meta = fstat(&file).map(|stat| meta_of(&stat)).map_err(errno)?;
+    extended::add_open(&mut meta, &file, roots.wants);
+    Ok(meta)
 }
 
 /// [`syncline_core::session::Ask::List`].
@@ -109,6 +119,11 @@ pub fn list(roots: &mut Roots, at: &At, follow: Follow, algorithm: Option<Algori
             let child = At { root: at.root, path: join(path, &name) };
             meta = meta.and_then(|meta| followed(roots, &child, meta, follow));
             opened_through_link = true;
+        }
+        if let Ok(meta) = &mut meta
+            && meta.extended.is_none()
+        {
+            extended::add(meta, &*dir, &name, roots.wants);
         }
         let digest =
             algorithm.filter(|_| meta.as_ref().is_ok_and(|meta| meta.mode & TYPE == REGULAR)).map(|algorithm| {

@@ -8,7 +8,7 @@
 //! | `ids` | names of users and groups |
 //! | `create` `temp` | making an output |
 //! | `output` `sink` `zeros` `basis` | filling it: gathered writes, holes, blocks of the old file |
-//! | `attributes` `fchmodat2` `commit` | attributes, backup, rename |
+//! | `attributes` `fchmodat2` `extended` `commit` | attributes, ACLs, backup, rename |
 //! | `clone` `local` | whole files copied on this machine |
 //! | `nodes` | what has a name but no contents |
 //!
@@ -19,6 +19,7 @@ mod basis;
 mod clone;
 mod commit;
 mod create;
+mod extended;
 mod fchmodat2;
 mod ids;
 mod local;
@@ -30,12 +31,14 @@ mod roots;
 mod sink;
 mod table;
 mod temp;
+mod unshare;
 mod zeros;
 
 use std::collections::HashMap;
 
 use rustix::io::Errno as Code;
 use syncline_core::checksum::DigestValue;
+use syncline_core::options::Options;
 use syncline_core::session::{
     Ask, At, Commit, Create, Errno, FileId, HostResult, Meta, OutputError, Reply, RootId, SetErrors,
 };
@@ -43,6 +46,7 @@ use syncline_core::session::{
 use crate::errno::errno;
 use clone::Cloning;
 use commit::Ending;
+use extended::Wants;
 use ids::Ids;
 use roots::Roots;
 use table::{Open, Table};
@@ -72,9 +76,20 @@ impl Fs {
         Fs::default()
     }
 
+    /// For a session with these options.
+    pub fn for_session(umask: u32, options: &Options) -> Fs {
+        Fs::new().with_umask(umask).with_extended(options.acls, options.xattrs > 0)
+    }
+
     /// The umask for directories that the engine leaves the mode of to the host, where that of the process was cleared.
     pub fn with_umask(mut self, umask: u32) -> Fs {
         self.umask = umask;
+        self
+    }
+
+    /// Looks for ACLs and extended attributes too, wherever files are looked at.
+    fn with_extended(mut self, acls: bool, xattrs: bool) -> Fs {
+        self.roots.wants = Wants { acls, xattrs };
         self
     }
 

@@ -13,6 +13,7 @@ use rustix::io::Errno as Code;
 use rustix::process::{getegid, geteuid};
 use syncline_core::session::{At, Errno, HostResult, RootId};
 
+use super::extended::Wants;
 use crate::errno::errno;
 
 /// Parent directories that are kept open.
@@ -113,6 +114,8 @@ pub struct Roots {
     confined: bool,
     walks: bool,
     version: u64,
+    /// What is looked at besides what `stat` tells.
+    pub wants: Wants,
 }
 
 impl Roots {
@@ -239,7 +242,8 @@ impl Roots {
 
     /// The same roots, for another thread.
     pub fn fork(&self) -> Roots {
-        Roots { roots: self.roots.clone(), confined: self.confined, walks: self.walks, ..Roots::default() }
+        let roots = self.roots.clone();
+        Roots { roots, confined: self.confined, walks: self.walks, wants: self.wants, ..Roots::default() }
     }
 
     /// Counts the events after which a fork is out of date: new roots, and directories that were removed or renamed.

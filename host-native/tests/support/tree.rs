@@ -35,9 +35,6 @@ const LATER: Time = (1_650_000_000, 987_654_321);
 /// The smallest extent of holes that the sparse file has, and its length.
 pub const SPARSE_LEN: u64 = 4 << 20;
 
-/// Whether trees have ACLs and extended attributes: not before Syncline carries them.
-const ATTRIBUTES: bool = false;
-
 /// Builds a version of the tree at `root`.
 pub fn build(root: &Path, version: Version, size: Size) {
     let changed = version >= Version::Changed;
@@ -53,9 +50,7 @@ pub fn build(root: &Path, version: Version, size: Size) {
     modes(&mut m, changed, shrunk);
     times(&mut m, changed);
     kinds(&mut m, version);
-    if ATTRIBUTES {
-        attributes(&mut m, changed);
-    }
+    attributes(&mut m, changed);
     m.finish();
 }
 

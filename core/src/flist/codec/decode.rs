@@ -4,10 +4,12 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 
 use super::{Caps, Fields, IO_ERROR_MASK, Previous, bit};
-use crate::flist::entry::{Entry, Flags};
+use crate::flist::acl::ReceivedAcls;
+use crate::flist::entry::{Entry, Flags, Kind};
 use crate::flist::ids::ReceivedNames;
 use crate::flist::list::FileList;
 use crate::flist::verify;
+use crate::flist::xattr::{ReceivedXattrs, Rename};
 use crate::wire::item::{Reader, Stop};
 use crate::{Error, Exit, limits};
 
@@ -43,6 +45,8 @@ pub struct Rules<'a> {
     pub judge: &'a mut Judge<'a>,
     /// Changes a mode (`--chmod`).
     pub chmod: &'a dyn Fn(u32) -> u32,
+    /// What an extended attribute is called here.
+    pub xattr_name: &'a Rename<'a>,
 }
 
 /// Decodes the entries of all lists of a session.
@@ -56,6 +60,10 @@ pub struct Decoder {
     pub role: &'static str,
     /// Names of users and groups that came with ids.
     pub names: ReceivedNames,
+    /// ACLs that came.
+    pub acls: ReceivedAcls,
+    /// Lists of extended attributes that came.
+    pub xattrs: ReceivedXattrs,
 }
 
 /// What a flag word turned out to be.
@@ -79,6 +87,8 @@ impl Decoder {
             leaders: BTreeMap::new(),
             role: "Receiver",
             names: ReceivedNames::default(),
+            acls: ReceivedAcls::default(),
+            xattrs: ReceivedXattrs::default(),
         }
     }
 
@@ -130,7 +140,15 @@ impl Decoder {
         if leader.is_none_or(|leader| leader < list.start()) {
             self.inode_and_digest(flags, r, &mut fields, entry, index)?;
         }
-        // Here follow the ACL (field 18) and the xattrs (field 19), after abbreviated entries too.
+        // After abbreviated entries too.
+        let acls = if self.caps.acls && entry.kind() != Kind::Symlink {
+            Some(self.acls.read(r, is_dir, &mut self.names)?)
+        } else {
+            None
+        };
+        let xattrs = if self.caps.xattrs { Some(self.xattrs.read(r, rules.xattr_name)?) } else { None };
+        entry.acls = acls.map(|acls| self.acls.keep(acls)).transpose()?;
+        entry.xattrs = xattrs.map(|xattrs| self.xattrs.keep(xattrs)).transpose()?;
 
         self.previous.name.truncate(name.shared);
         self.previous.name.extend_from_slice(name.suffix);

@@ -5,9 +5,11 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry as Slot;
 
 use super::{Caps, IO_ERROR_MASK, Previous, bit, pack_rdev};
+use crate::flist::acl::{Acls, SentAcls};
 use crate::flist::entry::{Entry, Flags, Kind};
 use crate::flist::ids::SentIds;
 use crate::flist::list::FileList;
+use crate::flist::xattr::{Pair, SentXattrs};
 use crate::wire::item::{put_i32, put_longint, put_u16, put_varint, put_varint30, put_varlong, put_varlong30};
 
 /// Longest prefix that is shared with the name before.
@@ -22,6 +24,9 @@ pub struct Encoder {
     leaders: HashMap<(i64, i64), u32>,
     /// Ids and names that were met. With incremental recursion, names have to be known before their entry is encoded.
     pub ids: SentIds,
+    acls: SentAcls,
+    /// Lists of extended attributes that were sent.
+    pub xattrs: SentXattrs,
 }
 
 /// How an entry takes part in a hard-link group, protocols from 30 on.
@@ -35,7 +40,14 @@ enum Link {
 impl Encoder {
     /// An encoder for a session.
     pub fn new(caps: Caps) -> Encoder {
-        Encoder { caps, previous: Previous::default(), leaders: HashMap::new(), ids: SentIds::default() }
+        Encoder {
+            caps,
+            previous: Previous::default(),
+            leaders: HashMap::new(),
+            ids: SentIds::default(),
+            acls: SentAcls::default(),
+            xattrs: SentXattrs::default(),
+        }
     }
 
     /// What shapes the list.
@@ -71,7 +83,17 @@ impl Encoder {
         }
         self.previous.name.truncate(shared);
         self.previous.name.extend_from_slice(suffix);
-        // Here follow the ACL (field 18) and the xattrs (field 19), after abbreviated entries too.
+    }
+
+    /// Appends the ACLs and extended attributes (fields 18 and 19) of an entry that was just encoded, abbreviated or not.
+    pub fn encode_extended(&mut self, entry: &mut Entry, acls: &Acls, xattrs: &[Pair], out: &mut Vec<u8>) {
+        if self.caps.acls && entry.kind() != Kind::Symlink {
+            let inline = self.caps.has_inline_names();
+            self.acls.put(acls, entry.mode, entry.is_dir(), &mut self.ids, inline, out);
+        }
+        if self.caps.xattrs {
+            entry.xattrs = Some(self.xattrs.put(xattrs, out));
+        }
     }
 
     fn link(&mut self, list: &FileList, entry: &Entry) -> Link {

@@ -8,26 +8,31 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
     let entry = (
         ("[ab]{1,3}(/[ab]{1,2}){0,3}", any::<u32>(), any::<u64>(), any::<i64>(), any::<u32>()),
         (any::<Option<i64>>(), any::<Option<i64>>(), any::<Option<(u32, u32)>>(), any::<Option<u32>>()),
+        (any::<Option<(u32, u32)>>(), any::<Option<u32>>()),
         proptest::option::of(proptest::collection::vec(any::<u8>(), 0..=32)),
         proptest::option::of(proptest::collection::vec(any::<u8>(), 0..300)),
     );
-    let entry = entry.prop_map(|((name, mode, size, mtime, id), (atime, crtime, rdev, group), digest, target)| Entry {
-        name: name.into_bytes(),
-        mode,
-        size,
-        mtime,
-        nsec: id / 5,
-        uid: id,
-        gid: id / 2,
-        flags: Flags::free(id % 8),
-        atime,
-        crtime,
-        rdev,
-        group,
-        target,
-        inode: None,
-        digest: digest.map(|bytes| Digest::new(&bytes)),
-    });
+    let entry = entry.prop_map(
+        |((name, mode, size, mtime, id), (atime, crtime, rdev, group), (acls, xattrs), digest, target)| Entry {
+            name: name.into_bytes(),
+            mode,
+            size,
+            mtime,
+            nsec: id / 5,
+            uid: id,
+            gid: id / 2,
+            flags: Flags::free(id % 8),
+            atime,
+            crtime,
+            rdev,
+            group,
+            acls,
+            xattrs,
+            target,
+            inode: None,
+            digest: digest.map(|bytes| Digest::new(&bytes)),
+        },
+    );
     proptest::collection::vec(entry, 0..20)
 }
 

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{ATIME, CRTIME, DIGEST, FileList, GROUP, RDEV, Record, Span, TARGET};
+use super::{ACLS, ATIME, CRTIME, DIGEST, FileList, GROUP, RDEV, Record, Span, TARGET, XATTRS};
 use crate::flist::entry::{Digest, Entry, Flags, Kind};
 
 /// An entry of a [`FileList`].
@@ -155,6 +155,18 @@ impl<'a> View<'a> {
         self.field(TARGET)?.get(2..2 + usize::from(len))
     }
 
+    /// Places of its ACLs: access, default.
+    pub fn acls(&self) -> Option<(u32, u32)> {
+        let access = self.fixed(ACLS, 0).map(u32::from_le_bytes)?;
+        let default = self.fixed(ACLS, 4).map(u32::from_le_bytes)?;
+        Some((access, default))
+    }
+
+    /// Place of its extended attributes.
+    pub fn xattrs(&self) -> Option<u32> {
+        self.fixed(XATTRS, 0).map(u32::from_le_bytes)
+    }
+
     /// The arena from the start of a rare field on, if the entry has that field.
     fn field(&self, bit: u8) -> Option<&'a [u8]> {
         let extras = self.record.extras;
@@ -162,13 +174,16 @@ impl<'a> View<'a> {
             return None;
         }
         let mut at = self.record.name as usize + usize::from(self.record.name_len);
-        // Bits below `bit` stand before it; only the digest among them has a length of its own.
-        for (before, len) in [(ATIME, 8), (CRTIME, 8), (RDEV, 8), (GROUP, 4)] {
-            if before < bit && extras & before != 0 {
+        // In the order in which they were put; only the digest has a length of its own, and only the target comes after it.
+        for (before, len) in [(ACLS, 8), (XATTRS, 4), (ATIME, 8), (CRTIME, 8), (RDEV, 8), (GROUP, 4)] {
+            if before == bit {
+                return self.list.arena.get(at..);
+            }
+            if extras & before != 0 {
                 at += len;
             }
         }
-        if DIGEST < bit && extras & DIGEST != 0 {
+        if bit == TARGET && extras & DIGEST != 0 {
             at += 1 + usize::from(*self.list.arena.get(at)?);
         }
         self.list.arena.get(at..)
@@ -200,6 +215,8 @@ impl<'a> View<'a> {
         entry.target = self.target().map(<[u8]>::to_vec);
         entry.group = self.group();
         entry.digest = self.digest();
+        entry.acls = self.acls();
+        entry.xattrs = self.xattrs();
     }
 
     /// A wide copy.

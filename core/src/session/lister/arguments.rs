@@ -216,8 +216,9 @@ impl Lister {
             }
         };
         self.learn_ids([&meta].into_iter()).await;
+        self.learn_acl_ids([&meta].into_iter()).await;
         match self.entry(name, &meta, None, Flags::IMPLIED, origin) {
-            Some(entry) => self.put(entry, origin, draft).await,
+            Some(entry) => self.put(entry, meta.extended, origin, draft).await,
             None => Ok(()),
         }
     }
@@ -309,8 +310,9 @@ impl Lister {
         let flags = if content { Flags::TOP_DIR.with(Flags::CONTENT_DIR) } else { Flags::NONE };
         let digest = self.digest_of_argument(at, &meta).await;
         self.learn_ids([&meta].into_iter()).await;
+        self.learn_acl_ids([&meta].into_iter()).await;
         let Some(entry) = self.entry(name, &meta, digest, flags, origin) else { return Ok(()) };
-        self.put(entry, origin, draft).await?;
+        self.put(entry, meta.extended, origin, draft).await?;
         if content && (dot || !cx.agreed().inc) {
             self.contents(origin, name, draft).await?;
         }
@@ -354,7 +356,7 @@ impl Lister {
             return Ok(());
         }
         if errno.is_not_found() && missing == MissingArgs::Delete {
-            return self.put(Entry::new(&argument.name, 0), origin, draft).await;
+            return self.put(Entry::new(&argument.name, 0), None, origin, draft).await;
         }
         self.say_link_stat(&beneath(&argument.dir, &argument.name), &errno);
         Ok(())

@@ -1,0 +1,324 @@
+//! ACLs and extended attributes. Linux keeps both as named values of an inode, and has no calls that take a directory and a
+//! name for them: so the way to a name leads through `/proc/self/fd`, and where that isn't there, as in a chroot, through the
+//! working directory of the calling thread.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use rustix::fs::{Mode, OFlags, XattrFlags, open};
+use rustix::fs::{fgetxattr, flistxattr, fremovexattr, fsetxattr, lgetxattr, llistxattr, lremovexattr, lsetxattr};
+use rustix::io::Errno as Code;
+use syncline_core::flist::acl::{Acl, Acls};
+use syncline_core::flist::xattr::Pair;
+use syncline_core::session::{Errno, Extended, ExtendedStep, Meta, SetExtended};
+
+use super::look::{DIRECTORY, SYMLINK, TYPE};
+use crate::errno::errno;
+
+const ACCESS: &[u8] = b"system.posix_acl_access";
+const DEFAULT: &[u8] = b"system.posix_acl_default";
+/// The namespace that is not copied as attributes.
+const SYSTEM: &[u8] = b"system.";
+/// Values and name lists up to this size take one call.
+const USUAL_BYTES: usize = 4096;
+
+/// What is looked at besides what `stat` tells.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wants {
+    /// ACLs.
+    pub acls: bool,
+    /// Extended attributes.
+    pub xattrs: bool,
+}
+
+/// A file whose attributes are meant.
+#[derive(Clone, Copy)]
+enum File<'a> {
+    Open(BorrowedFd<'a>),
+    /// Not followed if it is a symlink.
+    Path(&'a [u8]),
+}
+
+impl File<'_> {
+    fn list(self, buf: &mut [u8]) -> Result<usize, Code> {
+        match self {
+            File::Open(file) => flistxattr(file, buf),
+            File::Path(path) => llistxattr(path, buf),
+        }
+    }
+
+    fn get(self, name: &[u8], buf: &mut [u8]) -> Result<usize, Code> {
+        match self {
+            File::Open(file) => fgetxattr(file, name, buf),
+            File::Path(path) => lgetxattr(path, name, buf),
+        }
+    }
+
+    fn set(self, name: &[u8], value: &[u8]) -> Result<(), Code> {
+        match self {
+            File::Open(file) => fsetxattr(file, name, value, XattrFlags::empty()),
+            File::Path(path) => lsetxattr(path, name, value, XattrFlags::empty()),
+        }
+    }
+
+    fn remove(self, name: &[u8]) -> Result<(), Code> {
+        match self {
+            File::Open(file) => fremovexattr(file, name),
+            File::Path(path) => lremovexattr(path, name),
+        }
+    }
+
+    fn value(self, name: &[u8]) -> Result<Vec<u8>, Code> {
+        whole(|buf| self.get(name, buf))
+    }
+
+    /// The attributes by name.
+    fn pairs(self) -> Result<Vec<Pair>, Code> {
+        let names = match whole(|buf| self.list(buf)) {
+            Err(Code::OPNOTSUPP) => return Ok(Vec::new()),
+            names => names?,
+        };
+        let mut pairs = Vec::new();
+        let names = names.split(|&byte| byte == 0).filter(|name| !name.is_empty() && !name.starts_with(SYSTEM));
+        for name in names {
+            match self.value(name) {
+                Ok(value) => pairs.push((name.to_vec(), value)),
+                // Removed meanwhile.
+                Err(Code::NODATA) => {}
+                Err(code) => return Err(code),
+            }
+        }
+        pairs.sort_unstable();
+        Ok(pairs)
+    }
+
+    fn acl(self, name: &[u8]) -> Result<Acl, Code> {
+        match self.value(name) {
+            Ok(bytes) => Acl::from_linux(&bytes).ok_or(Code::INVAL),
+            Err(Code::NODATA | Code::OPNOTSUPP | Code::NOENT) => Ok(Acl::default()),
+            Err(code) => Err(code),
+        }
+    }
+
+    fn set_acl(self, name: &[u8], acl: &Acl) -> Result<(), Code> {
+        let is_plain = acl.mask.is_none() && acl.names.is_empty();
+        let done = if acl.is_empty() { self.remove(name) } else { self.set(name, &acl.to_linux()) };
+        match done {
+            Err(Code::NODATA) if acl.is_empty() => Ok(()),
+            // A file system without ACLs has what the mode says.
+            Err(Code::OPNOTSUPP) if is_plain => Ok(()),
+            done => done,
+        }
+    }
+
+    fn look(self, mode: u32, wants: Wants) -> Result<Extended, Code> {
+        let mut extended = Extended::default();
+        if wants.acls && mode & TYPE != SYMLINK {
+            let default = if mode & TYPE == DIRECTORY { self.acl(DEFAULT)? } else { Acl::default() };
+            extended.acls = Acls { access: self.acl(ACCESS)?, default };
+        }
+        if wants.xattrs {
+            extended.xattrs = self.pairs()?;
+        }
+        Ok(extended)
+    }
+}
+
+/// All of what a call gives, which says how much that is if the buffer is too small.
+fn whole(call: impl Fn(&mut [u8]) -> Result<usize, Code>) -> Result<Vec<u8>, Code> {
+    let mut usual = [0; USUAL_BYTES];
+    match call(&mut usual) {
+        Ok(len) => return Ok(usual[..len].to_vec()),
+        Err(Code::RANGE) => {}
+        Err(code) => return Err(code),
+    }
+    loop {
+        let mut bytes = vec![0; call(&mut [])? + USUAL_BYTES];
+        match call(&mut bytes) {
+            Ok(len) => {
+                bytes.truncate(len);
+                return Ok(bytes);
+            }
+            // It grew meanwhile.
+            Err(Code::RANGE) => {}
+            Err(code) => return Err(code),
+        }
+    }
+}
+
+/// Acts on a name in a directory; a symlink there is not followed.
+fn with_name<T>(dir: impl AsFd, name: &[u8], act: impl Fn(File<'_>) -> Result<T, Code>) -> Result<T, Code> {
+    let path = [format!("/proc/self/fd/{}/", dir.as_fd().as_raw_fd()).as_bytes(), name].concat();
+    match act(File::Path(&path)) {
+        Err(Code::NOENT) if !has_proc() => {}
+        done => return done,
+    }
+    let back = open(".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    own_working_directory()?;
+    rustix::process::fchdir(&dir)?;
+    let done = act(File::Path(name));
+    rustix::process::fchdir(&back)?;
+    done
+}
+
+fn has_proc() -> bool {
+    rustix::fs::access("/proc/self/fd", rustix::fs::Access::EXISTS).is_ok()
+}
+
+/// Gives this thread a working directory of its own, so that it can go elsewhere for a moment.
+fn own_working_directory() -> Result<(), Code> {
+    thread_local! {
+        static OWN: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+    if !OWN.get() {
+        super::unshare::working_directory()?;
+        OWN.set(true);
+    }
+    Ok(())
+}
+
+/// Adds what is wanted of a name in a directory.
+pub fn add(meta: &mut Meta, dir: impl AsFd, name: &[u8], wants: Wants) {
+    if wants.acls || wants.xattrs {
+        meta.extended = Some(boxed(with_name(dir, name, |file| file.look(meta.mode, wants))));
+    }
+}
+
+/// Adds what is wanted of an open file, be it open for nothing but its place.
+pub fn add_open(meta: &mut Meta, file: impl AsFd, wants: Wants) {
+    if wants.acls || wants.xattrs {
+        let looked = match File::Open(file.as_fd()).look(meta.mode, wants) {
+            Err(Code::BADF) => {
+                let path = format!("/proc/self/fd/{}/.", file.as_fd().as_raw_fd());
+                let path = if meta.mode & TYPE == DIRECTORY { &path[..] } else { &path[..path.len() - 2] };
+                followed(path, meta.mode, wants)
+            }
+            looked => looked,
+        };
+        meta.extended = Some(boxed(looked));
+    }
+}
+
+/// The link in `/proc` leads to the file itself, so it is opened through that.
+fn followed(path: &str, mode: u32, wants: Wants) -> Result<Extended, Code> {
+    let file = open(path, super::read::READ, Mode::empty())?;
+    File::Open(file.as_fd()).look(mode, wants)
+}
+
+fn boxed(looked: Result<Extended, Code>) -> Box<Extended> {
+    Box::new(looked.unwrap_or_else(|code| Extended { error: Some(errno(code)), ..Extended::default() }))
+}
+
+/// Sets attributes, on an open file or a name in a directory; ACLs come later.
+fn set_xattrs(file: File<'_>, set: &SetExtended) -> Vec<(ExtendedStep, Errno)> {
+    let removed = set.remove.iter().filter_map(|name| match file.remove(name) {
+        Ok(()) | Err(Code::NODATA) => None,
+        Err(code) => Some((ExtendedStep::Remove(name.clone()), errno(code))),
+    });
+    let set = set.set.iter().filter_map(|(name, value)| {
+        file.set(name, value).err().map(|code| (ExtendedStep::Set(name.clone()), errno(code)))
+    });
+    removed.chain(set).collect()
+}
+
+fn set_acls(file: File<'_>, set: &SetExtended) -> Vec<(ExtendedStep, Errno)> {
+    let one = |acl: &Option<Acl>, name: &[u8], step| {
+        let code = file.set_acl(name, acl.as_ref()?).err()?;
+        Some((step, errno(code)))
+    };
+    let steps = [one(&set.access, ACCESS, ExtendedStep::Access), one(&set.default, DEFAULT, ExtendedStep::Default)];
+    steps.into_iter().flatten().collect()
+}
+
+/// Which part of [`SetExtended`] is meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Extended attributes.
+    Xattrs,
+    /// ACLs.
+    Acls,
+}
+
+fn set(file: File<'_>, part: Part, extended: &SetExtended) -> Vec<(ExtendedStep, Errno)> {
+    match part {
+        Part::Xattrs => set_xattrs(file, extended),
+        Part::Acls => set_acls(file, extended),
+    }
+}
+
+/// Sets a part of what is to be set on an open file; what failed is added to `errors`.
+pub fn set_open(file: impl AsFd, part: Part, extended: Option<&SetExtended>, errors: &mut Vec<(ExtendedStep, Errno)>) {
+    if let Some(extended) = extended {
+        errors.extend(set(File::Open(file.as_fd()), part, extended));
+    }
+}
+
+/// Sets a part of what is to be set on a name in a directory; what failed is added to `errors`.
+pub fn set_name(
+    dir: impl AsFd,
+    name: &[u8],
+    part: Part,
+    extended: Option<&SetExtended>,
+    errors: &mut Vec<(ExtendedStep, Errno)>,
+) {
+    let Some(extended) = extended else { return };
+    let first = match part {
+        Part::Xattrs => !extended.set.is_empty() || !extended.remove.is_empty(),
+        Part::Acls => extended.access.is_some() || extended.default.is_some(),
+    };
+    if !first {
+        return;
+    }
+    let failed = std::cell::RefCell::new(Vec::new());
+    let done = with_name(dir, name, |file| {
+        let steps = set(file, part, extended);
+        // Without /proc nothing is found, and the other way is tried.
+        let lost = steps.iter().any(|(_, errno)| errno.is_not_found());
+        *failed.borrow_mut() = steps;
+        if lost { Err(Code::NOENT) } else { Ok(()) }
+    });
+    let failed = failed.into_inner();
+    if let (Err(code), true) = (done, failed.is_empty()) {
+        errors.push((ExtendedStep::Access, errno(code)));
+    }
+    errors.extend(failed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, openat};
+
+    #[test]
+    fn what_is_set_is_found_again_by_name_and_by_descriptor() {
+        let tmp = tempfile::tempdir().unwrap();
+        let long = vec![7; 3 * USUAL_BYTES / 4];
+        std::fs::write(tmp.path().join("f"), "").unwrap();
+        let dir = openat(CWD, tmp.path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        let wants = Wants { acls: true, xattrs: true };
+        let set = SetExtended {
+            set: vec![(b"user.b".to_vec(), long.clone()), (b"user.a".to_vec(), Vec::new())],
+            ..SetExtended::default()
+        };
+        let mut errors = Vec::new();
+        set_name(&dir, b"f", Part::Xattrs, Some(&set), &mut errors);
+        if errors.iter().any(|(_, errno)| errno.code == Code::OPNOTSUPP.raw_os_error()) {
+            eprintln!("left out: no extended attributes in {}", tmp.path().display());
+            return;
+        }
+        assert_eq!(errors, []);
+        let expect = vec![(b"user.a".to_vec(), Vec::new()), (b"user.b".to_vec(), long)];
+        let file = openat(&dir, "f", super::super::read::READ, Mode::empty()).unwrap();
+        let mut by_name = Meta { mode: 0o100644, ..Meta::default() };
+        let mut by_descriptor = by_name.clone();
+        add(&mut by_name, &dir, b"f", wants);
+        add_open(&mut by_descriptor, &file, wants);
+        assert_eq!(by_name.extended.as_ref().unwrap().xattrs, expect);
+        assert_eq!(by_name, by_descriptor);
+
+        let remove = SetExtended { remove: vec![b"user.b".to_vec(), b"user.none".to_vec()], ..SetExtended::default() };
+        set_open(&file, Part::Xattrs, Some(&remove), &mut errors);
+        assert_eq!(errors, []);
+        add_open(&mut by_descriptor, &file, wants);
+        assert_eq!(by_descriptor.extended.unwrap().xattrs, expect[..1]);
+    }
+}
