@@ -196,3 +196,14 @@ proptest! {
         prop_assert_eq!((source.snapshot("outside"), dest.snapshot("outside")), (before.1, before.2));
     }
 }
+
+/// The data before a message is half of an item, and what follows the message is no frame: neither is ever used.
+#[test]
+fn a_broken_frame_behind_a_message_in_an_item() {
+    let part = Part { way: Way::Push, server: false };
+    let options = "-a --delete-after --checksum";
+    let mut bytes = recorded(part, options);
+    let mut rng = Rng::new(2712583060645386201);
+    (0..2).for_each(|_| spoil(&mut bytes, &mut rng, 60));
+    survive(part, options, &bytes, 1);
+}

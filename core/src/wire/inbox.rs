@@ -224,8 +224,10 @@ impl Inbox {
     }
 
     /// The error that broke the stream. Ask when the data can not be used any further: what came before it is still valid.
+    /// Messages that are due come first; those behind data that nobody can use never will be.
     pub fn take_error(&mut self) -> Option<Error> {
-        if self.messages.is_empty() { self.error.take() } else { None }
+        let is_due = self.messages.front().is_some_and(|(at, _)| *at <= self.consumed);
+        if is_due { None } else { self.error.take() }
     }
 
     /// The peer has closed its end.
