@@ -34,6 +34,8 @@ pub use pump::Wire;
 
 /// Output that is sent while the session is still busy.
 const BUSY_OUTPUT_BYTES: usize = 60 * 1024;
+/// Bytes of files that are read before what was found in them is sent, be it ever so little.
+const UNSENT_READ_BYTES: usize = 4 << 20;
 /// Steps between two looks at the clock while the session is busy.
 const STEPS_PER_TICK: u32 = 64;
 /// How long a peer that takes no more output may stay silent before it counts as gone.
@@ -43,7 +45,7 @@ const SILENCE_MS: u64 = if cfg!(test) { 100 } else { 5_000 };
 pub fn run(session: &mut Session, wire: Wire, fs: &mut Fs, console: &mut Console) -> Exit {
     let pump = Pump::new(wire);
     let pool = Pool::new();
-    Driver { session, pump, pool, fs, console, is_interrupted: false, silence: None, given_up: None }.run()
+    Driver { session, pump, pool, fs, console, is_interrupted: false, silence: None, given_up: None, read_unsent: 0 }.run()
 }
 
 struct Driver<'a> {
@@ -58,6 +60,8 @@ struct Driver<'a> {
     silence: Option<(u64, Errno)>,
     /// With which exit code a session was ended that could not go on.
     given_up: Option<Exit>,
+    /// Bytes of files read since output was sent.
+    read_unsent: usize,
 }
 
 impl Driver<'_> {
@@ -83,7 +87,14 @@ impl Driver<'_> {
                     Some(pool) if Pool::takes(&ask) => pool.submit(id, ask, fs),
                     _ => self.session.answer(id, fs.execute(ask)),
                 },
-                Step::Read { file, at, .. } => self.session.fill(|space| fs.read(file, at, space)),
+                Step::Read { file, at, .. } => {
+                    let unsent = &mut self.read_unsent;
+                    self.session.fill(|space| {
+                        *unsent += space.len();
+                        fs.read(file, at, space)
+                    });
+                    self.send_after_reading();
+                }
                 Step::Write { file } => {
                     self.session.lend(|bytes| fs.write(file, bytes));
                     self.check_write();
@@ -100,6 +111,17 @@ impl Driver<'_> {
                     None => self.wait(wants),
                 },
                 Step::Done(exit) => return self.end(exit),
+            }
+        }
+    }
+
+    /// Where nearly all of a file is found at the other end, little output stands for much work.
+    fn send_after_reading(&mut self) {
+        if self.read_unsent >= UNSENT_READ_BYTES && self.pump.may_send() {
+            self.read_unsent = 0;
+            self.session.flush_output();
+            if self.session.output_len() > 0 {
+                self.send();
             }
         }
     }

@@ -243,14 +243,13 @@ pub(crate) fn to_set(o: &Options, p: &Powers, item: &Item, current: &Meta, mode:
     if acls_differ(o, item, current)
         && let Some((access, default)) = &item.acls
     {
-        set.extended =
-            Some(Box::new(SetExtended {
-                access: Some(access.expanded(mode, false).complete(mode)),
-                default: default
-                    .as_ref()
-                    .map(|default| if default.is_empty() { Acl::default() } else { default.of_new_files(mode) }),
-                ..SetExtended::default()
-            }));
+        set.extended = Some(Box::new(SetExtended {
+            access: Some(access.expanded(mode, false).complete(mode)),
+            default: default
+                .as_ref()
+                .map(|default| if default.is_empty() { Acl::default() } else { default.of_new_files(mode) }),
+            ..SetExtended::default()
+        }));
     }
     set
 }

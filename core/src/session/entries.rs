@@ -53,7 +53,7 @@ pub(crate) fn of_entry(ndx: i32, view: &View<'_>) -> Item {
     let flags = view.flags();
     Item {
         ndx,
-        path: strip_leading_slashes(&name).to_vec(),
+        path: path_of(&name).to_vec(),
         mode: view.mode(),
         size: view.size(),
         mtime: view.mtime(),
@@ -81,7 +81,8 @@ pub(crate) fn directory_of_list(rx: &Receiving, list: usize) -> Option<Item> {
     item_or_directory(rx, start - 1)
 }
 
-fn strip_leading_slashes(mut name: &[u8]) -> &[u8] {
+/// The path beneath the destination of a name.
+pub(crate) fn path_of(mut name: &[u8]) -> &[u8] {
     while let [b'/', rest @ ..] = name {
         name = rest;
     }

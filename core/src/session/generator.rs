@@ -11,6 +11,7 @@ use core::cell::Cell;
 use super::ask::{Ask, Errno, HostResult, Meta, Reply};
 use super::context::{Context, Shared};
 use super::decide::Item;
+use super::glance::Glance;
 use super::hardlinks::Outcome;
 use super::receiving::Rx;
 use super::say::Class;
@@ -229,7 +230,7 @@ impl Generator {
         while at < len {
             let mut batch = Vec::with_capacity(BATCH.min(len - at));
             while at < len && batch.len() < BATCH {
-                batch.extend(super::entries::item(&self.rx, start + at as i32));
+                batch.extend(Glance::at(&self.rx, start + at as i32));
                 at += 1;
             }
             self.batch(batch, list).await?;
@@ -237,11 +238,18 @@ impl Generator {
         Ok(())
     }
 
-    async fn batch(&mut self, batch: Vec<Item>, list: usize) -> Result<(), Error> {
+    async fn batch(&mut self, batch: Vec<Glance>, list: usize) -> Result<(), Error> {
         let metas = self.look_many(&batch).await;
         self.stale = false;
-        for (item, meta) in batch.into_iter().zip(metas) {
-            self.leave(&item.path);
+        let passes_over = self.passes_over();
+        for (Glance { ndx, path, .. }, meta) in batch.into_iter().zip(metas) {
+            self.leave(&path);
+            if let (true, false, Some(Ok(there))) = (passes_over, self.stale, &meta)
+                && self.is_as_listed(ndx, there)
+            {
+                continue;
+            }
+            let Some(item) = self.item(ndx) else { continue };
             let meta = match meta {
                 Some(meta) if !self.stale => meta,
                 _ => self.look_unless_missing(&item).await,
@@ -266,14 +274,14 @@ impl Generator {
     }
 
     /// What is at the destination of each; `None` where it has to be asked for again.
-    async fn look_many(&mut self, batch: &[Item]) -> Vec<Option<HostResult<Meta>>> {
+    async fn look_many(&mut self, batch: &[Glance]) -> Vec<Option<HostResult<Meta>>> {
         let cx = &self.cx;
         if cx.config.options.listing || self.rx.dest_missing.get() {
             return batch.iter().map(|_| Some(Err(not_found()))).collect();
         }
         let follow = cx.config.options.keep_dirlinks;
         let known: Vec<bool> = batch.iter().map(|item| self.is_missing_below(&item.path)).collect();
-        let wanted = batch.iter().zip(&known).filter(|(item, known)| !**known && (!follow || !item.is_dir()));
+        let wanted = batch.iter().zip(&known).filter(|(item, known)| !**known && (!follow || !item.is_dir));
         let paths: Vec<Vec<u8>> = wanted.map(|(item, _)| item.path.clone()).collect();
         let mut found = Vec::new().into_iter();
         if !paths.is_empty()
@@ -281,10 +289,10 @@ impl Generator {
         {
             found = metas.into_iter();
         }
-        let pick = |(item, known): (&Item, bool)| {
+        let pick = |(item, known): (&Glance, bool)| {
             if known {
                 Some(Err(not_found()))
-            } else if follow && item.is_dir() {
+            } else if follow && item.is_dir {
                 None
             } else {
                 found.next()

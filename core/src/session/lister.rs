@@ -366,7 +366,20 @@ impl Lister {
         self.learn_ids(entries.iter().filter_map(|entry| entry.meta.as_ref().ok())).await;
         self.learn_acl_ids(entries.iter().filter_map(|entry| entry.meta.as_ref().ok())).await;
         for dirent in entries {
-            self.dirent(origin, dir, dirent, draft, subdirs).await?;
+            let is_plain = dirent.meta.as_ref().is_ok_and(|meta| !matches!(meta.mode & TYPE, DIRECTORY | SYMLINK));
+            let name = join(dir, &dirent.name);
+            if is_plain && name.len() <= PATH_BYTES_MAX {
+                // Nearly all names are of this kind, and none of them has to wait for anything.
+                let Dirent { meta: Ok(meta), digest, .. } = dirent else { continue };
+                if !self.is_left_out(origin, &name, &meta) {
+                    self.put_file(name, meta, digest, Flags::NONE, origin, draft)?;
+                }
+            } else {
+                self.dirent(origin, name, dirent, draft, subdirs).await?;
+            }
+            if cx.outbox.borrow().is_full() {
+                cx.room().await;
+            }
         }
         Ok(())
     }
@@ -388,14 +401,13 @@ impl Lister {
     async fn dirent(
         &mut self,
         origin: u16,
-        dir: &[u8],
+        name: Vec<u8>,
         dirent: Dirent,
         draft: &mut Draft,
         subdirs: &mut Vec<Vec<u8>>,
     ) -> Result<(), Error> {
         let cx = self.cx.clone();
         let o = &cx.config.options;
-        let name = join(dir, &dirent.name);
         if name.len() > PATH_BYTES_MAX {
             cx.say(Class::Transfer, [b"skipping overly long name: ".as_slice(), &name].concat());
             cx.add_io_error(io_error::GENERAL);
@@ -405,17 +417,11 @@ impl Lister {
             Some(meta) => meta,
             None => return Ok(()),
         };
-        let is_dir = meta.mode & TYPE == DIRECTORY;
-        if self.rules.excludes(&cx, &name, is_dir, Check::SENDER)
-            || cx.daemon_hides(&self.roots[usize::from(origin)].path, &name, is_dir)
-        {
-            return Ok(());
-        }
-        if cx.ignores(&meta) {
+        if self.is_left_out(origin, &name, &meta) {
             return Ok(());
         }
         let mut flags = Flags::NONE;
-        if is_dir {
+        if meta.mode & TYPE == DIRECTORY {
             let recursive = o.recursion != Recursion::Off;
             if !recursive && !o.dirs {
                 cx.say(Class::Info, [b"skipping directory ".as_slice(), &name].concat());
@@ -433,8 +439,15 @@ impl Lister {
                 subdirs.push(name.clone());
             }
         }
-        let Some(entry) = self.entry(&name, &meta, dirent.digest, flags, origin) else { return Ok(()) };
-        self.put(entry, meta.extended, origin, draft).await
+        self.put_file(name, meta, dirent.digest, flags, origin, draft)
+    }
+
+    fn is_left_out(&self, origin: u16, name: &[u8], meta: &Meta) -> bool {
+        let cx = &self.cx;
+        let is_dir = meta.mode & TYPE == DIRECTORY;
+        self.rules.excludes(cx, name, is_dir, Check::SENDER)
+            || cx.daemon_hides(&self.roots[usize::from(origin)].path, name, is_dir)
+            || cx.ignores(meta)
     }
 
     /// What a name is; says and drops what can't be told. Unsafe links are replaced where that is wanted.
@@ -561,7 +574,30 @@ impl Lister {
         });
     }
 
-    fn entry(&self, name: &[u8], meta: &Meta, digest: Option<DigestValue>, flags: Flags, origin: u16) -> Option<Entry> {
+    /// Lists a file. The caller sees to it that there is room for more.
+    fn put_file(
+        &mut self,
+        name: Vec<u8>,
+        meta: Meta,
+        digest: Option<DigestValue>,
+        flags: Flags,
+        origin: u16,
+        draft: &mut Draft,
+    ) -> Result<(), Error> {
+        match self.entry(name, &meta, digest, flags, origin) {
+            Some(entry) => self.put(entry, meta.extended, origin, draft),
+            None => Ok(()),
+        }
+    }
+
+    fn entry(
+        &self,
+        name: Vec<u8>,
+        meta: &Meta,
+        digest: Option<DigestValue>,
+        flags: Flags,
+        origin: u16,
+    ) -> Option<Entry> {
         let cx = &self.cx;
         let o = &cx.config.options;
         let kind = meta.mode & TYPE;
@@ -575,7 +611,7 @@ impl Lister {
         }
         let mut target = meta.target.as_deref();
         if kind == SYMLINK && o.links && target.is_none_or(<[u8]>::is_empty) {
-            let full = show::full_path(cx, &join(&self.roots[usize::from(origin)].path, name));
+            let full = show::full_path(cx, &join(&self.roots[usize::from(origin)].path, &name));
             let text = [b"skipping symlink with 0-length value: \"".as_slice(), &full, b"\""].concat();
             cx.say(Class::Transfer, text);
             cx.add_io_error(io_error::GENERAL);
@@ -585,7 +621,7 @@ impl Lister {
             target = target.map(|t| t.strip_prefix(show::MUNGED).filter(|rest| !rest.is_empty()).unwrap_or(t));
         }
         Some(Entry {
-            name: name.to_vec(),
+            name,
             mode,
             size: if device || special { 0 } else { meta.size },
             mtime: meta.mtime,
@@ -605,7 +641,7 @@ impl Lister {
         })
     }
 
-    async fn put(
+    fn put(
         &mut self,
         mut entry: Entry,
         extended: Option<Box<Extended>>,
@@ -613,21 +649,21 @@ impl Lister {
         draft: &mut Draft,
     ) -> Result<(), Error> {
         let cx = self.cx.clone();
-        let before = cx.outbox.borrow().written_total();
-        let mut extended = extended.unwrap_or_default();
-        if let Some(errno) = &extended.error {
+        if let Some(errno) = extended.as_ref().and_then(|extended| extended.error.as_ref()) {
             let full = show::full_path(&cx, &join(&self.roots[usize::from(origin)].path, &entry.name));
             let what = [b"failed to read ACLs or xattrs of \"".as_slice(), &full, b"\""].concat();
             cx.say_errno(Class::Transfer, "sender", &what, errno);
             cx.add_io_error(io_error::GENERAL);
             return Ok(());
         }
-        let internal = cx.config.options.xattrs > 1;
-        extended.xattrs.retain(|(name, _)| XattrScope { user_only: false, internal }.has(name));
-        cx.put(|out| {
-            self.encoder.encode(&draft.list, &entry, out);
-            self.encoder.encode_extended(&mut entry, &extended.acls, &extended.xattrs, out);
-        });
+        let before = cx.outbox.borrow().written_total();
+        cx.put(|out| self.encoder.encode(&draft.list, &entry, out));
+        if cx.config.options.acls || cx.config.options.xattrs > 0 {
+            let mut extended = extended.unwrap_or_default();
+            let internal = cx.config.options.xattrs > 1;
+            extended.xattrs.retain(|(name, _)| XattrScope { user_only: false, internal }.has(name));
+            cx.put(|out| self.encoder.encode_extended(&mut entry, &extended.acls, &extended.xattrs, out));
+        }
         {
             let mut stats = cx.stats.borrow_mut();
             stats.list_bytes += cx.outbox.borrow().written_total() - before;
@@ -638,9 +674,6 @@ impl Lister {
         }
         draft.list.push(&entry)?;
         draft.origins.push(origin);
-        if cx.outbox.borrow().is_full() {
-            cx.room().await;
-        }
         Ok(())
     }
 }

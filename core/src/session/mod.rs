@@ -33,6 +33,7 @@ mod files;
 mod filters;
 mod fuzzy;
 mod generator;
+mod glance;
 mod goodbye;
 pub mod greeting;
 mod handshake;
@@ -307,6 +308,12 @@ impl Session {
     /// How much output can be sent right now; a busy host sends when it is much, and always before it waits.
     pub fn output_len(&self) -> usize {
         self.cx.outbox.borrow().pending().len()
+    }
+
+    /// Makes all output so far ready to be sent, be it ever so little: for a host that has worked for a while without waiting,
+    /// so that its peer can work too.
+    pub fn flush_output(&mut self) {
+        self.cx.outbox.borrow_mut().flush();
     }
 
     /// The peer no longer takes output: what would be sent is dropped. Its last words may still be read.

@@ -168,7 +168,9 @@ impl Receiver {
         if cx.is_local() && show::copies_directly(&cx) {
             return self.copy_directly(item, record).await;
         }
-        let from = self.basis_path(&item, &record)?;
+        let is_new = record.flags.contains(ItemFlags::IS_NEW) && head.count == 0;
+        // The generator found nothing there: looking again would be in vain.
+        let from = if is_new { None } else { self.basis_path(&item, &record)? };
         let redo = self.rx.redone.borrow().contains(&item.ndx);
         let create = create_plan(&cx, &self.rx, &item, &record, from, head, redo);
         let in_place = create.output == Output::InPlace;

@@ -141,9 +141,27 @@ pub fn read_piece(file: impl AsFd, at: u64, len: u32) -> HostResult<Vec<u8>> {
     Ok(bytes)
 }
 
+/// A basis of so many bytes is signed in two halves at once.
+const HALVED_BYTES: u64 = 8 << 20;
+
 /// The sums of `count` blocks of a basis from `first` on, as they travel. What the basis lacks by now counts as zeros.
 pub fn sign(file: impl AsFd, head: SumHead, first: u32, count: u32, strong: Strong) -> HostResult<Vec<u8>> {
+    let file = file.as_fd();
     let count = count.min(head.count.saturating_sub(first));
+    if u64::from(count) * u64::from(head.block_bytes) < HALVED_BYTES {
+        return sign_here(file, head, first, count, strong);
+    }
+    let half = count / 2;
+    std::thread::scope(|threads| {
+        let second = threads.spawn(|| sign_here(file, head, first + half, count - half, strong));
+        let mut sums = sign_here(file, head, first, half, strong)?;
+        let second = second.join().unwrap_or_else(|_| sign_here(file, head, first + half, count - half, strong))?;
+        sums.extend_from_slice(&second);
+        Ok(sums)
+    })
+}
+
+fn sign_here(file: impl AsFd, head: SumHead, first: u32, count: u32, strong: Strong) -> HostResult<Vec<u8>> {
     let is_last = first.saturating_add(count) == head.count;
     // The range is signed as if it were a basis of its own; only the last block of all may be short.
     let range = SumHead { count, remainder: if is_last { head.remainder } else { 0 }, ..head };

@@ -217,8 +217,8 @@ impl Lister {
         };
         self.learn_ids([&meta].into_iter()).await;
         self.learn_acl_ids([&meta].into_iter()).await;
-        match self.entry(name, &meta, None, Flags::IMPLIED, origin) {
-            Some(entry) => self.put(entry, meta.extended, origin, draft).await,
+        match self.entry(name.to_vec(), &meta, None, Flags::IMPLIED, origin) {
+            Some(entry) => self.put(entry, meta.extended, origin, draft),
             None => Ok(()),
         }
     }
@@ -311,8 +311,8 @@ impl Lister {
         let digest = self.digest_of_argument(at, &meta).await;
         self.learn_ids([&meta].into_iter()).await;
         self.learn_acl_ids([&meta].into_iter()).await;
-        let Some(entry) = self.entry(name, &meta, digest, flags, origin) else { return Ok(()) };
-        self.put(entry, meta.extended, origin, draft).await?;
+        let Some(entry) = self.entry(name.to_vec(), &meta, digest, flags, origin) else { return Ok(()) };
+        self.put(entry, meta.extended, origin, draft)?;
         if content && (dot || !cx.agreed().inc) {
             self.contents(origin, name, draft).await?;
         }
@@ -356,7 +356,7 @@ impl Lister {
             return Ok(());
         }
         if errno.is_not_found() && missing == MissingArgs::Delete {
-            return self.put(Entry::new(&argument.name, 0), None, origin, draft).await;
+            return self.put(Entry::new(&argument.name, 0), None, origin, draft);
         }
         self.say_link_stat(&beneath(&argument.dir, &argument.name), &errno);
         Ok(())
