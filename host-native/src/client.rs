@@ -5,7 +5,7 @@ use std::path::Path;
 
 use syncline_core::options::{
     Command, Debug, Env, Link, Options, Outgoing, Plan, Remote, RemoteKind, Secluded, Server, Setup, aliases::Aliases,
-    hostspec, plan, shell_command,
+    hostspec, plan, shell_command, with_words,
 };
 use syncline_core::session::greeting::ClientRequest;
 use syncline_core::session::{Config, PROTOCOL, Role, Session, Side, Transport};
@@ -155,7 +155,7 @@ fn local(base: Config, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, console: &m
         role: Role::Receiver,
         transport: Transport::Local,
         paths: dest.into_iter().collect(),
-        options: receiving_options(&base.options),
+        options: receiving_options(&base.options)?,
         ..base.clone()
     };
     let rate = bytes_per_second(&base.options);
@@ -190,11 +190,12 @@ fn is_counted(exit: Exit) -> bool {
 }
 
 /// The options of the receiving half of a local copy: those of a server, which prints nothing itself.
-fn receiving_options(options: &Options) -> Options {
+fn receiving_options(options: &Options) -> Result<Options, Error> {
     let mut options = options.clone();
     options.server = true;
     options.log_file = None;
-    options
+    let words = std::mem::take(&mut options.remote_options);
+    if words.is_empty() { Ok(options) } else { with_words(options, &words) }
 }
 
 /// A connection to the remote side, ready for the session.

@@ -45,7 +45,8 @@ const SILENCE_MS: u64 = if cfg!(test) { 100 } else { 5_000 };
 pub fn run(session: &mut Session, wire: Wire, fs: &mut Fs, console: &mut Console) -> Exit {
     let pump = Pump::new(wire);
     let pool = Pool::new();
-    Driver { session, pump, pool, fs, console, is_interrupted: false, silence: None, given_up: None, read_unsent: 0 }.run()
+    Driver { session, pump, pool, fs, console, is_interrupted: false, silence: None, given_up: None, read_unsent: 0 }
+        .run()
 }
 
 struct Driver<'a> {

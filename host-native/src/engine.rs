@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use syncline_core::filter::{Builder, Check, FilterList, PerDir, Subject};
 use syncline_core::options::refuse::{Refusals, spellings};
-use syncline_core::options::{Chmod, DaemonOptions, Env, Setup, parse_worker};
+use syncline_core::options::{Chmod, DaemonOptions, Env, Setup, Super, parse_worker};
 use syncline_core::session::{Role, Session};
 use syncline_core::{Error, Exit};
 
@@ -108,6 +108,9 @@ fn serve(served: Served) -> i32 {
     }
     if !sends && config.options.temp_dir.is_none() && !policy.temp_dir.is_empty() {
         config.options.temp_dir = Some(policy.temp_dir);
+    }
+    if policy.fake_super {
+        config.options.super_mode = Super::Fake;
     }
     config.refused = refused;
     let own = config.options.bwlimit;

@@ -22,6 +22,8 @@ const GROUP_OBJ: u8 = 2;
 const MASK: u8 = 4;
 const OTHER: u8 = 8;
 const NAMES: u8 = 16;
+/// Marks a user among the names that `--fake-super` keeps.
+const FAKE_USER: u32 = 1 << 31;
 /// Most named entries of one ACL.
 const NAMES_MAX: usize = 65536;
 /// Most memory that the ACLs a peer sends may take.
@@ -155,6 +157,32 @@ impl Acl {
         self.mask.iter().for_each(|&perm| put(0x10, perm, none));
         self.other.iter().for_each(|&perm| put(0x20, perm, none));
         out
+    }
+
+    /// From the bytes that `--fake-super` keeps (spec 2.13.4).
+    pub fn from_fake(bytes: &[u8]) -> Option<Acl> {
+        let mut words = bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+        if bytes.len() < 16 || bytes.len() % 8 != 0 {
+            return None;
+        }
+        let mut perm = || words.next().filter(|&word| word <= 7).map(|word| word as u8);
+        let (user_obj, group_obj, mask, other) = (perm(), perm(), perm(), perm());
+        let mut acl = Acl { user_obj, group_obj, mask, other, names: Vec::new() };
+        while let (Some(id), Some(access)) = (words.next(), words.next()) {
+            acl.names.push(Named { is_group: access & FAKE_USER == 0, id, perm: (access & 7) as u8 });
+        }
+        acl.names.sort_unstable();
+        Some(acl)
+    }
+
+    /// As the bytes that `--fake-super` keeps.
+    pub fn to_fake(&self) -> Vec<u8> {
+        let objects = [self.user_obj, self.group_obj, self.mask, self.other];
+        let names = self
+            .names
+            .iter()
+            .flat_map(|named| [named.id, u32::from(named.perm) | if named.is_group { 0 } else { FAKE_USER }]);
+        objects.into_iter().map(|perm| perm.map_or(0x80, u32::from)).chain(names).flat_map(u32::to_le_bytes).collect()
     }
 
     fn put(&self, ids: &mut SentIds, inline: bool, out: &mut Vec<u8>) {

@@ -57,7 +57,7 @@ pub use data::*;
 pub use env::Env;
 pub use help::help_text;
 pub use levels::{Debug, Info, Levels};
-pub use parse::{Command, Secluded, Server, Setup, Worker, parse, parse_with, parse_worker};
+pub use parse::{Command, Secluded, Server, Setup, Worker, parse, parse_with, parse_worker, with_words};
 pub use plan::{Kind as RemoteKind, Plan, Remote, plan};
 pub use refuse::Refusals;
 pub use shell::{shell_command, split_command, uses_blocking_io};
@@ -74,7 +74,6 @@ const PROTOCOL_MIN: i32 = 20;
 /// Options that nothing acts on yet: using one is refused, never ignored.
 pub const NOT_BUILT: &[&str] = &[
     "crtimes",
-    "fake-super",
     "iconv",
     "write-batch",
     "only-write-batch",

@@ -107,6 +107,15 @@ pub fn parse_with(words: &[Vec<u8>], env: &Env, setup: &Setup<'_>) -> Result<Com
     Parser::new(words, *setup, env).finish(env)
 }
 
+/// Options with some words on top: what `--remote-option` says to the other half of a local copy.
+pub fn with_words(options: Options, words: &[Vec<u8>]) -> Result<Options, Error> {
+    let env = Env::default();
+    let mut parser = Parser::new(words, Setup::default(), &env);
+    parser.options = options;
+    parser.run()?;
+    Ok(parser.options)
+}
+
 /// Parses the words that a daemon's client sent. For secluded words, `earlier` holds the options of the first block, and
 /// the first word is a program name.
 pub fn parse_worker(

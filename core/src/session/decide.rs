@@ -82,6 +82,9 @@ pub(crate) struct Powers {
     pub(crate) omit_dir_times: bool,
 }
 
+/// What the names of other namespaces begin with where `--fake-super` keeps them.
+const KEPT: &[u8] = b"user.rsync.";
+
 /// Which extended attributes this side deals with (2.13.2).
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct XattrScope {
@@ -89,11 +92,26 @@ pub(crate) struct XattrScope {
     pub(crate) user_only: bool,
     /// Rsync's own too (`-XX`).
     pub(crate) internal: bool,
+    /// Other namespaces are kept within `user` (`--fake-super`).
+    pub(crate) fake: bool,
 }
 
 impl XattrScope {
     pub(crate) fn has(self, name: &[u8]) -> bool {
         (!self.user_only || name.starts_with(b"user.")) && (self.internal || !name.starts_with(b"user.rsync.%"))
+    }
+
+    /// What a received name is called here, if it is kept.
+    pub(crate) fn here(self, name: &[u8]) -> Option<Vec<u8>> {
+        if self.fake && !name.starts_with(b"user.") {
+            return Some([KEPT, name].concat());
+        }
+        self.has(name).then(|| name.to_vec())
+    }
+
+    /// What a name is called to others.
+    pub(crate) fn there(self, name: &[u8]) -> &[u8] {
+        if self.fake { name.strip_prefix(KEPT).unwrap_or(name) } else { name }
     }
 }
 
@@ -243,11 +261,16 @@ pub(crate) fn to_set(o: &Options, p: &Powers, item: &Item, current: &Meta, mode:
     if acls_differ(o, item, current)
         && let Some((access, default)) = &item.acls
     {
+        let fake = p.xattrs.fake;
+        let access = access.expanded(mode, false);
+        let of_new_files = |default: &Acl| match default.is_empty() {
+            true => Acl::default(),
+            false if fake => default.expanded(mode, true),
+            false => default.of_new_files(mode),
+        };
         set.extended = Some(Box::new(SetExtended {
-            access: Some(access.expanded(mode, false).complete(mode)),
-            default: default
-                .as_ref()
-                .map(|default| if default.is_empty() { Acl::default() } else { default.of_new_files(mode) }),
+            access: Some(if fake { access } else { access.complete(mode) }),
+            default: default.as_ref().map(|default| of_new_files(default)),
             ..SetExtended::default()
         }));
     }

@@ -348,7 +348,15 @@ impl Generator {
                 set.mode = Some(mode & 0o7777);
             }
         }
-        self.set_meta(&item.path, set).await;
+        if set.is_empty() {
+            return;
+        }
+        let ask = Ask::SetMeta { at: self.at(&item.path), meta: set };
+        if let Reply::Set(mut errors) = self.cx.ask(ask).await {
+            // Who may not set it was told when the directory was looked at.
+            errors.times = None;
+            super::show::set_errors(&self.cx, "generator", &item.path, (false, false), errors);
+        }
     }
 
     /// Makes a directory that is listed in its parent's list, so that the parent's time can be set before its own list comes.

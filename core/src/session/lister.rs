@@ -11,7 +11,7 @@ use core::cell::Cell;
 
 use super::ask::{Ask, At, Dirent, Extended, Follow, HostResult, Meta, Reply, RootId};
 use super::context::{Context, Shared, io_error, wrong_kind};
-use super::decide::{DIRECTORY, Item, REGULAR, SYMLINK, TYPE, XattrScope};
+use super::decide::{DIRECTORY, Item, REGULAR, SYMLINK, TYPE};
 use super::entries::of_entry;
 use super::filters::Rules;
 use super::removal::join;
@@ -660,8 +660,7 @@ impl Lister {
         cx.put(|out| self.encoder.encode(&draft.list, &entry, out));
         if cx.config.options.acls || cx.config.options.xattrs > 0 {
             let mut extended = extended.unwrap_or_default();
-            let internal = cx.config.options.xattrs > 1;
-            extended.xattrs.retain(|(name, _)| XattrScope { user_only: false, internal }.has(name));
+            super::xattrs::name_for_peer(&cx, &mut extended.xattrs);
             cx.put(|out| self.encoder.encode_extended(&mut entry, &extended.acls, &extended.xattrs, out));
         }
         {

@@ -104,7 +104,7 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
             root,
             groups: cx.config.groups.clone(),
             umask: cx.config.umask,
-            xattrs: XattrScope { user_only: !root, internal: o.xattrs > 1 },
+            xattrs: XattrScope { user_only: !root, internal: o.xattrs > 1, fake: o.super_mode == Super::Fake },
             omit_dir_times: o.omit_dir_times || (o.backup && o.backup_dir.is_none()),
         },
         temp_root: Cell::default(),
@@ -170,7 +170,7 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
         _ => mode,
     };
     let scope = rx.powers.xattrs;
-    let xattr_name = |name: &[u8]| scope.has(name).then(|| name.to_vec());
+    let xattr_name = |name: &[u8]| scope.here(name);
     let io_errors = loop {
         let (decoded, bytes) = cx
             .item(|r| {

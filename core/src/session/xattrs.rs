@@ -9,13 +9,14 @@ use alloc::vec::Vec;
 
 use super::ask::{Ask, At, Follow, Meta, Reply, SetExtended, SetMeta};
 use super::context::{Context, io_error};
-use super::decide::{Item, Powers};
+use super::decide::{Item, Powers, XattrScope};
 use super::lister::Lister;
 use super::receiving::{Receiving, Rx};
 use super::say::Class;
 use super::show::{self, ItemRecord};
 use crate::flist::View;
 use crate::flist::xattr::{self, Pair, VALUE_BYTES_MAX, Value, Xattr};
+use crate::options::Super;
 use crate::report::ItemFlags;
 use crate::wire::item::put_varint;
 use crate::{Error, Exit};
@@ -118,7 +119,20 @@ impl Lister {
         let follows = o.copy_links || o.copy_dirlinks || o.copy_unsafe_links;
         let follow = if follows { Follow::All } else { Follow::No };
         let meta = self.cx.stat(Ask::Stat { at: self.at(item.ndx), follow }).await;
-        meta.ok().and_then(|meta| meta.extended).map_or_else(Vec::new, |extended| extended.xattrs)
+        let mut pairs = meta.ok().and_then(|meta| meta.extended).map_or_else(Vec::new, |extended| extended.xattrs);
+        name_for_peer(&self.cx, &mut pairs);
+        pairs
+    }
+}
+
+/// Leaves only the attributes that are sent, with the names that they travel by.
+pub(crate) fn name_for_peer(cx: &Context, pairs: &mut Vec<Pair>) {
+    let o = &cx.config.options;
+    let fake = o.super_mode == Super::Fake;
+    let scope = XattrScope { user_only: false, internal: o.xattrs > 1 && !fake, fake };
+    pairs.retain(|(name, _)| scope.has(name));
+    if fake {
+        pairs.iter_mut().for_each(|(name, _)| *name = scope.there(name).to_vec());
     }
 }
 

@@ -100,7 +100,7 @@ params! {
     EarlyExec         "early exec"           Module Shell    ""     true;
     Exclude           "exclude"              Module Text     ""     true;
     ExcludeFrom       "exclude from"         Module Text     ""     true;
-    FakeSuper         "fake super"           Module Bool     "no"   false;
+    FakeSuper         "fake super"           Module Bool     "no"   true;
     Filter            "filter"               Module Text     ""     true;
     ForwardLookup     "forward lookup"       Module Bool     "yes"  true;
     Gid               "gid"                  Module Text     ""     true;

@@ -9,6 +9,7 @@ use rustix::io::Errno as Code;
 use syncline_core::session::{HostResult, SetErrors, SetMeta};
 
 use super::extended::{Part, set_name, set_open};
+use super::fake;
 use super::fchmodat2::fchmodat2;
 use super::look::{SYMLINK, TYPE, lstat};
 use super::output::Output;
@@ -16,7 +17,10 @@ use super::roots::Spot;
 use crate::errno::errno;
 
 /// Sets what is to be set on the file of an output, skipping what it has already.
-pub fn set_output(output: &mut Output, meta: &SetMeta) -> SetErrors {
+pub fn set_output(output: &mut Output, meta: &SetMeta, fake: bool) -> SetErrors {
+    if fake {
+        return set_fake_output(output, meta);
+    }
     let mut errors = SetErrors::default();
     let file = output.sink.file();
     let uid = meta.uid.filter(|&uid| output.uid != Some(uid));
@@ -36,7 +40,7 @@ pub fn set_output(output: &mut Output, meta: &SetMeta) -> SetErrors {
         errors.times = futimens(file, &times).err().map(errno);
     }
     if let Some(extended) = &meta.extended {
-        set_open(file, Part::Acls, Some(extended), &mut errors.extended);
+        set_open(file, Part::Acls { fake: false }, Some(extended), &mut errors.extended);
         if extended.access.is_some() {
             // That may have changed the mode.
             output.mode = fstat(file).map_or(u32::MAX, |stat| stat.st_mode);
@@ -51,8 +55,20 @@ pub fn set_output(output: &mut Output, meta: &SetMeta) -> SetErrors {
     errors
 }
 
+/// With `--fake-super`: what only root could set is written down.
+fn set_fake_output(output: &Output, meta: &SetMeta) -> SetErrors {
+    let file = output.sink.file();
+    let mut errors = fake::set_open(file, meta);
+    set_open(file, Part::Xattrs, meta.extended.as_deref(), &mut errors.extended);
+    if let Some(times) = times_of(meta) {
+        errors.times = futimens(file, &times).err().map(errno);
+    }
+    set_open(file, Part::Acls { fake: true }, meta.extended.as_deref(), &mut errors.extended);
+    errors
+}
+
 /// Sets attributes of a path; a symlink in the last place has them itself.
-pub fn set_path(spot: HostResult<Spot>, meta: &SetMeta) -> SetErrors {
+pub fn set_path(spot: HostResult<Spot>, meta: &SetMeta, fake: bool) -> SetErrors {
     let wanted = |wanted: bool, error: &syncline_core::session::Errno| wanted.then(|| error.clone());
     let spot = match spot {
         Ok(spot) => spot,
@@ -66,8 +82,10 @@ pub fn set_path(spot: HostResult<Spot>, meta: &SetMeta) -> SetErrors {
         }
     };
     let (dir, name) = (&*spot.dir, spot.name.as_slice());
-    let mut errors = SetErrors::default();
-    if meta.uid.is_some() || meta.gid.is_some() {
+    let faked = if fake { fake::set_name(&spot, meta) } else { None };
+    let real = faked.is_none();
+    let mut errors = faked.unwrap_or_default();
+    if real && (meta.uid.is_some() || meta.gid.is_some()) {
         let (uid, gid) = (meta.uid.map(Uid::from_raw), meta.gid.map(Gid::from_raw));
         errors.owner = chownat(dir, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW).err().map(errno);
     }
@@ -76,8 +94,8 @@ pub fn set_path(spot: HostResult<Spot>, meta: &SetMeta) -> SetErrors {
     if let Some(times) = times_of(meta) {
         errors.times = utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW).err().map(errno);
     }
-    set_name(dir, name, Part::Acls, extended, &mut errors.extended);
-    if let Some(mode) = meta.mode {
+    set_name(dir, name, Part::Acls { fake }, extended, &mut errors.extended);
+    if let Some(mode) = meta.mode.filter(|_| real) {
         errors.mode = chmod(dir, name, mode & 0o7777).err();
     }
     errors

@@ -46,7 +46,7 @@ impl Fs {
         if output.digest.is_some() {
             output.finish().map_err(OutputError::Write)?;
         }
-        let mut errors = set_output(output, &ending.meta);
+        let mut errors = set_output(output, &ending.meta, self.roots.wants.fake);
         if ending.sync {
             retry(|| fsync(output.sink.file())).map_err(|code| OutputError::Sync(errno(code)))?;
         }
@@ -110,7 +110,7 @@ impl Fs {
         copy.finish().map_err(OutputError::Write)?;
         // What the first file got, and what it had before: its mode may have been meant to stay.
         let mode = ending.meta.mode.or(Some(from.mode & 0o7777));
-        let errors = set_output(copy, &SetMeta { mode, ..ending.meta.clone() });
+        let errors = set_output(copy, &SetMeta { mode, ..ending.meta.clone() }, self.roots.wants.fake);
         if ending.sync {
             retry(|| fsync(copy.sink.file())).map_err(|code| OutputError::Sync(errno(code)))?;
         }

@@ -11,7 +11,9 @@ use syncline_core::flist::acl::{Acl, Acls};
 use syncline_core::flist::xattr::Pair;
 use syncline_core::session::{Errno, Extended, ExtendedStep, Meta, SetExtended};
 
+use super::fake;
 use super::look::{DIRECTORY, SYMLINK, TYPE};
+use super::roots::Dir;
 use crate::errno::errno;
 
 const ACCESS: &[u8] = b"system.posix_acl_access";
@@ -28,11 +30,14 @@ pub struct Wants {
     pub acls: bool,
     /// Extended attributes.
     pub xattrs: bool,
+    /// What `--fake-super` wrote down is shown as if it were so.
+    pub fake: bool,
 }
 
 /// A file whose attributes are meant.
 #[derive(Clone, Copy)]
-enum File<'a> {
+pub enum File<'a> {
+    /// An open file.
     Open(BorrowedFd<'a>),
     /// Not followed if it is a symlink.
     Path(&'a [u8]),
@@ -46,21 +51,24 @@ impl File<'_> {
         }
     }
 
-    fn get(self, name: &[u8], buf: &mut [u8]) -> Result<usize, Code> {
+    /// The value of an attribute, if there is room for it.
+    pub fn get(self, name: &[u8], buf: &mut [u8]) -> Result<usize, Code> {
         match self {
             File::Open(file) => fgetxattr(file, name, buf),
             File::Path(path) => lgetxattr(path, name, buf),
         }
     }
 
-    fn set(self, name: &[u8], value: &[u8]) -> Result<(), Code> {
+    /// Sets an attribute.
+    pub fn set(self, name: &[u8], value: &[u8]) -> Result<(), Code> {
         match self {
             File::Open(file) => fsetxattr(file, name, value, XattrFlags::empty()),
             File::Path(path) => lsetxattr(path, name, value, XattrFlags::empty()),
         }
     }
 
-    fn remove(self, name: &[u8]) -> Result<(), Code> {
+    /// Removes an attribute.
+    pub fn remove(self, name: &[u8]) -> Result<(), Code> {
         match self {
             File::Open(file) => fremovexattr(file, name),
             File::Path(path) => lremovexattr(path, name),
@@ -91,19 +99,25 @@ impl File<'_> {
         Ok(pairs)
     }
 
-    fn acl(self, name: &[u8]) -> Result<Acl, Code> {
-        match self.value(name) {
-            Ok(bytes) => Acl::from_linux(&bytes).ok_or(Code::INVAL),
+    fn acl(self, name: &[u8], fake: bool) -> Result<Acl, Code> {
+        let parse = if fake { Acl::from_fake } else { Acl::from_linux };
+        match self.value(stored(name, fake)) {
+            Ok(bytes) => parse(&bytes).ok_or(Code::INVAL),
             Err(Code::NODATA | Code::OPNOTSUPP | Code::NOENT) => Ok(Acl::default()),
             Err(code) => Err(code),
         }
     }
 
-    fn set_acl(self, name: &[u8], acl: &Acl) -> Result<(), Code> {
+    fn set_acl(self, name: &[u8], acl: &Acl, fake: bool) -> Result<(), Code> {
         let is_plain = acl.mask.is_none() && acl.names.is_empty();
-        let done = if acl.is_empty() { self.remove(name) } else { self.set(name, &acl.to_linux()) };
+        let stored = stored(name, fake);
+        let done = match (acl.is_empty() || (fake && is_plain && name == ACCESS), fake) {
+            (true, _) => self.remove(stored),
+            (false, true) => self.set(stored, &acl.to_fake()),
+            (false, false) => self.set(stored, &acl.to_linux()),
+        };
         match done {
-            Err(Code::NODATA) if acl.is_empty() => Ok(()),
+            Err(Code::NODATA) if acl.is_empty() || fake => Ok(()),
             // A file system without ACLs has what the mode says.
             Err(Code::OPNOTSUPP) if is_plain => Ok(()),
             done => done,
@@ -113,13 +127,22 @@ impl File<'_> {
     fn look(self, mode: u32, wants: Wants) -> Result<Extended, Code> {
         let mut extended = Extended::default();
         if wants.acls && mode & TYPE != SYMLINK {
-            let default = if mode & TYPE == DIRECTORY { self.acl(DEFAULT)? } else { Acl::default() };
-            extended.acls = Acls { access: self.acl(ACCESS)?, default };
+            let default = if mode & TYPE == DIRECTORY { self.acl(DEFAULT, wants.fake)? } else { Acl::default() };
+            extended.acls = Acls { access: self.acl(ACCESS, wants.fake)?, default };
         }
         if wants.xattrs {
             extended.xattrs = self.pairs()?;
         }
         Ok(extended)
+    }
+}
+
+/// The attribute that an ACL is kept in.
+fn stored(name: &[u8], fake: bool) -> &[u8] {
+    match (fake, name == ACCESS) {
+        (false, _) => name,
+        (true, true) => b"user.rsync.%aacl",
+        (true, false) => b"user.rsync.%dacl",
     }
 }
 
@@ -146,7 +169,7 @@ fn whole(call: impl Fn(&mut [u8]) -> Result<usize, Code>) -> Result<Vec<u8>, Cod
 }
 
 /// Acts on a name in a directory; a symlink there is not followed.
-fn with_name<T>(dir: impl AsFd, name: &[u8], act: impl Fn(File<'_>) -> Result<T, Code>) -> Result<T, Code> {
+pub fn with_name<T>(dir: impl AsFd, name: &[u8], act: impl Fn(File<'_>) -> Result<T, Code>) -> Result<T, Code> {
     let path = [format!("/proc/self/fd/{}/", dir.as_fd().as_raw_fd()).as_bytes(), name].concat();
     match act(File::Path(&path)) {
         Err(Code::NOENT) if !has_proc() => {}
@@ -177,7 +200,10 @@ fn own_working_directory() -> Result<(), Code> {
 }
 
 /// Adds what is wanted of a name in a directory.
-pub fn add(meta: &mut Meta, dir: impl AsFd, name: &[u8], wants: Wants) {
+pub fn add(meta: &mut Meta, dir: &Dir, name: &[u8], wants: Wants) {
+    if wants.fake {
+        fake::apply(meta, dir, name);
+    }
     if wants.acls || wants.xattrs {
         meta.extended = Some(boxed(with_name(dir, name, |file| file.look(meta.mode, wants))));
     }
@@ -185,6 +211,9 @@ pub fn add(meta: &mut Meta, dir: impl AsFd, name: &[u8], wants: Wants) {
 
 /// Adds what is wanted of an open file, be it open for nothing but its place.
 pub fn add_open(meta: &mut Meta, file: impl AsFd, wants: Wants) {
+    if wants.fake {
+        fake::apply_open(meta, File::Open(file.as_fd()));
+    }
     if wants.acls || wants.xattrs {
         let looked = match File::Open(file.as_fd()).look(meta.mode, wants) {
             Err(Code::BADF) => {
@@ -220,9 +249,9 @@ fn set_xattrs(file: File<'_>, set: &SetExtended) -> Vec<(ExtendedStep, Errno)> {
     removed.chain(set).collect()
 }
 
-fn set_acls(file: File<'_>, set: &SetExtended) -> Vec<(ExtendedStep, Errno)> {
+fn set_acls(file: File<'_>, set: &SetExtended, fake: bool) -> Vec<(ExtendedStep, Errno)> {
     let one = |acl: &Option<Acl>, name: &[u8], step| {
-        let code = file.set_acl(name, acl.as_ref()?).err()?;
+        let code = file.set_acl(name, acl.as_ref()?, fake).err()?;
         Some((step, errno(code)))
     };
     let steps = [one(&set.access, ACCESS, ExtendedStep::Access), one(&set.default, DEFAULT, ExtendedStep::Default)];
@@ -234,14 +263,17 @@ fn set_acls(file: File<'_>, set: &SetExtended) -> Vec<(ExtendedStep, Errno)> {
 pub enum Part {
     /// Extended attributes.
     Xattrs,
-    /// ACLs.
-    Acls,
+    /// ACLs; as attributes, if so.
+    Acls {
+        /// Kept by `--fake-super`.
+        fake: bool,
+    },
 }
 
 fn set(file: File<'_>, part: Part, extended: &SetExtended) -> Vec<(ExtendedStep, Errno)> {
     match part {
         Part::Xattrs => set_xattrs(file, extended),
-        Part::Acls => set_acls(file, extended),
+        Part::Acls { fake } => set_acls(file, extended, fake),
     }
 }
 
@@ -263,7 +295,7 @@ pub fn set_name(
     let Some(extended) = extended else { return };
     let first = match part {
         Part::Xattrs => !extended.set.is_empty() || !extended.remove.is_empty(),
-        Part::Acls => extended.access.is_some() || extended.default.is_some(),
+        Part::Acls { .. } => extended.access.is_some() || extended.default.is_some(),
     };
     if !first {
         return;
@@ -286,31 +318,37 @@ pub fn set_name(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::fs::{CWD, openat};
+    use crate::fs::roots::Roots;
+    use rustix::fs::openat;
+    use std::os::unix::ffi::OsStrExt;
+    use syncline_core::session::At;
 
     #[test]
     fn what_is_set_is_found_again_by_name_and_by_descriptor() {
         let tmp = tempfile::tempdir().unwrap();
         let long = vec![7; 3 * USUAL_BYTES / 4];
         std::fs::write(tmp.path().join("f"), "").unwrap();
-        let dir = openat(CWD, tmp.path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
-        let wants = Wants { acls: true, xattrs: true };
+        let mut roots = Roots::default();
+        let root = roots.open_root(tmp.path().as_os_str().as_bytes()).unwrap();
+        let dir = roots.spot(&At { root, path: b"f".to_vec() }).unwrap().dir;
+        let dir = &*dir;
+        let wants = Wants { acls: true, xattrs: true, fake: false };
         let set = SetExtended {
             set: vec![(b"user.b".to_vec(), long.clone()), (b"user.a".to_vec(), Vec::new())],
             ..SetExtended::default()
         };
         let mut errors = Vec::new();
-        set_name(&dir, b"f", Part::Xattrs, Some(&set), &mut errors);
+        set_name(dir, b"f", Part::Xattrs, Some(&set), &mut errors);
         if errors.iter().any(|(_, errno)| errno.code == Code::OPNOTSUPP.raw_os_error()) {
             eprintln!("left out: no extended attributes in {}", tmp.path().display());
             return;
         }
         assert_eq!(errors, []);
         let expect = vec![(b"user.a".to_vec(), Vec::new()), (b"user.b".to_vec(), long)];
-        let file = openat(&dir, "f", super::super::read::READ, Mode::empty()).unwrap();
+        let file = openat(dir, "f", super::super::read::READ, Mode::empty()).unwrap();
         let mut by_name = Meta { mode: 0o100644, ..Meta::default() };
         let mut by_descriptor = by_name.clone();
-        add(&mut by_name, &dir, b"f", wants);
+        add(&mut by_name, dir, b"f", wants);
         add_open(&mut by_descriptor, &file, wants);
         assert_eq!(by_name.extended.as_ref().unwrap().xattrs, expect);
         assert_eq!(by_name, by_descriptor);

@@ -8,7 +8,7 @@
 //! | `ids` | names of users and groups |
 //! | `create` `temp` | making an output |
 //! | `output` `sink` `zeros` `basis` | filling it: gathered writes, holes, blocks of the old file |
-//! | `attributes` `fchmodat2` `extended` `commit` | attributes, ACLs, backup, rename |
+//! | `attributes` `fchmodat2` `extended` `fake` `commit` | attributes, ACLs, backup, rename |
 //! | `clone` `local` | whole files copied on this machine |
 //! | `nodes` | what has a name but no contents |
 //!
@@ -20,6 +20,7 @@ mod clone;
 mod commit;
 mod create;
 mod extended;
+mod fake;
 mod fchmodat2;
 mod ids;
 mod local;
@@ -38,7 +39,7 @@ use std::collections::HashMap;
 
 use rustix::io::Errno as Code;
 use syncline_core::checksum::DigestValue;
-use syncline_core::options::Options;
+use syncline_core::options::{Options, Super};
 use syncline_core::session::{
     Ask, At, Commit, Create, Errno, FileId, HostResult, Meta, OutputError, Reply, RootId, SetErrors,
 };
@@ -78,18 +79,15 @@ impl Fs {
 
     /// For a session with these options.
     pub fn for_session(umask: u32, options: &Options) -> Fs {
-        Fs::new().with_umask(umask).with_extended(options.acls, options.xattrs > 0)
+        let mut fs = Fs::new().with_umask(umask);
+        fs.roots.wants =
+            Wants { acls: options.acls, xattrs: options.xattrs > 0, fake: options.super_mode == Super::Fake };
+        fs
     }
 
     /// The umask for directories that the engine leaves the mode of to the host, where that of the process was cleared.
     pub fn with_umask(mut self, umask: u32) -> Fs {
         self.umask = umask;
-        self
-    }
-
-    /// Looks for ACLs and extended attributes too, wherever files are looked at.
-    fn with_extended(mut self, acls: bool, xattrs: bool) -> Fs {
-        self.roots.wants = Wants { acls, xattrs };
         self
     }
 
@@ -150,7 +148,9 @@ impl Fs {
             Ask::Symlink { at, target, replace } => Reply::Unit(self.symlink(&at, &target, replace)),
             Ask::Mknod { at, mode, rdev, replace } => Reply::Unit(self.mknod(&at, mode, rdev, replace)),
             Ask::Link { from, to, replace } => Reply::Unit(self.link(&from, &to, replace)),
-            Ask::SetMeta { at, meta } => Reply::Set(attributes::set_path(self.roots.spot(&at), &meta)),
+            Ask::SetMeta { at, meta } => {
+                Reply::Set(attributes::set_path(self.roots.spot(&at), &meta, self.roots.wants.fake))
+            }
             Ask::Rename { from, to } => Reply::Unit(self.rename(&from, &to)),
             Ask::Unlink { at } => Reply::Unit(self.unlink(&at)),
             Ask::Rmdir { at } => Reply::Unit(self.rmdir(&at)),

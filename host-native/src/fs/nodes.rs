@@ -6,7 +6,8 @@ use rustix::io::Errno as Code;
 use syncline_core::session::{At, HostResult, Reply};
 
 use super::Fs;
-use super::look::lstat;
+use super::fake;
+use super::look::{SYMLINK, lstat};
 use super::roots::{Dir, Spot};
 use super::temp::TRIES;
 use crate::errno::errno;
@@ -14,16 +15,24 @@ use crate::errno::errno;
 impl Fs {
     pub(super) fn mkdir(&mut self, at: &At, mode: u32) -> HostResult<()> {
         let spot = self.roots.spot(at)?;
+        let mode = if self.roots.wants.fake { mode & 0o777 | 0o700 } else { mode };
         mkdirat(&*spot.dir, spot.name.as_slice(), Mode::from_bits_truncate(mode)).map_err(errno)
     }
 
     pub(super) fn symlink(&mut self, at: &At, target: &[u8], replace: bool) -> HostResult<()> {
-        self.make(at, replace, |dir, name| symlinkat(target, dir, name))
+        let fake = self.roots.wants.fake;
+        self.make(at, replace, |dir, name| {
+            if fake { fake::make(dir, name, SYMLINK | 0o777, (0, 0), target) } else { symlinkat(target, dir, name) }
+        })
     }
 
     pub(super) fn mknod(&mut self, at: &At, mode: u32, rdev: (u32, u32), replace: bool) -> HostResult<()> {
         let (kind, bits) = (FileType::from_raw_mode(mode), Mode::from_bits_truncate(mode & 0o7777));
-        self.make(at, replace, |dir, name| mknodat(dir, name, kind, bits, makedev(rdev.0, rdev.1)))
+        let fake = self.roots.wants.fake;
+        self.make(at, replace, |dir, name| match fake {
+            true => fake::make(dir, name, mode, rdev, b""),
+            false => mknodat(dir, name, kind, bits, makedev(rdev.0, rdev.1)),
+        })
     }
 
     pub(super) fn link(&mut self, from: &At, to: &At, replace: bool) -> HostResult<()> {
