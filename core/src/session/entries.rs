@@ -189,6 +189,8 @@ impl Generator {
             b" (type change)"
         } else if item.is_regular() && !decide::quick_check(o, item, meta) {
             if o.checksum { b" (sum change)" } else { b" (file change)" }
+        } else if item.is_symlink() && item.target != meta.target {
+            b" (file change)"
         } else if !decide::attributes_unchanged(o, &self.rx.powers, item, meta) {
             b" (attr change)"
         } else {
@@ -312,9 +314,23 @@ impl Generator {
         if existing.is_none() {
             set.mtime = None;
         }
+        if widened && let Some(mode) = set.mode.take() {
+            self.widen(&item.path, mode).await;
+        }
         self.set_meta(&item.path, set).await;
         if keeps_time || widened {
             self.touch_ups.push((list, TouchUp { item: item.clone(), widened }));
+        }
+    }
+
+    /// Gives a directory the bits that this process needs to work in it.
+    async fn widen(&self, path: &[u8], mode: u32) {
+        let meta = SetMeta { mode: Some(mode), ..SetMeta::default() };
+        if let Reply::Set(errors) = self.cx.ask(Ask::SetMeta { at: self.at(path), meta }).await
+            && let Some(errno) = errors.mode
+        {
+            let what = super::show::quoted(&self.cx, b"failed to modify permissions on ", path, b"");
+            self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
         }
     }
 

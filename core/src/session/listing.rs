@@ -169,21 +169,24 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
         }
         _ => mode,
     };
+    // Stock counts what it receives meanwhile; before the first list, nothing more than that was read.
+    let received_before = {
+        let inbox = cx.inbox.borrow();
+        inbox.received_total() - if dir.is_none() { inbox.backlog() } else { 0 }
+    };
     let scope = rx.powers.xattrs;
     let xattr_name = |name: &[u8]| scope.here(name);
     let io_errors = loop {
-        let (decoded, bytes) = cx
+        let decoded = cx
             .item(|r| {
                 let mut reading = rx.reading.borrow_mut();
                 let Reading { decoder, requested, .. } = &mut *reading;
                 let mut judge = |name: &[u8], is_dir: bool| judge(rx, requested.as_ref(), name, is_dir);
                 let mut rules = Rules { judge: &mut judge, chmod: &chmod, xattr_name: &xattr_name };
-                let decoded = decoder.decode(r, &list, &mut entry, &mut rules)?;
-                Ok((decoded, r.position()))
+                decoder.decode(r, &list, &mut entry, &mut rules)
             })
             .await?;
         let mut stats = cx.stats.borrow_mut();
-        stats.list_bytes += bytes as u64;
         match decoded {
             Decoded::End { io_error } => break io_error,
             Decoded::Entry => {
@@ -208,6 +211,7 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
             }
         }
     };
+    cx.stats.borrow_mut().list_bytes += cx.inbox.borrow().received_total() - received_before;
     let ignore = o.ignore_errors || cx.config.module.as_ref().is_some_and(|m| m.ignore_errors);
     if dir.is_none() && !cx.agreed().inc {
         read_id_lists(rx).await?;

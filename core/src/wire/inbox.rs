@@ -245,6 +245,11 @@ impl Inbox {
         self.ended && self.start == self.filled && self.messages.is_empty()
     }
 
+    /// Bytes received and not used, headers included.
+    pub fn backlog(&self) -> u64 {
+        (self.filled - self.start) as u64
+    }
+
     /// Bytes received so far, headers and messages included.
     pub fn received_total(&self) -> u64 {
         self.received

@@ -32,12 +32,19 @@ pub fn set_output(output: &mut Output, meta: &SetMeta, fake: bool) -> SetErrors 
                 output.gid = gid.or(output.gid);
                 output.mode &= !0o6000;
             }
-            Err(code) => errors.owner = Some(errno(code)),
+            Err(code) => {
+                // As with stock, nothing more is set on what can't be given to its owner, or has no right to its time.
+                errors.owner = Some(errno(code));
+                return errors;
+            }
         }
     }
     set_open(file, Part::Xattrs, meta.extended.as_deref(), &mut errors.extended);
     if let Some(times) = times_of(meta) {
         errors.times = futimens(file, &times).err().map(errno);
+        if errors.times.is_some() {
+            return errors;
+        }
     }
     if let Some(extended) = &meta.extended {
         set_open(file, Part::Acls { fake: false }, Some(extended), &mut errors.extended);
@@ -88,11 +95,17 @@ pub fn set_path(spot: HostResult<Spot>, meta: &SetMeta, fake: bool) -> SetErrors
     if real && (meta.uid.is_some() || meta.gid.is_some()) {
         let (uid, gid) = (meta.uid.map(Uid::from_raw), meta.gid.map(Gid::from_raw));
         errors.owner = chownat(dir, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW).err().map(errno);
+        if errors.owner.is_some() {
+            return errors;
+        }
     }
     let extended = meta.extended.as_deref();
     set_name(dir, name, Part::Xattrs, extended, &mut errors.extended);
     if let Some(times) = times_of(meta) {
         errors.times = utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW).err().map(errno);
+        if errors.times.is_some() {
+            return errors;
+        }
     }
     set_name(dir, name, Part::Acls { fake }, extended, &mut errors.extended);
     if let Some(mode) = meta.mode.filter(|_| real) {
