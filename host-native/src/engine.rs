@@ -132,7 +132,9 @@ fn serve(served: Served) -> i32 {
     }
     let mut session = Session::new(config);
     let exit = drive::run(&mut session, wire, &mut fs, &mut console);
-    if exit != Exit::OK && !session.exit_is_told() {
+    // What merely sums up the errors that were logged is not one itself.
+    let sums_up = [Exit::PARTIAL, Exit::VANISHED, Exit::DEL_LIMIT].contains(&exit);
+    if exit != Exit::OK && !sums_up && !session.exit_is_told() {
         console.log_exit(exit, role);
     }
     exit.0

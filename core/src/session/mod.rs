@@ -147,8 +147,9 @@ impl Session {
                 continue;
             }
             if self.tasks.is_empty() && self.cx.spawned.borrow().is_empty() && self.state == State::Running {
-                show::summary(&self.cx);
-                self.end(self.exit_code(), false);
+                let exit = self.exit_code();
+                show::summary(&self.cx, exit);
+                self.end(exit, false);
                 continue;
             }
             if let Some(error) = self.cut_off() {

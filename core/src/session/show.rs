@@ -11,13 +11,13 @@ use super::decide::Item;
 use super::files::basis;
 use super::say::Class;
 use super::step::{Notice, Transport};
-use crate::Error;
 use crate::checksum::{Algorithm, DigestValue};
 use crate::limits::PATH_BYTES_MAX;
 use crate::options::{Append, Info, Recursion, RemoveSource};
 use crate::report::{self, DaemonInfo, ItemFlags, ItemInfo, Numbers, Operation};
 use crate::wire::Tag;
 use crate::wire::item::{put_u16, put_vstring};
+use crate::{Error, Exit};
 
 /// What a munged symlink begins with (3.12.4).
 pub(crate) const MUNGED: &[u8] = b"/rsyncd-munged/";
@@ -192,6 +192,7 @@ pub(crate) fn item(cx: &Context, item: &Item, record: &ItemRecord, digest: Optio
     if cx.log_format().is_some() && !cx.config.options.dry_run {
         log_item(cx, item, record, digest);
     }
+    log_name(cx, item, record);
     let Some(format) = format_of(cx) else { return };
     let rule = report::ShowRule {
         itemized: report::has_escape(format, b'i'),
@@ -213,6 +214,21 @@ fn log_item(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&Dige
         && (cx.config.module.is_none() || cx.log_format().is_some_and(|f| report::has_escape(f, b'i')))
     {
         transfer_log(cx, item, record, digest);
+    }
+}
+
+/// A daemon that receives keeps the names that it makes for a client that wants to see names, if its log's format doesn't show
+/// such items itself.
+fn log_name(cx: &Context, item: &Item, record: &ItemRecord) {
+    let o = &cx.config.options;
+    let name_level = o.levels.info(Info::Name);
+    let itemized = cx.log_format().is_some_and(|format| report::has_escape(format, b'i'));
+    if cx.config.module.is_none() || cx.is_sender() || o.dry_run || itemized || name_level == 0 {
+        return;
+    }
+    let rule = report::ShowRule { itemized: false, every: false, name_level: name_level.into() };
+    if report::is_shown(record.flags, item.is_dir(), record.xname.as_deref(), &rule) {
+        cx.log_line(&report::expand(b"%n%L", &info(cx, item, record, None)));
     }
 }
 
@@ -363,7 +379,7 @@ pub(crate) fn success_if_wanted(cx: &Context, ndx: i32) {
 }
 
 /// What the user sees at the end.
-pub(crate) fn summary(cx: &Context) {
+pub(crate) fn summary(cx: &Context, exit: Exit) {
     if let Some(line) = cx.progress.borrow_mut().finish() {
         cx.notices.borrow_mut().push_back(Notice::Out(line));
     }
@@ -388,7 +404,9 @@ pub(crate) fn summary(cx: &Context) {
             return;
         }
     }
-    if cx.logs() {
+    // A daemon that could not store everything says no more than what went wrong.
+    let told = exit != Exit::OK && cx.config.module.is_some() && !cx.is_sender();
+    if cx.logs() && !told {
         cx.log_line(&stats.log_summary());
     }
 }
