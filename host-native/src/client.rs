@@ -1,5 +1,6 @@
 //! One run of the client: options become a plan, the plan a connection, the connection a session.
 
+use std::fs::File;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use syncline_core::session::{Config, PROTOCOL, Role, Session, Side, Transport};
 use syncline_core::wire::Codecs;
 use syncline_core::{Error, Exit};
 
+use crate::batch;
 use crate::daemon::client::{Answered, Call, Words};
 use crate::drive::{self, Wire, socket_pair};
 use crate::fs::Fs;
@@ -93,6 +95,7 @@ fn base_config(options: &Options, umask: u32) -> Config {
         scan: Some(simd::best_scan()),
         module: None,
         module_chmod: None,
+        batch: None,
         refused: None,
         errors_to_client: false,
     }
@@ -106,17 +109,24 @@ fn bytes_per_second(options: &Options) -> u64 {
 pub fn run(options: Options, args: &[Vec<u8>], umask: u32) -> i32 {
     let mut console = Console::new(&options);
     console.open_log(&options);
-    let base = match preloaded(&options, umask) {
+    let base = match preloaded(&options, umask, args, &mut console) {
         Ok(base) => base,
         Err(error) => return console.fail(&error, "client"),
     };
+    if let Some(name) = &options.read_batch
+        && let Err(error) = batch::check(name)
+    {
+        return console.fail(&error, "Receiver");
+    }
     let (role, result) = match plan(&options, args) {
         // Nobody was called yet: it is the first source that says what this process would be.
         Err(error) => (
             if args.first().is_some_and(|arg| hostspec::parse(arg).is_some()) { "Receiver" } else { "sender" },
             Err(error),
         ),
-        Ok(Plan::Local { sources, dest }) => ("sender", local(base, sources, dest, &mut console)),
+        Ok(Plan::Local { sources, dest }) => {
+            (if sources.is_empty() { "Receiver" } else { "sender" }, local(base, sources, dest, &mut console))
+        }
         Ok(Plan::Push { sources, remote }) => ("sender", push(base, sources, remote, &mut console)),
         Ok(Plan::Pull { remote, dest }) => ("Receiver", pull(base, remote, dest, &mut console)),
         Ok(Plan::Modules { remote }) => ("Receiver", modules(&base, &remote, &mut console)),
@@ -131,9 +141,10 @@ pub fn run(options: Options, args: &[Vec<u8>], umask: u32) -> i32 {
     }
 }
 
-fn preloaded(options: &Options, umask: u32) -> Result<Config, Error> {
+fn preloaded(options: &Options, umask: u32, args: &[Vec<u8>], console: &mut Console) -> Result<Config, Error> {
     let stop_after_ms = preload::stop_after_ms(options)?;
-    preload::rules(options)?;
+    let rules = preload::rules(options)?;
+    batch::begin(options, args, &rules, console)?;
     let names = preload::names(options)?;
     Ok(Config { names, stop_after_ms, ..base_config(options, umask) })
 }
@@ -147,6 +158,9 @@ fn io_error(what: &str, error: &std::io::Error) -> Error {
 
 /// Both ends are here: two sessions, each on a thread of its own, with a pair of sockets between them.
 fn local(base: Config, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, console: &mut Console) -> Outcome {
+    if let Some(name) = base.options.read_batch.clone() {
+        return replay(&name, base, dest, console);
+    }
     let (near, far) = socket_pair().map_err(|error| io_error("failed to make a socket pair", &error))?;
     let clone = |fd: &std::os::fd::OwnedFd| fd.try_clone().map_err(|error| io_error("dup failed", &error));
     let umask = base.umask;
@@ -189,11 +203,24 @@ fn is_counted(exit: Exit) -> bool {
     [Exit::PARTIAL, Exit::VANISHED, Exit::DEL_LIMIT].contains(&exit)
 }
 
+/// No source, but a batch.
+fn replay(name: &[u8], base: Config, dest: Option<Vec<u8>>, console: &mut Console) -> Outcome {
+    let mut config = Config { role: Role::Receiver, paths: dest.into_iter().collect(), ..base };
+    let input = batch::open(name, &mut config, console)?;
+    let nowhere = File::options().write(true).open("/dev/null");
+    let nowhere = nowhere.map_err(|error| io_error("failed to open /dev/null", &error))?;
+    let mut fs = Fs::for_session(config.umask, &config.options);
+    let mut session = Session::new(config);
+    let exit = drive::run(&mut session, Wire::new(input, nowhere.into()), &mut fs, console);
+    Ok((exit, if exit == Exit::OK { "Receiver" } else { session.last_words_role().unwrap_or_default() }))
+}
+
 /// The options of the receiving half of a local copy: those of a server, which prints nothing itself.
 fn receiving_options(options: &Options) -> Result<Options, Error> {
     let mut options = options.clone();
     options.server = true;
     options.log_file = None;
+    options.dry_run |= options.only_batch;
     let words = std::mem::take(&mut options.remote_options);
     if words.is_empty() { Ok(options) } else { with_words(options, &words) }
 }
@@ -223,6 +250,8 @@ fn pull(base: Config, remote: Remote, dest: Option<Vec<u8>>, console: &mut Conso
     let Answer::Reached(reached) = reach(&base.options, &remote, false, base.umask, console)? else {
         return Ok((Exit::OK, "Receiver"));
     };
+    let mut base = base;
+    base.options.dry_run |= base.options.only_batch;
     let config = Config { role: Role::Receiver, paths: dest.into_iter().collect(), requested: remote.paths, ..base };
     finish(config, reached, console)
 }

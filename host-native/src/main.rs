@@ -11,6 +11,7 @@
 //! | [`daemon`] | the daemon, and the client's text phase with one |
 //! | [`output`], [`signals`], [`time`], [`errno`], [`glob`], [`simd`], [`zstd`] | the system around it |
 
+mod batch;
 mod client;
 mod daemon;
 mod drive;

@@ -24,6 +24,7 @@ pub struct Console {
     charset: Charset,
     eager: bool,
     log: Option<LogLine>,
+    batch: Option<File>,
 }
 
 impl Console {
@@ -34,7 +35,12 @@ impl Console {
             Some(OutBuf::Block) => false,
             None => io::stdout().is_terminal(),
         };
-        Console { out: Vec::new(), charset: charset(options.eight_bit_output), eager, log: None }
+        Console { out: Vec::new(), charset: charset(options.eight_bit_output), eager, log: None, batch: None }
+    }
+
+    /// Writes the batch to `file`.
+    pub fn keep_batch(&mut self, file: File) {
+        self.batch = Some(file);
     }
 
     /// Gives log lines to `log`.
@@ -66,6 +72,14 @@ impl Console {
             Notice::Log(line) => {
                 if let Some(log) = &mut self.log {
                     log(line);
+                }
+            }
+            Notice::Batch(bytes) => {
+                let written = self.batch.as_mut().map_or(Ok(()), |file| file.write_all(bytes));
+                if let Err(error) = written {
+                    self.batch = None;
+                    let errno = crate::errno::of_io(&error);
+                    self.error(format!("rsync: batch file write error: {} ({})\n", errno.text, errno.code).as_bytes());
                 }
             }
         }

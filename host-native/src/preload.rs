@@ -14,7 +14,7 @@ use syncline_core::session::{Errno, check_rules, unreadable};
 use crate::time;
 
 /// Checks the rules of the command line.
-pub fn rules(options: &Options) -> Result<(), Error> {
+pub fn rules(options: &Options) -> Result<Vec<Vec<u8>>, Error> {
     check_rules(options, |path| {
         std::fs::read(std::ffi::OsStr::from_bytes(path)).map_err(|error| {
             let Errno { code, text } = crate::errno::of_io(&error);

@@ -111,6 +111,13 @@ fn modern_text(transit: &Transit, rule: &Rule) -> Result<Vec<u8>, Error> {
     Ok(text)
 }
 
+/// Rules of the command line in the full grammar, one for each line of a batch's script.
+pub fn texts(rules: &[Rule]) -> Vec<Vec<u8>> {
+    let transit = Transit { protocol: 32, push: true, delete_excluded: false, deletes: true, prune: false };
+    let own = rules.iter().filter(|rule| !rule.from_cvs && rule.action != Action::Cvs);
+    own.filter_map(|rule| modern_text(&transit, rule).ok()).collect()
+}
+
 fn merge_letters(merge: &DirMerge, add: &mut impl FnMut(u8, bool)) {
     let template = &merge.template;
     if template.cvs {

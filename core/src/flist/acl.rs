@@ -162,7 +162,7 @@ impl Acl {
     /// From the bytes that `--fake-super` keeps (spec 2.13.4).
     pub fn from_fake(bytes: &[u8]) -> Option<Acl> {
         let mut words = bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
-        if bytes.len() < 16 || bytes.len() % 8 != 0 {
+        if bytes.len() < 16 || !bytes.len().is_multiple_of(8) {
             return None;
         }
         let mut perm = || words.next().filter(|&word| word <= 7).map(|word| word as u8);

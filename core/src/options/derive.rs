@@ -151,6 +151,7 @@ fn batch(o: &mut Options) -> Result<(), Error> {
     if o.server {
         // Each side writes its own batch, or none.
         (o.read_batch, o.write_batch) = (None, o.write_batch.take().filter(|_| o.only_batch));
+        o.dry_run |= o.only_batch;
     }
     if o.write_batch.is_some() && o.read_batch.is_some() {
         return Err(conflict("--write-batch and --read-batch can not be used together"));

@@ -33,6 +33,8 @@ pub(crate) struct Agreed {
     pub(crate) varint_flags: bool,
     /// Extended attributes are exchanged for hard links too.
     pub(crate) no_xattr_shortcut: bool,
+    /// The flags that much of this is from.
+    pub(crate) compat: i32,
     /// Id lists name id 0.
     pub(crate) id0_names: bool,
     pub(crate) seed: i32,

@@ -179,12 +179,14 @@ impl Generator {
         if existing.is_none() && pass == Pass::First {
             cx.stats.borrow_mut().created.files += 1;
         }
-        self.outcome.set(if o.dry_run { Outcome::Settled } else { Outcome::Requested });
-        if o.dry_run {
+        self.outcome.set(if cx.is_dry() { Outcome::Settled } else { Outcome::Requested });
+        if cx.is_dry() {
             self.put_item(item, ItemFlags(flags), kind, xname, None);
             return Ok(());
         }
-        if o.inplace && o.backup && kind == basis::FNAME && existing.is_some() && pass == Pass::First {
+        if o.dry_run {
+            // The item goes out with its sums; nothing is changed here.
+        } else if o.inplace && o.backup && kind == basis::FNAME && existing.is_some() && pass == Pass::First {
             kind = self.backup_before_in_place(item, existing).await?;
         }
         self.rx.requested(item.ndx);

@@ -169,9 +169,12 @@ fn add_options(builder: &mut Builder, o: &Options, partial_perishes: bool) {
     }
 }
 
-/// Fails where rules of the command line are no rules or their files can't be read. `read` reads a file; standard input is
+/// The rules of the command line, in full. Fails where they are no rules or their files can't be read. `read` reads a file; standard input is
 /// not touched.
-pub fn check_rules(o: &Options, mut read: impl FnMut(&[u8]) -> Result<Vec<u8>, Missing>) -> Result<(), Error> {
+pub fn check_rules(
+    o: &Options,
+    mut read: impl FnMut(&[u8]) -> Result<Vec<u8>, Missing>,
+) -> Result<Vec<Vec<u8>>, Error> {
     let mut builder = Builder::new();
     add_options(&mut builder, o, true);
     while let Some(need) = builder.run()? {
@@ -181,7 +184,7 @@ pub fn check_rules(o: &Options, mut read: impl FnMut(&[u8]) -> Result<Vec<u8>, M
         };
         builder.supply(contents)?;
     }
-    Ok(())
+    Ok(crate::filter::codec::texts(builder.finish().rules()))
 }
 
 async fn own_rules(cx: &Context) -> Result<Builder, Error> {

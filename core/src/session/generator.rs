@@ -247,6 +247,7 @@ impl Generator {
             if let (true, false, Some(Ok(there))) = (passes_over, self.stale, &meta)
                 && self.is_as_listed(ndx, there)
             {
+                self.rx.walked.set(ndx);
                 continue;
             }
             let Some(item) = self.item(ndx) else { continue };
@@ -255,6 +256,10 @@ impl Generator {
                 _ => self.look_unless_missing(&item).await,
             };
             self.entry(&item, meta, list).await?;
+            self.rx.walked.set(ndx);
+            if self.cx.replays() {
+                self.cx.moved.notify();
+            }
             self.cx.room().await;
         }
         Ok(())

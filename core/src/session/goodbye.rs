@@ -12,6 +12,11 @@ use crate::{Error, Exit};
 pub(crate) async fn sender(cx: &Context) -> Result<(), Error> {
     if cx.is_server() {
         put_statistics(cx);
+    } else if cx.records() {
+        cx.outbox.borrow_mut().flush();
+        cx.outbox.borrow_mut().set_muted(true);
+        put_statistics(cx);
+        cx.outbox.borrow_mut().set_muted(false);
     }
     cx.goodbye.set(true);
     if cx.agreed().has_late_delete_step() {

@@ -22,7 +22,7 @@ const PROTOCOL_SANE_MIN: i32 = 20;
 impl Context {
     /// Settles everything with the peer, and switches to frames.
     pub(crate) async fn handshake(&self) -> Result<(), Error> {
-        let protocol = match self.config.protocol {
+        let protocol = match self.config.batch.map(|batch| batch.protocol).or(self.config.protocol) {
             Some(protocol) => protocol,
             None => self.exchange_versions().await?,
         };
@@ -42,13 +42,16 @@ impl Context {
             varint_flags: has(compat::VARINT_FLAGS),
             no_xattr_shortcut: has(compat::AVOID_XATTR_SHORTCUT),
             id0_names: has(compat::ID0_NAMES),
+            compat: flags,
             seed,
             transfer_sum,
             file_sum,
             seed_first: has(compat::SEED_FIRST) || by_name,
             compressor,
         };
-        self.switch_to_frames(&agreed);
+        if !self.replays() {
+            self.switch_to_frames(&agreed);
+        }
         let _ = self.agreed.set(agreed);
         *self.ndx_in.borrow_mut() = NdxCoder::new(protocol);
         *self.ndx_out.borrow_mut() = NdxCoder::new(protocol);
@@ -88,6 +91,9 @@ impl Context {
     async fn exchange_compat_flags(&self, protocol: u32) -> Result<i32, Error> {
         if protocol < 30 {
             return Ok(0);
+        }
+        if let Some(batch) = self.config.batch {
+            return Ok(batch.compat);
         }
         if self.is_server() {
             let flags = self.server_compat_flags();
@@ -130,7 +136,7 @@ impl Context {
     /// Checksums and compressor; and whether the checksum was chosen by name, negotiated or not.
     async fn negotiate(&self, protocol: u32, flags: i32) -> Result<(Algorithm, Algorithm, Compressor, bool), Error> {
         let o = &self.config.options;
-        let strings = protocol >= 30 && flags & compat::VARINT_FLAGS != 0;
+        let strings = protocol >= 30 && flags & compat::VARINT_FLAGS != 0 && !self.replays();
         let implied = if protocol >= 30 { Algorithm::Md5 } else { Algorithm::Md4Old };
         let compresses = o.wants_compression();
         let named = o.compress_choice.as_deref().and_then(Compressor::from_name);
@@ -172,12 +178,19 @@ impl Context {
     }
 
     fn checksum_offer(&self) -> Offer {
+        if self.config.options.write_batch.is_some() {
+            return Offer::new(&[Name { name: "md5", alias: None }], None, self.negotiator());
+        }
         let names: Vec<Name> =
             ALGORITHMS.iter().map(|row| Name { name: row.name, alias: row.aliases.first().copied() }).collect();
         Offer::new(&names, self.config.checksum_list.as_deref(), self.negotiator())
     }
 
     fn compressor_offer(&self) -> Offer {
+        if self.config.options.write_batch.is_some() {
+            // A reader has nobody to ask.
+            return Offer::new(&[Name::new("zlib")], None, self.negotiator());
+        }
         let supported = Compressor::supported(&self.config.codecs);
         let names: Vec<Name> = supported.into_iter().map(|compressor| Name::new(compressor.name())).collect();
         Offer::new(&names, self.config.compress_list.as_deref(), self.negotiator())
@@ -189,6 +202,9 @@ impl Context {
     }
 
     async fn exchange_seed(&self) -> Result<i32, Error> {
+        if let Some(batch) = self.config.batch {
+            return Ok(batch.seed);
+        }
         if !self.is_server() {
             return self.item(|r| r.i32()).await;
         }

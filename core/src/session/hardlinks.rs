@@ -146,7 +146,8 @@ impl Generator {
 
     /// Waits for the lists that the sender sends on its own: a later member may be in one of them.
     async fn until_lists_are_here(&mut self) -> Result<(), Error> {
-        self.until(|rx| rx.eof.get() || rx.entries_ahead() >= AHEAD_MIN).await
+        // What was recorded comes whether somebody is ready or not.
+        self.until(|rx| rx.eof.get() || rx.cx.replays() || rx.entries_ahead() >= AHEAD_MIN).await
     }
 
     /// Draws the conclusion from what became of a member that might lead.

@@ -35,6 +35,7 @@ pub(crate) struct Reading {
 pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
     let rules = filters::exchange(&cx).await?;
     show::list_begins(&cx);
+    cx.begin_record();
     let rx = Rc::new(new(&cx, rules)?);
     *cx.receiving.borrow_mut() = Some(rx.clone());
     if super::names::are_handed_on(&cx) {
@@ -116,13 +117,21 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
         links: RefCell::default(),
         arriving: RefCell::default(),
         transferred: Cell::default(),
+        walked: Cell::new(-1),
+        wanted: RefCell::default(),
     })
 }
 
 /// What a receiving client asked for: the only names that may come (2.8.4).
 fn requested(cx: &Context) -> Option<Requested> {
     let o = &cx.config.options;
-    if cx.is_server() || cx.is_local() || o.trust_sender || o.old_args.unwrap_or(0) > 0 || o.files_from.is_some() {
+    if cx.is_server()
+        || cx.is_local()
+        || cx.replays()
+        || o.trust_sender
+        || o.old_args.unwrap_or(0) > 0
+        || o.files_from.is_some()
+    {
         return None;
     }
     let mode = RequestMode {

@@ -24,6 +24,7 @@ mod agreed;
 mod alternates;
 mod ask;
 mod backup;
+mod batch;
 mod context;
 mod dataplane;
 mod decide;
@@ -53,6 +54,7 @@ mod task;
 mod xattrs;
 
 pub use ask::*;
+pub use batch::{BatchHead, adopt_flags};
 pub use filters::check_rules;
 pub use handshake::{PROTOCOL, PROTOCOL_MIN};
 pub use names::unreadable;
@@ -196,6 +198,9 @@ impl Session {
         if let Some(step) = self.cx.movement_step() {
             return Some(step);
         }
+        if let Some(bytes) = self.cx.take_record(batch::PIECE_BYTES) {
+            return Some(Step::Notice(Notice::Batch(bytes)));
+        }
         if let Some(notice) = self.cx.notices.borrow_mut().pop_front() {
             return Some(Step::Notice(notice));
         }
@@ -219,6 +224,9 @@ impl Session {
         {
             let waits = deadline_ms.is_some_and(|at| self.cx.now_ms.get() < at) && !self.cx.inbox.borrow().is_ended();
             if !waits {
+                if let Some(bytes) = self.cx.take_record(1) {
+                    return Step::Notice(Notice::Batch(bytes));
+                }
                 return Step::Done(exit);
             }
         }

@@ -94,6 +94,8 @@ impl Receiver {
 
     /// The sender's mark: the end of a list, or of a phase.
     async fn mark(&mut self) -> Result<(), Error> {
+        let end = self.list_end();
+        super::batch::list_ended(&self.rx, end).await?;
         self.rx.take_mark()?;
         if self.phase == 0 && self.rx.cx.agreed().inc {
             self.confirmed += 1;
@@ -115,6 +117,15 @@ impl Receiver {
         Ok(())
     }
 
+    /// The last index that the mark which comes next may close.
+    fn list_end(&self) -> i32 {
+        if self.phase > 0 || !self.rx.cx.agreed().inc {
+            return -1;
+        }
+        let (start, len) = self.rx.bounds(self.confirmed);
+        start + len as i32 - 1
+    }
+
     fn report(&self) {
         self.rx.phases_done.set(self.rx.phases_done.get() + 1);
         self.rx.cx.moved.notify();
@@ -127,11 +138,12 @@ impl Receiver {
 
     async fn item(&mut self, ndx: i32) -> Result<(), Error> {
         let cx = self.rx.cx.clone();
-        let record = show::read_item(&cx, ndx).await?;
+        let mut record = show::read_item(&cx, ndx).await?;
         let Some(item) = item_of(&self.rx, ndx) else {
             return Err(bad_index(ndx, record.flags, "receiver", &self.rx));
         };
         cx.item_begins();
+        let wanted = super::batch::is_wanted(&self.rx, &item, record.flags.contains(ItemFlags::TRANSFER)).await;
         super::xattrs::read_values(&cx, record.flags, &item).await?;
         if record.flags.0 & ItemFlags::TRANSFER.0 == 0 {
             show::item(&cx, &item, &record, None);
@@ -147,6 +159,9 @@ impl Receiver {
         if !item.is_regular() {
             return Err(bad_index(ndx, record.flags, "receiver", &self.rx));
         }
+        if !wanted {
+            return self.throw_away(&item).await;
+        }
         {
             let mut stats = cx.stats.borrow_mut();
             stats.transferred_files += 1;
@@ -154,10 +169,31 @@ impl Receiver {
         }
         show::before_transfer(&cx, &item, &record);
         if cx.config.options.dry_run {
+            if cx.config.options.only_batch && !cx.is_server() {
+                self.throw_away(&item).await?;
+            }
             show::after_transfer(&cx, &item, &record, None);
+            if cx.config.options.only_batch {
+                self.rx.settled(item.ndx);
+            }
             return Ok(());
         }
+        if cx.replays() {
+            // Where the basis was for others, it need not be here.
+            record.flags.0 &= !ItemFlags::BASIS_TYPE_FOLLOWS.0;
+            record.basis = basis::FNAME;
+        }
         self.transfer(item, record).await
+    }
+
+    /// Reads the data of a file that nobody wants.
+    async fn throw_away(&mut self, item: &Item) -> Result<(), Error> {
+        let cx = self.rx.cx.clone();
+        let digest_bytes = cx.agreed().transfer_sum.digest_bytes();
+        let block_max = cx.agreed().block_bytes_max();
+        let head = cx.item(|r| Ok(SumHead::decode(&r.array()?, block_max, digest_bytes, "receiver")?)).await?;
+        self.rebuild(None, head, false, item).await?;
+        cx.item(|r| Ok(r.bytes(digest_bytes)?.len())).await.map(drop)
     }
 
     async fn transfer(&mut self, item: Item, record: ItemRecord) -> Result<(), Error> {

@@ -70,6 +70,10 @@ pub(crate) struct Receiving {
     pub(crate) links: RefCell<super::hardlinks::Links>,
     /// The file whose data is arriving.
     pub(crate) arriving: RefCell<Option<super::receiver::Arriving>>,
+    /// The last entry that the generator has decided about.
+    pub(crate) walked: Cell<i32>,
+    /// Entries whose data the generator wants, where a batch is replayed.
+    pub(crate) wanted: RefCell<BTreeSet<i32>>,
     /// Number of files transferred, for progress.
     pub(crate) transferred: Cell<u32>,
 }
@@ -128,6 +132,9 @@ impl Receiving {
     /// The generator requested this entry's data.
     pub(crate) fn requested(&self, ndx: i32) {
         if let Some(list) = self.list_of(ndx) {
+            if self.cx.replays() {
+                self.wanted.borrow_mut().insert(ndx);
+            }
             self.with_progress(list, |p| p.in_flight += 1);
         }
     }
@@ -143,6 +150,8 @@ impl Receiving {
     }
 
     pub(crate) fn passed(&self, list: usize) {
+        let (start, len) = self.bounds(list);
+        self.walked.set(start + len as i32);
         self.with_progress(list, |p| p.passed = true);
     }
 
@@ -161,6 +170,7 @@ impl Receiving {
     pub(crate) fn put_mark(&self) {
         self.cx.put_ndx(crate::wire::index::NDX_DONE);
         self.marks.set(self.marks.get() + 1);
+        self.cx.moved.notify();
     }
 
     /// The sender's mark. It never comes but in answer to one of the generator's: if it did, the two would wait for

@@ -44,6 +44,7 @@ pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
         cx.inbox.borrow_mut().set_hold(true);
     }
     let mut lister = Lister::new(cx.clone()).await?;
+    cx.begin_record();
     lister.first_list().await?;
     if lister.is_empty() && cx.is_server() {
         // The client ends too when it gets an empty list (1.11.1).
@@ -127,7 +128,7 @@ impl Sender {
         if !item.is_regular() {
             return Err(self.bad_index(ndx, true));
         }
-        if cx.config.options.dry_run {
+        if cx.is_dry() {
             self.count(&item);
             self.echo(&item, &record).await?;
             show::before_transfer(&cx, &item, &record);
@@ -191,6 +192,7 @@ impl Sender {
         self.count(&item);
         show::before_transfer(&cx, &item, &record);
         self.echo(&item, &record).await?;
+        cx.only_record(true);
         cx.put(|out| out.extend_from_slice(&head.encode()));
         let plain_whole = head.count == 0 && !append && self.tokens.is_plain();
         let result = if plain_whole {
@@ -201,6 +203,7 @@ impl Sender {
         let digest = self.digest(result, &item);
         cx.room().await;
         cx.put(|out| out.extend_from_slice(digest.as_bytes()));
+        cx.only_record(false);
         let _ = cx.unit(Ask::Close { file }).await;
         show::after_transfer(&cx, &item, &record, Some(digest));
         Ok(())

@@ -97,7 +97,8 @@ pub(crate) fn sends_whole(cx: &Context) -> bool {
     if cx.agreed().transfer_sum == Algorithm::None {
         return true;
     }
-    o.append == Append::Off && o.whole_file.unwrap_or(cx.config.transport == Transport::Local)
+    o.append == Append::Off
+        && o.whole_file.unwrap_or(cx.config.transport == Transport::Local && o.write_batch.is_none())
 }
 
 /// Whether a local session copies files without passing their bytes through the sessions. Both halves must see it alike.
@@ -109,7 +110,8 @@ pub(crate) fn copies_directly(cx: &Context) -> bool {
     let shown = o.levels.info(Info::Progress) > 0 || (shows_digest && !o.checksum);
     let follows = o.copy_links || o.copy_dirlinks || o.copy_unsafe_links;
     let aside = o.delay_updates || o.partial_dir.is_some();
-    let plain = !o.sparse && !follows && !aside && o.append == Append::Off;
+    let batch = o.write_batch.is_some() || o.read_batch.is_some();
+    let plain = !o.sparse && !follows && !aside && !batch && o.append == Append::Off;
     sends_whole(cx) && plain && !shown && o.bwlimit == 0
 }
 
@@ -391,7 +393,11 @@ pub(crate) fn summary(cx: &Context, exit: Exit) {
             level: o.levels.info(Info::Stats).into(),
             numbers: numbers(cx),
             elapsed_ms: cx.elapsed_ms(),
-            ending: if o.dry_run { report::Ending::DryRun } else { report::Ending::Done },
+            ending: match (o.only_batch, o.dry_run) {
+                (true, _) => report::Ending::BatchOnly,
+                (_, true) => report::Ending::DryRun,
+                _ => report::Ending::Done,
+            },
             counts_created: cx.protocol() >= 29,
             counts_deleted: cx.protocol() >= 31,
         };

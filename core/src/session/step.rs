@@ -67,6 +67,8 @@ pub enum Notice {
     Err(Vec<u8>),
     /// For the log file only, one line without a newline.
     Log(Vec<u8>),
+    /// More of the batch file.
+    Batch(Vec<u8>),
 }
 
 /// Which end of the connection this is.
@@ -192,6 +194,8 @@ pub struct Config {
     pub module: Option<Module>,
     /// A daemon's `incoming chmod` or `outgoing chmod`.
     pub module_chmod: Option<Chmod>,
+    /// There is no peer, but a recorded stream that begins like this.
+    pub batch: Option<super::BatchHead>,
     /// A daemon: what to tell the client instead of a transfer.
     pub refused: Option<Error>,
     /// Server: whether errors are framed (a daemon) rather than written to standard error.

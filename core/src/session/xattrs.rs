@@ -38,7 +38,7 @@ pub(crate) fn attach(rx: &Receiving, view: &View<'_>, item: &mut Item) {
 fn are_exchanged(cx: &Context, flags: ItemFlags) -> bool {
     let o = &cx.config.options;
     let shortcut = cx.protocol() >= 31 && !cx.agreed().no_xattr_shortcut && flags.0 & LINKED == LINKED;
-    o.xattrs > 0 && !o.dry_run && flags.contains(ItemFlags::REPORT_XATTR) && !shortcut
+    o.xattrs > 0 && !cx.is_dry() && flags.contains(ItemFlags::REPORT_XATTR) && !shortcut
 }
 
 /// The generator asks for the values that are not here.
@@ -166,7 +166,11 @@ pub(crate) async fn read_values(cx: &Context, flags: ItemFlags, item: &Item) -> 
         let mut value = Vec::new();
         while value.len() < len {
             let piece = PIECE.min(len - value.len());
-            cx.item(|r| Ok(value.extend_from_slice(r.bytes(piece)?))).await?;
+            cx.item(|r| {
+                value.extend_from_slice(r.bytes(piece)?);
+                Ok(())
+            })
+            .await?;
         }
         if let Some(xattr) = list.borrow_mut().get_mut(at) {
             xattr.len = len as u32;

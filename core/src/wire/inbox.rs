@@ -32,6 +32,8 @@ const MESSAGE_OVERHEAD: usize = 64;
 /// The receiving end of a connection.
 #[derive(Debug, Default)]
 pub struct Inbox {
+    /// A copy of the data that was used.
+    record: Option<Vec<u8>>,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -154,9 +156,26 @@ impl Inbox {
         self.consumed
     }
 
+    /// Keeps a copy of all data that is used from now on, behind `head`.
+    pub fn begin_record(&mut self, head: Vec<u8>) {
+        self.record = Some(head);
+    }
+
+    /// The copy, if there is at least `min` of it.
+    pub fn take_record(&mut self, min: usize) -> Option<Vec<u8>> {
+        self.record.as_mut().filter(|record| record.len() >= min).map(core::mem::take)
+    }
+
+    fn keep(&mut self, n: usize) {
+        if let Some(record) = &mut self.record {
+            record.extend_from_slice(&self.buffer[self.start..self.start + n]);
+        }
+    }
+
     /// The first `n` bytes of the data have been used.
     pub fn consume(&mut self, n: usize) {
         let n = n.min(self.end - self.start);
+        self.keep(n);
         self.start += n;
         self.consumed += n as u64;
         self.refill();
@@ -166,6 +185,7 @@ impl Inbox {
     pub fn take(&mut self, n: usize) -> &[u8] {
         let from = self.start;
         let to = from + n.min(self.end - self.start);
+        self.keep(to - from);
         self.start = to;
         self.consumed += (to - from) as u64;
         // Nothing is ever moved to before `start`, so the lent bytes stay as they are.

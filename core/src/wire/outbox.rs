@@ -35,6 +35,10 @@ pub struct Outbox {
     scratch: Vec<u8>,
     sent_total: u64,
     data_total: u64,
+    /// A copy of the data.
+    record: Option<Vec<u8>>,
+    /// Data is copied and not sent.
+    muted: bool,
 }
 
 impl Outbox {
@@ -84,8 +88,29 @@ impl Outbox {
             return;
         }
         let from = if self.framed && self.open == self.end { self.end + HEADER_BYTES } else { self.end };
+        if let Some(record) = &mut self.record {
+            record.extend_from_slice(&self.buffer[from..(from + n).min(self.buffer.len())]);
+        }
+        if self.muted {
+            return;
+        }
         self.end = (from + n).min(self.buffer.len());
         self.data_total += n as u64;
+    }
+
+    /// Keeps a copy of all data from now on, behind `head`.
+    pub fn begin_record(&mut self, head: Vec<u8>) {
+        self.record = Some(head);
+    }
+
+    /// The copy, if there is at least `min` of it.
+    pub fn take_record(&mut self, min: usize) -> Option<Vec<u8>> {
+        self.record.as_mut().filter(|record| record.len() >= min).map(core::mem::take)
+    }
+
+    /// While muted, data is only copied.
+    pub fn set_muted(&mut self, muted: bool) {
+        self.muted = muted;
     }
 
     /// Sends a control message: at once if no data frame is open, else when that closes, and before it. A text is cut at the

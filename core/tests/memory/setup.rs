@@ -42,6 +42,7 @@ pub fn base(options: Options, side: Side, root: bool) -> Config {
         scan: None,
         module: None,
         module_chmod: None,
+        batch: None,
         refused: None,
         errors_to_client: false,
     }

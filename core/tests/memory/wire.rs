@@ -104,7 +104,7 @@ impl End {
                 }
                 Step::Notice(Notice::Out(text)) => self.out.extend(text),
                 Step::Notice(Notice::Err(text)) => self.err.extend(text),
-                Step::Notice(Notice::Log(_)) => {}
+                Step::Notice(Notice::Log(_) | Notice::Batch(_)) => {}
                 Step::Wait(wants) => {
                     self.wants = wants;
                     return;

@@ -66,6 +66,7 @@ pub fn session_config(
         scan: Some(crate::simd::best_scan()),
         module: Some(session_module(worker, chosen, prepared)?),
         module_chmod: None,
+        batch: None,
         refused: None,
         // Behind a remote shell the user sees our standard error.
         errors_to_client: worker.start.shell.is_none(),

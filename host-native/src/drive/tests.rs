@@ -51,6 +51,7 @@ fn config(options: &Options, role: Role, transport: Transport, path: &Path) -> C
         scan: None,
         module: None,
         module_chmod: None,
+        batch: None,
         refused: None,
         errors_to_client: false,
     }

@@ -70,7 +70,7 @@ pub fn stat(roots: &mut Roots, at: &At, follow: Follow) -> HostResult<Meta> {
     let meta = lstat(&*spot.dir, &spot.name)?;
     let mut meta = followed(roots, at, meta, follow)?;
     if meta.extended.is_none() {
-        extended::add(&mut meta, &*spot.dir, &spot.name, roots.wants);
+        extended::add(&mut meta, &spot.dir, &spot.name, roots.wants);
     }
     Ok(meta)
 }
@@ -80,7 +80,7 @@ pub fn stat_many(roots: &mut Roots, root: RootId, paths: Vec<Vec<u8>>) -> Vec<Ho
     let one = |path| {
         let spot = roots.spot(&At { root, path })?;
         let mut meta = lstat(&*spot.dir, &spot.name)?;
-        extended::add(&mut meta, &*spot.dir, &spot.name, roots.wants);
+        extended::add(&mut meta, &spot.dir, &spot.name, roots.wants);
         Ok(meta)
     };
     paths.into_iter().map(one).collect()
@@ -123,7 +123,7 @@ pub fn list(roots: &mut Roots, at: &At, follow: Follow, algorithm: Option<Algori
         if let Ok(meta) = &mut meta
             && meta.extended.is_none()
         {
-            extended::add(meta, &*dir, &name, roots.wants);
+            extended::add(meta, &dir, &name, roots.wants);
         }
         let digest =
             algorithm.filter(|_| meta.as_ref().is_ok_and(|meta| meta.mode & TYPE == REGULAR)).map(|algorithm| {

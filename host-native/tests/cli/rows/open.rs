@@ -3,20 +3,13 @@
 
 /// Names of rows.
 pub const OPEN: &[&str] = &[
-    "batch missing",
-    "conflict batch files from",
-    "conflict batch remote dest",
-    "conflict batch remove source",
-    "conflict batches",
     "conflict insecure confine",
     "daemon dparam alone",
     "daemon push secluded",
     "delete max zero",
     "dirs only",
     "files from entry missing",
-    "ignore existing",
     "list remote home",
-    "only write batch",
     "option bad copy as",
     "option bad iconv",
     "option checksum none",
@@ -27,5 +20,4 @@ pub const OPEN: &[&str] = &[
     "remove source told",
     "shell cut pull",
     "unreadable delete",
-    "write batch",
 ];
