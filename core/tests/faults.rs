@@ -1,6 +1,8 @@
 //! Every request to the host fails once: whatever it was, no session panics or hangs, what the destination holds is old or
 //! new and never in between, and an incomplete copy is not called a success.
 
+#[path = "memory/cases.rs"]
+mod cases;
 mod memory;
 #[path = "memory/scenario.rs"]
 mod scenario;
@@ -159,7 +161,7 @@ fn in_place() {
 }
 
 proptest! {
-    #![proptest_config(memory::cases(128))]
+    #![proptest_config(cases::cases(128))]
 
     /// Any tree, any pace, any request of either side: nothing hangs, and every file is old or new.
     #[test]

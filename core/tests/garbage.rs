@@ -1,5 +1,7 @@
 //! A peer that talks nonsense: every role ends with an error, soon, and without much memory.
 
+#[path = "memory/cases.rs"]
+mod cases;
 mod memory;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -146,7 +148,7 @@ fn a_peer_that_hangs_up_anywhere() {
 }
 
 proptest! {
-    #![proptest_config(memory::cases(512))]
+    #![proptest_config(cases::cases(512))]
 
     #[test]
     fn spoiled_streams(

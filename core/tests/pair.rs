@@ -1,5 +1,7 @@
 //! Two sessions, run against each other in memory: every protocol, both directions, any pace.
 
+#[path = "memory/cases.rs"]
+mod cases;
 mod memory;
 #[path = "memory/scenario.rs"]
 mod scenario;
@@ -102,7 +104,7 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 proptest! {
-    #![proptest_config(memory::cases(256))]
+    #![proptest_config(cases::cases(256))]
 
     #[test]
     fn any_tree_in_any_way(case in case(), entries in scenario::entries(40)) {

@@ -96,6 +96,7 @@ fn base_config(options: &Options, umask: u32) -> Config {
         module: None,
         module_chmod: None,
         batch: None,
+        rule_files: Vec::new(),
         refused: None,
         errors_to_client: false,
     }
@@ -144,9 +145,9 @@ pub fn run(options: Options, args: &[Vec<u8>], umask: u32) -> i32 {
 fn preloaded(options: &Options, umask: u32, args: &[Vec<u8>], console: &mut Console) -> Result<Config, Error> {
     let stop_after_ms = preload::stop_after_ms(options)?;
     let rules = preload::rules(options)?;
-    batch::begin(options, args, &rules, console)?;
+    batch::begin(options, args, &rules.texts, console)?;
     let names = preload::names(options)?;
-    Ok(Config { names, stop_after_ms, ..base_config(options, umask) })
+    Ok(Config { names, stop_after_ms, rule_files: rules.files, ..base_config(options, umask) })
 }
 
 type Outcome = Result<(Exit, &'static str), Error>;

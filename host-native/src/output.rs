@@ -25,6 +25,8 @@ pub struct Console {
     eager: bool,
     log: Option<LogLine>,
     batch: Option<File>,
+    /// The last line on standard output is not complete.
+    mid_line: bool,
 }
 
 impl Console {
@@ -35,7 +37,14 @@ impl Console {
             Some(OutBuf::Block) => false,
             None => io::stdout().is_terminal(),
         };
-        Console { out: Vec::new(), charset: charset(options.eight_bit_output), eager, log: None, batch: None }
+        Console {
+            out: Vec::new(),
+            charset: charset(options.eight_bit_output),
+            eager,
+            log: None,
+            batch: None,
+            mid_line: false,
+        }
     }
 
     /// Writes the batch to `file`.
@@ -92,6 +101,7 @@ impl Console {
 
     /// Prints one line: a newline inside belongs to a name, and must not look like the beginning of another line.
     fn print_line(&mut self, line: &[u8]) {
+        self.mid_line = !line.ends_with(b"\n");
         escape::console(line, self.charset, &mut self.out);
         if self.eager || self.out.len() >= BUFFER_BYTES {
             self.flush();
@@ -106,7 +116,11 @@ impl Console {
     /// Prints one line to standard error.
     fn error_line(&mut self, line: &[u8]) {
         self.flush();
-        let mut shown = Vec::with_capacity(line.len());
+        let mut shown = Vec::with_capacity(line.len() + 1);
+        if std::mem::take(&mut self.mid_line) {
+            // On a terminal it would go on behind what stands there already.
+            shown.push(b'\n');
+        }
         escape::console(line, self.charset, &mut shown);
         let _ = io::stderr().write_all(&shown);
     }

@@ -13,14 +13,29 @@ use syncline_core::session::{Errno, check_rules, unreadable};
 
 use crate::time;
 
-/// Checks the rules of the command line.
-pub fn rules(options: &Options) -> Result<Vec<Vec<u8>>, Error> {
-    check_rules(options, |path| {
-        std::fs::read(std::ffi::OsStr::from_bytes(path)).map_err(|error| {
+/// What the command line says of rules.
+pub struct Rules {
+    /// All of them, in full.
+    pub texts: Vec<Vec<u8>>,
+    /// The files that they came from, and what is in them.
+    pub files: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Reads and checks the rules of the command line.
+pub fn rules(options: &Options) -> Result<Rules, Error> {
+    let mut files: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    let texts = check_rules(options, |path| {
+        if let Some((_, contents)) = files.iter().find(|(name, _)| name == path) {
+            return Ok(contents.clone());
+        }
+        let contents = std::fs::read(std::ffi::OsStr::from_bytes(path)).map_err(|error| {
             let Errno { code, text } = crate::errno::of_io(&error);
             Missing { text: text.into_bytes(), code }
-        })
-    })
+        })?;
+        files.push((path.to_vec(), contents.clone()));
+        Ok(contents)
+    })?;
+    Ok(Rules { texts, files })
 }
 
 /// How long the transfer may take.

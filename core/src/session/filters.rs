@@ -212,7 +212,11 @@ async fn supply_files(cx: &Context, builder: &mut Builder) -> Result<(), Error> 
             NeedFile::Named { name, .. } => name,
             NeedFile::HomeCvsIgnore => home_cvsignore(cx),
         };
-        let contents = cx.bytes(Ask::ReadPath { path, max: FILE_BYTES_MAX }).await.map_err(missing);
+        let known = cx.config.rule_files.iter().find(|(name, _)| *name == path).map(|(_, contents)| contents.clone());
+        let contents = match known {
+            Some(contents) => Ok(contents),
+            None => cx.bytes(Ask::ReadPath { path, max: FILE_BYTES_MAX }).await.map_err(missing),
+        };
         builder.supply(contents)?;
     }
     Ok(())

@@ -194,6 +194,8 @@ pub struct Config {
     pub module: Option<Module>,
     /// A daemon's `incoming chmod` or `outgoing chmod`.
     pub module_chmod: Option<Chmod>,
+    /// Files of rules that were read already, by the names that the command line gives: a pipe gives its contents but once.
+    pub rule_files: Vec<(Vec<u8>, Vec<u8>)>,
     /// There is no peer, but a recorded stream that begins like this.
     pub batch: Option<super::BatchHead>,
     /// A daemon: what to tell the client instead of a transfer.

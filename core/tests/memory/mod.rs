@@ -10,7 +10,7 @@
 //! | [`setup`] | command lines become configurations, as in real life |
 //! | [`alone`] | one session, and bytes that somebody made up |
 //!
-//! `scenario` makes up trees; only the property tests need it.
+//! `scenario` makes up trees, and `cases` says how many; only the property tests need them.
 #![allow(dead_code, reason = "every test uses its part of it")]
 
 pub mod alone;
@@ -20,7 +20,6 @@ pub mod setup;
 pub mod tree;
 pub mod wire;
 
-use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use syncline_core::session::Errno;
 
 /// A failed call, by its number on Linux.
@@ -64,15 +63,5 @@ impl Rng {
 
     pub fn bytes(&mut self, len: usize) -> Vec<u8> {
         (0..len).map(|_| (self.number() >> 32) as u8).collect()
-    }
-}
-
-/// The same `default` cases in every run, so that a change is judged by what it changed. With `PROPTEST_CASES`, that many
-/// others: to search for what nobody thought of.
-pub fn cases(default: u32) -> ProptestConfig {
-    let base = ProptestConfig { max_shrink_iters: 300, failure_persistence: None, ..ProptestConfig::default() };
-    match std::env::var("PROPTEST_CASES") {
-        Ok(_) => base,
-        Err(_) => ProptestConfig { cases: default, rng_seed: RngSeed::Fixed(1), ..base },
     }
 }

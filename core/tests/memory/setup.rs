@@ -43,6 +43,7 @@ pub fn base(options: Options, side: Side, root: bool) -> Config {
         module: None,
         module_chmod: None,
         batch: None,
+        rule_files: Vec::new(),
         refused: None,
         errors_to_client: false,
     }

@@ -67,6 +67,7 @@ pub fn session_config(
         module: Some(session_module(worker, chosen, prepared)?),
         module_chmod: None,
         batch: None,
+        rule_files: Vec::new(),
         refused: None,
         // Behind a remote shell the user sees our standard error.
         errors_to_client: worker.start.shell.is_none(),

@@ -52,6 +52,7 @@ fn config(options: &Options, role: Role, transport: Transport, path: &Path) -> C
         module: None,
         module_chmod: None,
         batch: None,
+        rule_files: Vec::new(),
         refused: None,
         errors_to_client: false,
     }

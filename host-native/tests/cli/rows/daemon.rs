@@ -27,6 +27,17 @@ pub const ROWS: &[Row] = &[
         empty,
         "r -av rsync://localhost:$PORT/pub/nowhere ::pub/hello.txt dst; show; r -av --port=$PORT localhost::pub/nowhere ::pub/hello.txt dst",
     ),
+    row(
+        "daemon filtered way",
+        empty,
+        "r -av rsync://localhost:$PORT/filtered/sub/ dst; r -av rsync://localhost:$PORT/filtered/../filtered/ dst",
+    )
+    .loose(),
+    row(
+        "daemon push attributes",
+        stale,
+        "setfattr -n user.a -v 1 src/a; setfacl -m u:1:rw src/b; r -aAXi src/ rsync://localhost:$PORT/rows/$ROW/dst/",
+    ),
     row("daemon unreadable", empty, "r -av rsync://localhost:$PORT/nobody/ dst").root(),
     row("daemon unknown module", empty, "r -a rsync://localhost:$PORT/nothing/ dst").loose(),
     row("daemon module case", empty, "r -a rsync://localhost:$PORT/PUB/ dst").loose(),
