@@ -44,6 +44,8 @@ pub struct Errno {
 }
 
 impl Errno {
+    /// Operation not permitted.
+    pub const EPERM: i32 = 1;
     /// No such file or directory.
     pub const ENOENT: i32 = 2;
     /// Permission denied.

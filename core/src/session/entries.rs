@@ -369,8 +369,8 @@ impl Generator {
         }
         let ask = Ask::SetMeta { at: self.at(&item.path), meta: set };
         if let Reply::Set(mut errors) = self.cx.ask(ask).await {
-            // Who may not set it was told when the directory was looked at.
-            errors.times = None;
+            // Who may not set it at all was told that when the directory was looked at.
+            errors.times = errors.times.filter(|errno| errno.code != Errno::EPERM);
             super::show::set_errors(&self.cx, "generator", &item.path, (false, false), errors);
         }
     }
