@@ -27,7 +27,13 @@ pub fn test() -> Outcome {
 
 /// The tests talk to stock rsync, some of them over ssh.
 fn complete() -> Outcome {
-    let needed = [("rsync", "rsync"), ("sshd", "openssh-server"), ("setfattr", "attr"), ("setfacl", "acl")];
+    let needed = [
+        ("rsync", "rsync"),
+        ("sshd", "openssh-server"),
+        ("setfattr", "attr"),
+        ("setfacl", "acl"),
+        ("rsnapshot", "rsnapshot"),
+    ];
     let missing: Vec<&str> = needed.iter().filter(|(name, _)| !installed(name)).map(|(_, package)| *package).collect();
     if missing.is_empty() { Ok(()) } else { Err(format!("missing: `apt-get install {}`", missing.join(" "))) }
 }

@@ -132,6 +132,11 @@ impl Generator {
 
     /// Anything but a directory, by its type.
     pub(crate) async fn content(&mut self, item: &Item, meta: HostResult<Meta>, pass: Pass) -> Result<(), Error> {
+        let o = &self.cx.config.options;
+        let unlisted_parent = o.relative && !o.implied_dirs && !o.dry_run && item.path.contains(&b'/');
+        if unlisted_parent && meta.as_ref().is_err_and(Errno::is_not_found) {
+            self.make_parents(&item.path).await;
+        }
         if item.is_regular() {
             self.file(item, meta, pass).await
         } else if item.is_symlink() {

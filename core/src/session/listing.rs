@@ -55,6 +55,7 @@ pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
     }
     show::list_ends(&cx, rx.entries.get() as usize);
     destination::enter(&rx).await?;
+    rx.has_split.set(true);
     let for_generator = rx.clone();
     cx.spawn(async move { generator::run(for_generator).await });
     cx.spawn(async move { receiver::run(rx).await });
@@ -95,6 +96,7 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
         marks: Cell::default(),
         phases_done: Cell::default(),
         delayed: RefCell::default(),
+        has_split: Cell::default(),
         dest: Cell::default(),
         dest_path: RefCell::default(),
         local_name: RefCell::default(),

@@ -46,6 +46,8 @@ pub(crate) struct Receiving {
     pub(crate) phases_done: Cell<u32>,
     /// Installed after all transfers (`--delay-updates`), in index order.
     pub(crate) delayed: RefCell<BTreeSet<i32>>,
+    /// Generator and receiver are at work: until then the receiving side has but one role.
+    pub(crate) has_split: Cell<bool>,
     /// The destination, once it is entered.
     pub(crate) dest: Cell<Option<RootId>>,
     /// The path by which the destination was entered.

@@ -25,6 +25,8 @@ pub(crate) struct Removal {
     done: u64,
     /// Deletions left undone because of `--max-delete`.
     skipped: u64,
+    /// How many directories that are to go the walk is in.
+    depth: u32,
     /// That an I/O error stopped deletions was said.
     said_guard: bool,
     /// Found during the transfer, removed after it (`--delete-delay`).
@@ -203,6 +205,10 @@ impl Generator {
             match self.empty_directory(path).await? {
                 Outcome::Removed => self.remove_leaf(path, meta, counted).await,
                 stays => {
+                    if self.removal.depth > 0 && self.is_at_limit() {
+                        // As stock counts: such a directory too, unless it is the outermost.
+                        self.removal.skipped += 1;
+                    }
                     self.cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
                     Ok(stays)
                 }
@@ -243,6 +249,7 @@ impl Generator {
             }
         }
         sort_for_removal(&mut inside, self.cx.protocol());
+        self.removal.depth += 1;
         for (path, meta) in inside {
             match self.remove(&path, &meta, true).await? {
                 Outcome::Removed => {}
@@ -253,13 +260,18 @@ impl Generator {
                 }
             }
         }
+        self.removal.depth -= 1;
         Ok(outcome)
+    }
+
+    fn is_at_limit(&self) -> bool {
+        self.cx.config.options.max_delete.is_some_and(|max| self.removal.done >= max.max(0) as u64)
     }
 
     async fn remove_leaf(&mut self, path: &[u8], meta: &Meta, counted: bool) -> Result<Outcome, Error> {
         let cx = self.cx.clone();
         let o = &cx.config.options;
-        if counted && o.max_delete.is_some_and(|max| self.removal.done >= max.max(0) as u64) {
+        if counted && self.is_at_limit() {
             self.removal.skipped += 1;
             return Ok(Outcome::Limit);
         }

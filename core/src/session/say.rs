@@ -111,9 +111,8 @@ impl Context {
 
     /// What messages call this process.
     pub(crate) fn role_name(&self) -> &'static str {
-        // The receiving side has two roles once it has entered its destination.
-        let entered = self.receiving.borrow().as_ref().is_some_and(|rx| rx.dest.get().is_some());
-        match (self.is_sender(), entered) {
+        let has_split = self.receiving.borrow().as_ref().is_some_and(|rx| rx.has_split.get());
+        match (self.is_sender(), has_split) {
             (true, _) => "sender",
             (false, true) => "generator",
             (false, false) => "Receiver",

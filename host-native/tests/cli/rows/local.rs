@@ -173,6 +173,13 @@ pub const ROWS: &[Row] = &[
     row("kinds drop devices", kinds, "r -av --drop-D src/ dst"),
     row("kinds special to file", kinds, "r -a src/ dst; rm dst/fifo; echo x >dst/fifo; r -ai src/ dst"),
     row("rules from a pipe", basic, "printf 'a\nb\n' >pipe; r -av --exclude-from=<(cat pipe) src/ dst"),
+    row("relative unlisted parents", basic, "r -aR --no-implied-dirs src/./sub/c dst; find dst | sort"),
+    row("temp dir nowhere", basic, "r -a --temp-dir=nowhere src/ dst"),
+    row(
+        "max delete nested",
+        stale,
+        "mkdir -p dst/x/in; touch dst/x/y dst/x/in/z; r -a --delete --max-delete=1 src/ dst",
+    ),
     row("debug flist", stale, "r -a --debug=flist src/ dst"),
     row("debug deltasum", stale, "r -a --no-W --debug=deltasum src/ dst"),
     row(

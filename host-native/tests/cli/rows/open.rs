@@ -6,7 +6,6 @@ pub const OPEN: &[&str] = &[
     "conflict insecure confine",
     "daemon dparam alone",
     "daemon push secluded",
-    "delete max zero",
     "dirs only",
     "files from entry missing",
     "list remote home",
