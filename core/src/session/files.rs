@@ -142,14 +142,14 @@ impl Generator {
     }
 
     async fn partial_basis(&self, item: &Item) -> Option<Basis> {
-        let at = super::receiver::partial_path(&self.rx, &item.path)?;
+        let at = super::partial::partial_path(&self.rx, &item.path)?;
         let meta = self.cx.stat(Ask::Stat { at: at.clone(), follow: Follow::No }).await.ok()?;
         (meta.mode & TYPE == REGULAR).then_some(Basis { at, meta, kind: basis::PARTIAL_DIR })
     }
 
     async fn drop_partial(&self, partial: &Basis) {
         if !self.cx.config.options.dry_run {
-            super::receiver::remove_partial(&self.cx, &self.rx, partial.at.clone()).await;
+            super::partial::remove_partial(&self.cx, &self.rx, partial.at.clone()).await;
         }
     }
 

@@ -4,21 +4,21 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::ask::{
-    Ask, At, Commit, CopyLocal, CopySource, Create, FileId, KeepMode, Meta, Output, OutputError, Reply, SetErrors,
-};
+use super::ask::{Ask, At, Commit, CopyLocal, CopySource, Create, FileId, KeepMode, Meta, Output, OutputError, Reply};
 use super::context::Context;
 use super::dataplane::Source;
 use super::decide::{self, Item};
 use super::files::basis;
+use super::finishing::{Finishing, stored};
+use super::partial::{make_partial_dir, partial_path, remove_partial_dir};
 use super::receiving::{Receiving, Rx};
 use super::say::Class;
 use super::show::{self, ItemRecord};
 use crate::checksum::{Algorithm, DigestValue};
 use crate::delta::SumHead;
 use crate::limits::PATH_BYTES_MAX;
-use crate::options::{Append, Info};
-use crate::report::{self, ItemFlags};
+use crate::options::Append;
+use crate::report::ItemFlags;
 use crate::wire::index::{NDX_DEL_STATS, NDX_DONE, NDX_FLIST_EOF, NDX_FLIST_OFFSET};
 use crate::wire::token::TokenFormat;
 use crate::wire::{Token, TokenDecoder};
@@ -492,153 +492,6 @@ impl Piece {
     }
 }
 
-/// An output that is complete, on its way to its name.
-struct Finishing {
-    rx: Rx,
-    item: Item,
-    record: ItemRecord,
-    file: FileId,
-    in_place: bool,
-    existing: Option<Meta>,
-    expected: DigestValue,
-}
-
-impl Finishing {
-    async fn run(self) -> Result<(), Error> {
-        let cx = self.rx.cx.clone();
-        let digest = match cx.ask(Ask::Finish { file: self.file }).await {
-            Reply::Finished(Ok(digest)) => digest,
-            Reply::Finished(Err(error)) => {
-                show::output_error(&cx, "receiver", &self.item.path, None, &error);
-                return Err(Error::host(Exit::FILE_IO, Vec::new()));
-            }
-            _ => return Err(Error::host(Exit::FILE_IO, super::context::wrong_kind().text.into_bytes())),
-        };
-        let ok = digest == self.expected;
-        let o = &cx.config.options;
-        let delayed = ok && o.delay_updates;
-        let keep = ok || self.in_place || o.partial;
-        if !keep {
-            let _ = cx.unit(Ask::Discard { file: self.file }).await;
-        } else {
-            let aside = (!ok && !self.in_place) || delayed;
-            let partial = if aside { partial_path(&self.rx, &self.item.path) } else { None };
-            if let Some(partial) = &partial
-                && !make_partial_dir(&cx, &self.rx, partial).await
-            {
-                let _ = cx.unit(Ask::Discard { file: self.file }).await;
-                self.no_partial_dir(ok);
-                return Ok(());
-            }
-            let to_partial = partial.is_some();
-            if !self.commit(ok, partial).await? {
-                self.rx.settled(self.item.ndx);
-                return Ok(());
-            }
-            if !to_partial
-                && self.record.basis == basis::PARTIAL_DIR
-                && let Some(partial) = partial_path(&self.rx, &self.item.path)
-            {
-                remove_partial(&cx, &self.rx, partial).await;
-            }
-        }
-        if delayed {
-            self.rx.delayed.borrow_mut().insert(self.item.ndx);
-            self.rx.settled(self.item.ndx);
-        } else if !ok {
-            self.failed_verification();
-        }
-        Ok(())
-    }
-
-    /// Sets attributes and renames. False if that failed, which was said.
-    async fn commit(&self, ok: bool, partial: Option<At>) -> Result<bool, Error> {
-        let cx = &self.rx.cx;
-        let o = &cx.config.options;
-        let (rx, item) = (&self.rx, &self.item);
-        let mode = decide::wanted_mode(o, &rx.powers, item, self.existing.as_ref());
-        let (uid, gid) = cx.config.ids;
-        let current = match (&self.existing, self.in_place) {
-            (Some(meta), true) => Meta { mtime: i64::MIN, ..meta.clone() },
-            _ => Meta { uid, gid, mtime: i64::MIN, mode: u32::MAX, ..Meta::default() },
-        };
-        let mut meta = decide::to_set(o, &rx.powers, item, &current, mode, true);
-        super::xattrs::add(&rx.powers, item, self.existing.as_ref().filter(|_| self.in_place), &mut meta);
-        if !ok {
-            meta.mtime = None;
-            meta.atime = None;
-        }
-        let final_path = At { root: rx.dest(), path: item.path.clone() };
-        let backup = if partial.is_none() && o.backup && !self.in_place {
-            match super::backup::prepare(rx, &item.path).await {
-                Ok(backup) => backup,
-                Err(errno) => {
-                    let _ = cx.unit(Ask::Discard { file: self.file }).await;
-                    show::output_error(cx, "receiver", &item.path, None, &OutputError::Backup(errno));
-                    return Err(Error::host(Exit::FILE_IO, Vec::new()));
-                }
-            }
-        } else {
-            None
-        };
-        let installs = partial.is_none();
-        let backed_up = backup.clone();
-        let commit = Commit { file: self.file, to: partial.unwrap_or(final_path), meta, backup, sync: o.fsync };
-        match cx.ask(Ask::Commit(Box::new(commit))).await {
-            Reply::Committed(Ok((errors, _))) => {
-                if let Some(to) = &backed_up {
-                    super::backup::say_backed_up(rx, &item.path, to);
-                }
-                if ok && installs {
-                    stored(rx, item, errors).await;
-                } else {
-                    show::set_errors(cx, "receiver", &item.path, (true, true), errors);
-                }
-                Ok(true)
-            }
-            Reply::Committed(Err(error)) => {
-                if show::output_error(cx, "receiver", &item.path, None, &error) {
-                    return Err(Error::host(Exit::FILE_IO, Vec::new()));
-                }
-                Ok(false)
-            }
-            _ => Ok(false),
-        }
-    }
-
-    /// Stock only says so; a file that is lost should show in the exit code too.
-    fn no_partial_dir(&self, ok: bool) {
-        let what: &[u8] = if ok { b"completed file." } else { b"partial file." };
-        let text =
-            [b"Unable to create partial-dir for ".as_slice(), &self.item.path, b" -- discarding ", what].concat();
-        self.rx.cx.say(Class::Transfer, text);
-        self.rx.settled(self.item.ndx);
-    }
-
-    fn failed_verification(&self) {
-        let cx = &self.rx.cx;
-        let o = &cx.config.options;
-        let again = self.rx.fail(self.item.ndx);
-        let fate = if self.in_place { report::text::Fate::Retained } else { report::text::Fate::Discarded };
-        if again {
-            if o.levels.info(Info::Name) >= 1 || show::itemizes(cx) {
-                cx.say(Class::Warning, report::text::failed_verification(&self.item.name, fate, true));
-            }
-        } else {
-            cx.say(Class::Transfer, report::text::failed_verification(&self.item.name, fate, false));
-        }
-        self.rx.settled(self.item.ndx);
-    }
-}
-
-/// A file is complete and in place.
-async fn stored(rx: &Rx, item: &Item, errors: SetErrors) {
-    show::set_errors(&rx.cx, "receiver", &item.path, (true, true), errors);
-    show::success_if_wanted(&rx.cx, item.ndx);
-    rx.transfer_ended(item.ndx, true);
-    rx.settled(item.ndx);
-}
-
 /// The entry of an item, with the attributes to store it under.
 pub(crate) fn item_of(rx: &Receiving, ndx: i32) -> Option<Item> {
     super::entries::item_or_directory(rx, ndx)
@@ -741,61 +594,6 @@ pub(crate) fn copy_plan(
         meta,
         backup: None,
         sync: o.fsync,
-    }
-}
-
-// ---- partial files (3.8.6) ----
-
-/// Where the partial file of a destination path is, if there is a partial directory.
-pub(crate) fn partial_path(rx: &Receiving, path: &[u8]) -> Option<At> {
-    let dir = rx.cx.config.options.partial_dir.as_deref()?;
-    let cut = path.iter().rposition(|&b| b == b'/');
-    let base = &path[cut.map_or(0, |at| at + 1)..];
-    if let Some(root) = rx.partial_root.get() {
-        return Some(At { root, path: base.to_vec() });
-    }
-    let mut full = path[..cut.map_or(0, |at| at + 1)].to_vec();
-    full.extend_from_slice(dir);
-    full.push(b'/');
-    full.extend_from_slice(base);
-    Some(At { root: rx.dest(), path: full })
-}
-
-fn parent(path: &[u8]) -> Option<&[u8]> {
-    path.iter().rposition(|&b| b == b'/').map(|at| &path[..at])
-}
-
-pub(crate) async fn make_partial_dir(cx: &Context, rx: &Receiving, partial: &At) -> bool {
-    if rx.partial_root.get().is_some() {
-        return true;
-    }
-    let Some(dir) = parent(&partial.path) else { return true };
-    let at = At { root: partial.root, path: dir.to_vec() };
-    match cx.unit(Ask::Mkdir { at: at.clone(), mode: 0o700 }).await {
-        Ok(()) => true,
-        Err(errno) if errno.code == super::ask::Errno::EEXIST => {
-            let stat = cx.stat(Ask::Stat { at: at.clone(), follow: super::ask::Follow::No }).await;
-            if stat.is_ok_and(|m| m.mode & decide::TYPE == decide::DIRECTORY) {
-                return true;
-            }
-            let _ = cx.unit(Ask::Unlink { at: at.clone() }).await;
-            cx.unit(Ask::Mkdir { at, mode: 0o700 }).await.is_ok()
-        }
-        Err(_) => false,
-    }
-}
-
-/// Removes a partial file that was used up, and its directory if that is empty now.
-pub(crate) async fn remove_partial(cx: &Context, rx: &Receiving, partial: At) {
-    let _ = cx.unit(Ask::Unlink { at: partial.clone() }).await;
-    remove_partial_dir(cx, rx, &partial).await;
-}
-
-async fn remove_partial_dir(cx: &Context, rx: &Receiving, partial: &At) {
-    if rx.partial_root.get().is_none()
-        && let Some(dir) = parent(&partial.path)
-    {
-        let _ = cx.unit(Ask::Rmdir { at: At { root: partial.root, path: dir.to_vec() } }).await;
     }
 }
 
