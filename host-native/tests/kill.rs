@@ -78,7 +78,9 @@ impl Stage {
     fn command(&self, via: Via, (client, server): (Program, Program), delta: bool) -> Result<Command, String> {
         let (from, to) = (format!("{}/new/", self.scratch.path().display()), format!("{}/", self.to().display()));
         let mut command = client.command();
-        command.args(["-a", "--delete", if delta { "--no-whole-file" } else { "--whole-file" }]);
+        // If one of stock's two receiving processes is killed, the other may wait for it and keep the connection open: neither
+        // end can know, and without a timeout both wait for ever.
+        command.args(["-a", "--delete", "--timeout=8", if delta { "--no-whole-file" } else { "--whole-file" }]);
         if matches!(via, Via::PushShell | Via::PullShell) {
             command.arg("-e").arg(&self.rsh).arg(format!("--rsync-path={}", server.path().display()));
         }
