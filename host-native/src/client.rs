@@ -16,7 +16,7 @@ use syncline_core::{Error, Exit};
 use crate::batch;
 use crate::daemon::client::{Answered, Call, Words};
 use crate::drive::{self, Wire, socket_pair};
-use crate::fs::Fs;
+use crate::fs::{Ahead, Fs};
 use crate::net::{shell, tcp};
 use crate::output::Console;
 use crate::preload;
@@ -174,19 +174,21 @@ fn local(base: Config, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, console: &m
         ..base.clone()
     };
     let rate = bytes_per_second(&base.options);
+    let (mine, other) =
+        receiving.paths.first().filter(|_| base.options.checksum).and_then(|dest| Ahead::pair(dest)).unzip();
     let sending = Config { transport: Transport::Local, paths: sources, ..base };
     let far = Wire::new(clone(&far)?, far);
     let near = Wire::new(clone(&near)?, near);
     let receiver = std::thread::spawn(move || {
         let mut console = Console::new(&receiving.options);
-        let mut fs = Fs::for_session(umask, &receiving.options);
+        let mut fs = Fs::for_session(umask, &receiving.options).with_ahead(other);
         let mut session = Session::new(receiving);
         let exit = drive::run(&mut session, far, &mut fs, &mut console);
         console.exit_line(exit, session.last_words_role().unwrap_or_default());
         console.flush();
         exit
     });
-    let mut fs = Fs::for_session(umask, &sending.options);
+    let mut fs = Fs::for_session(umask, &sending.options).with_ahead(mine);
     let mut session = Session::new(sending);
     let mut wire = near;
     wire.bytes_per_second = rate;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `roots` | open directories, and the way from them to a file without being led astray |
 //! | `look` | what files are, directories, digests |
+//! | `ahead` | digests of the destination while those of the source are made |
 //! | `read` | sources, signatures, small files |
 //! | `ids` | names of users and groups |
 //! | `create` `temp` | making an output |
@@ -14,6 +15,7 @@
 //!
 //! All calls block; a session has many asks under way, so a host that wants more runs several of these on threads.
 
+mod ahead;
 mod attributes;
 mod basis;
 mod clone;
@@ -34,6 +36,8 @@ mod table;
 mod temp;
 mod unshare;
 mod zeros;
+
+pub use ahead::Ahead;
 
 use std::collections::HashMap;
 
@@ -83,6 +87,12 @@ impl Fs {
         fs.roots.wants =
             Wants { acls: options.acls, xattrs: options.xattrs > 0, fake: options.super_mode == Super::Fake };
         fs
+    }
+
+    /// With digests begun early, if the transfer wants any.
+    pub fn with_ahead(mut self, ahead: Option<Ahead>) -> Fs {
+        self.roots.ahead = ahead;
+        self
     }
 
     /// The umask for directories that the engine leaves the mode of to the host, where that of the process was cleared.

@@ -13,6 +13,7 @@ use rustix::io::Errno as Code;
 use rustix::process::{getegid, geteuid};
 use syncline_core::session::{At, Errno, HostResult, RootId};
 
+use super::ahead::Ahead;
 use super::extended::Wants;
 use crate::errno::errno;
 
@@ -116,6 +117,8 @@ pub struct Roots {
     version: u64,
     /// What is looked at besides what `stat` tells.
     pub wants: Wants,
+    /// Digests begun early, in a local copy.
+    pub ahead: Option<Ahead>,
 }
 
 impl Roots {
@@ -243,7 +246,14 @@ impl Roots {
     /// The same roots, for another thread.
     pub fn fork(&self) -> Roots {
         let roots = self.roots.clone();
-        Roots { roots, confined: self.confined, walks: self.walks, wants: self.wants, ..Roots::default() }
+        Roots {
+            roots,
+            confined: self.confined,
+            walks: self.walks,
+            wants: self.wants,
+            ahead: self.ahead.clone(),
+            ..Roots::default()
+        }
     }
 
     /// Counts the events after which a fork is out of date: new roots, and directories that were removed or renamed.
