@@ -33,6 +33,7 @@ fn complete() -> Outcome {
         ("setfattr", "attr"),
         ("setfacl", "acl"),
         ("rsnapshot", "rsnapshot"),
+        ("ip", "iproute2"),
     ];
     let missing: Vec<&str> = needed.iter().filter(|(name, _)| !installed(name)).map(|(_, package)| *package).collect();
     if missing.is_empty() { Ok(()) } else { Err(format!("missing: `apt-get install {}`", missing.join(" "))) }
