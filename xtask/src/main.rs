@@ -6,6 +6,7 @@
 mod bench;
 mod demo;
 mod fuzz;
+mod older;
 mod run;
 mod test;
 mod wasm;

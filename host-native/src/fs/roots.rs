@@ -8,7 +8,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, OnceLock};
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2, statat};
 use rustix::io::Errno as Code;
 use rustix::process::{getegid, geteuid};
 use syncline_core::session::{At, Errno, HostResult, RootId};
@@ -159,6 +159,8 @@ impl Roots {
     /// Opens a directory that the operator named, as a root.
     pub fn open_root(&mut self, path: &[u8]) -> HostResult<RootId> {
         let fd = self.open_operator(path, DIR)?;
+        // A handle of this kind is had of any directory; one that can't be entered is told now, as changing to it would.
+        statat(&fd, ".", AtFlags::empty()).map_err(errno)?;
         self.add(Dir::new(fd), path.to_vec())
     }
 
@@ -337,8 +339,7 @@ fn walk(top: impl AsFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Code> {
 }
 
 fn is_symlink(dir: &OwnedFd, name: &[u8]) -> bool {
-    rustix::fs::statat(dir, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
-        .is_ok_and(|stat| stat.st_mode & 0o170000 == 0o120000)
+    statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| stat.st_mode & 0o170000 == 0o120000)
 }
 
 /// What a file is that should have been a regular one but is not.
