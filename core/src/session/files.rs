@@ -285,6 +285,7 @@ impl Generator {
         self.cx.put_ndx(item.ndx);
         self.rx.last_ndx.set(item.ndx);
         if self.cx.protocol() < 29 {
+            self.rx.note_old_basis(item.ndx, kind);
             return;
         }
         self.cx.put(|out| {
@@ -310,6 +311,10 @@ impl Generator {
         if seen && self.cx.protocol() >= 29 {
             self.cx.room().await;
             self.put_item(item, flags, basis::FNAME, xname, there);
+        } else if seen {
+            let record =
+                super::show::ItemRecord { ndx: item.ndx, flags, xname: xname.map(Into::into), ..Default::default() };
+            super::show::unsent_item(&self.cx, item, &record);
         }
     }
 }

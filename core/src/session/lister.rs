@@ -620,6 +620,8 @@ impl Lister {
         if cx.munges() {
             target = target.map(|t| t.strip_prefix(show::MUNGED).filter(|rest| !rest.is_empty()).unwrap_or(t));
         }
+        // The oldest protocols tell device and inode of every file, so that the peer finds the links by itself.
+        let names_all = !self.encoder.caps().has_wide_flags();
         Some(Entry {
             name,
             mode,
@@ -636,7 +638,7 @@ impl Lister {
             group: None,
             acls: None,
             xattrs: None,
-            inode: (o.hard_links > 0 && meta.nlink > 1).then_some((meta.dev as i64, meta.ino as i64)),
+            inode: (o.hard_links > 0 && (meta.nlink > 1 || names_all)).then_some((meta.dev as i64, meta.ino as i64)),
             digest: digest.map(|d| Digest::new(d.as_bytes())),
         })
     }
@@ -672,6 +674,7 @@ impl Lister {
             }
         }
         draft.list.push(&entry)?;
+        show::list_grows(&cx, draft.list.len() as u64);
         draft.origins.push(origin);
         Ok(())
     }
