@@ -50,7 +50,8 @@ impl Generator {
                 return Ok(());
             }
         };
-        if existing.as_ref().is_some_and(|m| m.mode & TYPE != REGULAR) {
+        let writes = |meta: &Meta| o.write_devices && matches!(meta.mode & TYPE, 0o020000 | 0o060000);
+        if existing.as_ref().is_some_and(|m| m.mode & TYPE != REGULAR && !writes(m)) {
             if !self.make_way(item, existing.as_ref(), "regular file").await? {
                 return Ok(());
             }

@@ -10,7 +10,7 @@ use crate::checksum::{ALGORITHMS, Algorithm};
 use crate::options::{AltKind, Capabilities, Delete, Options, Recursion, RemoveSource};
 use crate::wire::negotiate::{Name, Offer};
 use crate::wire::{Compressor, NdxCoder, item, negotiate};
-use crate::{Error, Exit, Fault};
+use crate::{Error, Exit};
 
 /// The newest protocol that we speak.
 pub const PROTOCOL: u32 = 32;
@@ -191,10 +191,6 @@ impl Context {
             None if compresses => named.unwrap_or(Compressor::Zlib),
             None => Compressor::None,
         };
-        if file == Algorithm::None && o.checksum {
-            let text = "Invalid checksum-choice for --checksum: none (0)";
-            return Err(Error::new(Fault::Usage, Exit::UNSUPPORTED, text));
-        }
         Ok((transfer, file, compressor, by_name))
     }
 

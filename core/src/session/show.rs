@@ -112,7 +112,8 @@ pub(crate) fn copies_directly(cx: &Context) -> bool {
     let aside = o.delay_updates || o.partial_dir.is_some();
     let batch = o.write_batch.is_some() || o.read_batch.is_some();
     let plain = !o.sparse && !follows && !aside && !batch && o.append == Append::Off;
-    sends_whole(cx) && plain && !shown && o.bwlimit == 0
+    let devices = o.copy_devices || o.write_devices;
+    sends_whole(cx) && plain && !shown && !devices && o.bwlimit == 0
 }
 
 fn info<'a>(cx: &'a Context, item: &'a Item, record: &'a ItemRecord, digest: Option<&'a DigestValue>) -> ItemInfo<'a> {
