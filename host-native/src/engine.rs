@@ -40,6 +40,20 @@ pub fn run_daemon(options: DaemonOptions) -> i32 {
     listener::run(&launch, Engine { parse, check_filters, hides, serve })
 }
 
+/// Daemon options without a daemon are an error, but a parameter that no daemon knows is one before that.
+pub fn unknown_parameter(words: &[Vec<u8>], error: &Error) -> Option<Error> {
+    if !error.text.starts_with(b"Daemon option(s)") {
+        return None;
+    }
+    let name = |word: &Vec<u8>| {
+        let (name, _) =
+            word.strip_prefix(b"--dparam=".as_slice())?.split_at(word.iter().skip(9).position(|&b| b == b'=')?);
+        Some(name.trim_ascii_end().to_vec())
+    };
+    let unknown = words.iter().filter_map(name).find(|name| crate::daemon::params::find(name).is_none())?;
+    Some(Error::usage([b"Unknown parameter \"".as_slice(), &unknown, b"\""].concat()))
+}
+
 fn parse(words: &[Vec<u8>], refuse_list: &[u8]) -> Parsed {
     let known: Vec<_> = spellings().collect();
     let shorts: Vec<Option<u8>> = known.iter().map(|spelling| spelling.short.map(|short| short as u8)).collect();
@@ -119,7 +133,9 @@ fn serve(served: Served) -> i32 {
         (own, theirs) => own.min(theirs),
     };
     let wire = Wire { input, output, pending, bytes_per_second: limit * 1024 };
-    let mut fs = Fs::for_session(config.umask, &config.options);
+    // A daemon's modules are its fences.
+    config.options.confine_root = None;
+    let mut fs = Fs::for_session(config.umask, config.role, &config.options);
     if config.module.as_ref().is_some_and(|module| module.sanitize) {
         fs = fs.confined();
         let root = std::env::current_dir().map(|dir| dir.into_os_string().into_vec()).unwrap_or_default();

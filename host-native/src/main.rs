@@ -8,11 +8,13 @@
 //! | [`fs`] | what a session asks of files, beneath open directories |
 //! | [`pool`] | threads for what takes long |
 //! | [`net`] | remote shells and sockets |
+//! | [`trusted`], [`copy_as`] | paths that others could redirect, another user for the transfer |
 //! | [`daemon`] | the daemon, and the client's text phase with one |
 //! | [`output`], [`signals`], [`time`], [`errno`], [`glob`], [`simd`], [`zstd`] | the system around it |
 
 mod batch;
 mod client;
+mod copy_as;
 mod daemon;
 mod drive;
 mod engine;
@@ -26,6 +28,7 @@ mod preload;
 mod signals;
 mod simd;
 mod time;
+mod trusted;
 mod zstd;
 
 use std::io::Write;
@@ -54,6 +57,7 @@ fn run() -> i32 {
         Ok(Command::Secluded(secluded)) => client::serve_secluded(secluded, time::umask_and_clear()),
         Ok(Command::Daemon(options)) => engine::run_daemon(options),
         Err(error) => {
+            let error = engine::unknown_parameter(&words, &error).unwrap_or(error);
             let role = if is_server { "server" } else { "client" };
             output::Console::new(&Options::default()).fail(&error, role)
         }

@@ -10,8 +10,8 @@ use std::path::Path;
 use super::expand::{Env, expand};
 use super::params::{self, Kind, P, Param, Scope, Value};
 use super::parse::{Line, Lines};
-use super::trusted;
 use super::values::Values;
+use crate::trusted;
 
 /// A module.
 #[derive(Clone, Debug)]

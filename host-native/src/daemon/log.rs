@@ -7,7 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{sys, trusted};
+use super::sys;
+use crate::trusted;
 
 /// Lines are cut here.
 const LINE_BYTES_MAX: usize = 2047;

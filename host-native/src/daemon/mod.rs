@@ -16,7 +16,7 @@
 //! | [`auth`] | users and secrets |
 //! | [`identity`], [`root`], [`tree`], [`paths`], [`rules`], [`refuse`] | what a module is to its clients |
 //! | [`hooks`] | the operator's commands |
-//! | [`files`], [`log`], [`sockopt`], [`trusted`], [`link`] | pid file, lock file, log, sockets |
+//! | [`files`], [`log`], [`sockopt`], [`link`] | pid file, lock file, log, sockets |
 //! | [`client`], [`password`] | the other end: talking to a daemon |
 //! | [`sys`], [`names`] | system calls that need `unsafe` |
 
@@ -38,7 +38,7 @@ mod login;
 mod lookup;
 mod module;
 pub mod names;
-mod params;
+pub mod params;
 mod parse;
 mod password;
 mod paths;
@@ -47,9 +47,8 @@ pub mod refuse;
 mod root;
 mod rules;
 pub mod sockopt;
-mod sys;
+pub mod sys;
 mod tree;
-mod trusted;
 mod values;
 mod wild;
 mod worker;

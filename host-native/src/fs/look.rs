@@ -22,6 +22,10 @@ pub const REGULAR: u32 = 0o100000;
 pub const DIRECTORY: u32 = 0o040000;
 /// A symlink.
 pub const SYMLINK: u32 = 0o120000;
+/// A block device.
+pub const BLOCK: u32 = 0o060000;
+/// A character device.
+pub const CHARACTER: u32 = 0o020000;
 /// Bytes of names that are read from a directory at once.
 const NAMES_BYTES: usize = 64 << 10;
 

@@ -45,7 +45,7 @@ use rustix::io::Errno as Code;
 use syncline_core::checksum::DigestValue;
 use syncline_core::options::{Options, Super};
 use syncline_core::session::{
-    Ask, At, Commit, Create, Errno, FileId, HostResult, Meta, OutputError, Reply, RootId, SetErrors,
+    Ask, At, Commit, Create, Errno, FileId, HostResult, Meta, OutputError, Reply, Role, RootId, SetErrors,
 };
 
 use crate::errno::errno;
@@ -82,10 +82,22 @@ impl Fs {
     }
 
     /// For a session with these options.
-    pub fn for_session(umask: u32, options: &Options) -> Fs {
+    pub fn for_session(umask: u32, role: Role, options: &Options) -> Fs {
         let mut fs = Fs::new().with_umask(umask);
-        fs.roots.wants =
-            Wants { acls: options.acls, xattrs: options.xattrs > 0, fake: options.super_mode == Super::Fake };
+        fs.roots.wants = Wants {
+            acls: options.acls,
+            xattrs: options.xattrs > 0,
+            fake: options.super_mode == Super::Fake,
+            devices: options.copy_devices || options.write_devices,
+        };
+        if role == Role::Receiver && !options.insecure_links {
+            fs.roots.beware();
+        }
+        if let Some(root) =
+            options.confine_root.as_ref().filter(|_| role == Role::Receiver || options.files_from.is_some())
+        {
+            fs.roots.fence(root, role == Role::Sender);
+        }
         fs
     }
 
