@@ -108,7 +108,7 @@ fn serve(served: Served) -> i32 {
     let Served { mut config, policy, refused, input, output, pending, log } = served;
     signals::catch();
     config.umask = time::umask_and_clear();
-    let mut console = Console::new(&config.options).with_log({
+    let mut console = Console::new(&config.options).silent().with_log({
         let log = log.share();
         Box::new(move |line| log.info(line))
     });
