@@ -10,6 +10,7 @@
 //! | [`net`] | remote shells and sockets |
 //! | [`trusted`], [`copy_as`] | paths that others could redirect, another user for the transfer |
 //! | [`daemon`] | the daemon, and the client's text phase with one |
+//! | [`gateway`] | a page and a WebSocket in front of daemons |
 //! | [`output`], [`signals`], [`time`], [`errno`], [`glob`], [`simd`], [`zstd`] | the system around it |
 
 mod batch;
@@ -20,6 +21,7 @@ mod drive;
 mod engine;
 mod errno;
 mod fs;
+mod gateway;
 mod glob;
 mod net;
 mod output;
@@ -41,6 +43,10 @@ fn main() {
 }
 
 fn run() -> i32 {
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|word| word == "gateway") {
+        return gateway::run(args.collect());
+    }
     let words: Vec<Vec<u8>> = std::env::args_os().skip(1).map(OsStringExt::into_vec).collect();
     let is_server = words.iter().any(|word| word == b"--server");
     let is_client = !is_server && !words.iter().any(|word| word == b"--daemon");

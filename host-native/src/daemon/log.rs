@@ -128,7 +128,8 @@ fn open_file(path: &[u8]) -> io::Result<File> {
     opened.map(File::from)
 }
 
-fn stamped(text: &[u8]) -> Vec<u8> {
+/// A line as it stands in a log file.
+pub fn stamped(text: &[u8]) -> Vec<u8> {
     let ([year, month, day, hour, minute, second], _) = sys::local_time(unix_time());
     let pid = std::process::id();
     let mut line = format!("{year:04}/{month:02}/{day:02} {hour:02}:{minute:02}:{second:02} [{pid}] ").into_bytes();
