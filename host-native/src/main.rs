@@ -11,6 +11,7 @@
 //! | [`trusted`], [`copy_as`] | paths that others could redirect, another user for the transfer |
 //! | [`daemon`] | the daemon, and the client's text phase with one |
 //! | [`gateway`] | a page and a WebSocket in front of daemons |
+//! | [`serve`] | folders shared without a configuration |
 //! | [`output`], [`signals`], [`time`], [`errno`], [`glob`], [`simd`], [`zstd`] | the system around it |
 
 mod batch;
@@ -27,6 +28,7 @@ mod net;
 mod output;
 mod pool;
 mod preload;
+mod serve;
 mod signals;
 mod simd;
 mod time;
@@ -44,8 +46,11 @@ fn main() {
 
 fn run() -> i32 {
     let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|word| word == "gateway") {
-        return gateway::run(args.collect());
+    // A file of such a name can still be given, as `./serve`.
+    match args.next() {
+        Some(word) if word == "gateway" => return gateway::run(args.collect()),
+        Some(word) if word == "serve" => return serve::run(args.collect()),
+        _ => {}
     }
     let words: Vec<Vec<u8>> = std::env::args_os().skip(1).map(OsStringExt::into_vec).collect();
     let is_server = words.iter().any(|word| word == b"--server");
