@@ -152,7 +152,7 @@ impl Refusal {
             Garbage => 1002,
             NotBinary => 1003,
             TooLarge => 1009,
-            Unreachable => 1014,
+            Unreachable => 1011,
             Stopping => 1001,
             Full | AddressFull | Rate | Logins => 1013,
             _ => 1008,
