@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::bridge::Bridge;
 use super::front::Front;
@@ -47,6 +47,8 @@ fn cell(client: Program, program: Program) -> Result<(), String> {
         for link in ["absolute", "root", "up"] {
             let _ = fs::remove_file(tree.join("links").join(link));
         }
+        // Like rsync, the receiver leaves a directory's time alone that lies in the same second.
+        fs::File::open(tree.join("links")).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
     }
     let text = |path: &Path| format!("{}/", path.display());
     rsync(&["-aHAX", "--numeric-ids", &text(&first), &bridge.url("mod/t/")])?;
