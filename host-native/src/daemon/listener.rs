@@ -299,22 +299,13 @@ pub(super) fn accept_loop(
         log.close_file();
         let control = web.as_ref().map(Web::control);
         for at in wake.wait(sockets.iter().map(AsFd::as_fd).chain(control)) {
-            let accepted = match (sockets.get(at), &web) {
-                (Some(socket), _) => net::accept_with(socket, net::SocketFlags::CLOEXEC),
-                (None, Some(gateway)) => match gateway.receive() {
-                    Ok(Some(connection)) => Ok(connection),
-                    Ok(None) => {
-                        log.warn("the web gateway has ended; the daemon goes on without it");
-                        web = None;
-                        continue;
-                    }
-                    Err(error) => Err(error),
-                },
-                (None, None) => continue,
+            let accepted = match sockets.get(at) {
+                Some(socket) => net::accept_with(socket, net::SocketFlags::CLOEXEC).map(Some),
+                None => handed_over(&mut web, log),
             };
             let connection = match accepted {
-                Ok(connection) => connection,
-                Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => continue,
+                Ok(Some(connection)) => connection,
+                Ok(None) | Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => continue,
                 Err(_) => {
                     // Most likely there are too many open files: it must not be tried without a pause.
                     std::thread::sleep(Duration::from_millis(100));
@@ -326,7 +317,9 @@ pub(super) fn accept_loop(
                 Ok(Forked::Child) => {
                     sys::default_signals(SIGNALS);
                     let handed_over = at >= sockets.len();
-                    web.map(Web::forget);
+                    if let Some(web) = web {
+                        web.forget();
+                    }
                     drop((wake, sockets));
                     return Ok(Over::Worker(worker_of(&Start { handed_over, ..start.clone() }, log, connection)));
                 }
@@ -340,6 +333,17 @@ pub(super) fn accept_loop(
             }
         }
     }
+}
+
+/// The next connection that comes from our own gateway.
+fn handed_over(web: &mut Option<Web>, log: &Log) -> Result<Option<OwnedFd>, Errno> {
+    let Some(gateway) = web else { return Ok(None) };
+    let connection = gateway.receive()?;
+    if connection.is_none() {
+        log.warn("the web gateway has ended; the daemon goes on without it");
+        *web = None;
+    }
+    Ok(connection)
 }
 
 /// What the log says of a signal that ends the daemon, and the exit code.

@@ -71,7 +71,7 @@ pub struct LimitWords {
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     pub connections_per_address: u32,
     /// Sessions that one address may begin in a minute
-    #[arg(long, value_name = "N", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 240, value_parser = clap::value_parser!(u32).range(1..))]
     pub sessions_per_minute: u32,
     /// Failed logins that one address may have in ten minutes
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]

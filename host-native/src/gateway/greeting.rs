@@ -70,7 +70,7 @@ impl Greeting {
     }
 
     /// Bytes of the client go by.
-    pub fn from_client(&mut self, bytes: &[u8]) {
+    pub fn hear_client(&mut self, bytes: &[u8]) {
         match self.phase {
             Phase::Lines => self.answered |= self.challenged && !bytes.is_empty(),
             Phase::Arguments => {
@@ -90,7 +90,7 @@ impl Greeting {
     /// Bytes of the daemon come. `pass` gets what can be passed on. Returns what the daemon said, if the bytes hold such a
     /// line, and how many bytes were used: up to and including that line's end. The line itself is held back until the
     /// next call, so that the caller may end the conversation before it.
-    pub fn from_daemon(&mut self, bytes: &[u8], pass: &mut Vec<u8>) -> (usize, Option<Said>) {
+    pub fn hear_daemon(&mut self, bytes: &[u8], pass: &mut Vec<u8>) -> (usize, Option<Said>) {
         if self.phase != Phase::Lines {
             pass.append(&mut self.held);
             pass.extend_from_slice(bytes);
@@ -164,7 +164,7 @@ mod tests {
         let (mut passed, mut heard) = (Vec::new(), Vec::new());
         for mut piece in bytes.chunks(size) {
             while !piece.is_empty() {
-                let (used, said) = greeting.from_daemon(piece, &mut passed);
+                let (used, said) = greeting.hear_daemon(piece, &mut passed);
                 assert!(used > 0);
                 heard.extend(said);
                 piece = &piece[used..];
@@ -196,7 +196,7 @@ mod tests {
             let mut greeting = Greeting::new();
             let mut passed = Vec::new();
             for piece in text.chunks(size) {
-                greeting.from_daemon(piece, &mut passed);
+                greeting.hear_daemon(piece, &mut passed);
                 assert!(greeting.held.len() <= 2 * LINE_BYTES_MAX.max(size));
             }
             let (all, heard) = feed(&mut Greeting::new(), &text, size);
@@ -215,9 +215,9 @@ mod tests {
         ] {
             for size in 1..words.len().max(2) {
                 let mut greeting = Greeting::new();
-                greeting.from_client(b"@RSYNCD: 32.0\nmod\n\n\0\0");
+                greeting.hear_client(b"@RSYNCD: 32.0\nmod\n\n\0\0");
                 feed(&mut greeting, b"@RSYNCD: 32.0\n@RSYNCD: OK\n", 7);
-                words.chunks(size).for_each(|piece| greeting.from_client(piece));
+                words.chunks(size).for_each(|piece| greeting.hear_client(piece));
                 assert_eq!(greeting.is_established(), ends);
             }
         }
@@ -226,10 +226,10 @@ mod tests {
     #[test]
     fn logins() {
         let mut greeting = Greeting::new();
-        greeting.from_client(b"@RSYNCD: 32.0\nmod\n");
+        greeting.hear_client(b"@RSYNCD: 32.0\nmod\n");
         feed(&mut greeting, b"@RSYNCD: AUTHREQD abc\n", 100);
         assert!(!greeting.failed_login(), "nothing was tried");
-        greeting.from_client(b"user response\n");
+        greeting.hear_client(b"user response\n");
         assert!(greeting.failed_login());
         feed(&mut greeting, b"@RSYNCD: OK\n", 100);
         assert!(!greeting.failed_login());

@@ -268,7 +268,7 @@ impl State<'_> {
     fn heard_client(&self, bytes: &[u8]) {
         if !self.established.load(Ordering::Relaxed) {
             let mut greeting = self.greeting.lock().unwrap_or_else(PoisonError::into_inner);
-            greeting.from_client(bytes);
+            greeting.hear_client(bytes);
             self.established.store(greeting.is_established(), Ordering::Relaxed);
         }
     }
@@ -282,7 +282,7 @@ impl State<'_> {
         let mut pass = Vec::new();
         let mut left = piece.as_ref();
         while !left.is_empty() {
-            let (used, said) = greeting.from_daemon(left, &mut pass);
+            let (used, said) = greeting.hear_daemon(left, &mut pass);
             left = &left[used..];
             match said {
                 Some(Said::Challenge) if !login.reserve() => return Err((pass, Refusal::Logins)),
@@ -298,7 +298,7 @@ impl State<'_> {
                 Some(Said::Accepted) => login.forgive(),
                 Some(Said::Challenge) | None => {}
             }
-            greeting.from_daemon(b"", &mut pass);
+            greeting.hear_daemon(b"", &mut pass);
         }
         Ok(pass.into())
     }
