@@ -113,7 +113,7 @@ fn slow_handshakes() {
     front.await_log("web connection from 127.0.0.1: the handshake took too long");
     // A head that is too large is not collected.
     let mut stream = connect(front.port);
-    let sent = (0..1000).take_while(|_| stream.write_all(&[b'x'; 1000]).is_ok()).count();
+    let sent = (0..1000).take_while(|_| stream.write_all(&[b'x'; 100_000]).is_ok()).count();
     assert!(sent < 1000, "the gateway collects everything");
     assert_eq!(get(front.port, "/", &[]).status, 200);
 }
