@@ -11,7 +11,6 @@ use clap::Parser;
 use crate::daemon::share::{self, Addresses, Share};
 use crate::engine::ENGINE;
 use crate::gateway::args::{LimitWords, Web};
-use crate::gateway::settings::Settings;
 use crate::gateway::told;
 
 /// Shares folders until it is interrupted: in a browser, and as modules of an rsync daemon.
@@ -69,9 +68,8 @@ impl Serve {
             address: self.listen,
             port: self.port,
             web_port: self.web_port,
-            log_file: self.web.log_file.clone(),
-            reads_page: self.web.page.is_some(),
-            settings: Settings::new(&self.web, self.limits, Vec::new())?,
+            web: self.web,
+            limits: self.limits,
         };
         share::run(share, ENGINE, |addresses| tell(&modules, self.writable, scheme, addresses))
     }

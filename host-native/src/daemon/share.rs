@@ -16,7 +16,7 @@ use super::values::Values;
 use super::web::Wish;
 use super::worker::Start;
 use super::{Engine, sys};
-use crate::gateway::settings::Settings;
+use crate::gateway::args::{LimitWords, Web};
 
 /// What is shared, and where.
 pub struct Share {
@@ -30,12 +30,10 @@ pub struct Share {
     pub port: u16,
     /// The gateway's port; 0 for any that is free.
     pub web_port: u16,
-    /// The log; standard error without one.
-    pub log_file: Option<PathBuf>,
-    /// What the gateway is to do.
-    pub settings: Settings,
-    /// Whether the gateway must read a page in a folder.
-    pub reads_page: bool,
+    /// Who may come in by the gateway; also says where the log is, which is standard error by default.
+    pub web: Web,
+    /// Bounds.
+    pub limits: LimitWords,
 }
 
 /// The two addresses of a share: the daemon's and the gateway's.
@@ -48,15 +46,14 @@ pub struct Addresses {
 
 /// Shares until a signal comes, and returns the exit code. `tell` is called as soon as clients can come.
 pub fn run(share: Share, engine: Engine, tell: impl FnOnce(&Addresses)) -> Result<i32, String> {
-    let log_file = share.log_file.as_ref().map_or(log::STDERR, |file| file.as_os_str().as_bytes());
+    let log_file = share.web.log_file.as_ref().map_or(log::STDERR, |file| file.as_os_str().as_bytes());
     let config = configure(&share, log_file);
     let facility = libc::LOG_DAEMON;
     let log = Log::new(Destination { file: log_file.to_vec(), facility, tag: b"syncline".to_vec() });
     let (sockets, daemon) = listen(share.address, share.port, &log)?;
     let (web_sockets, web) = listen(share.address, share.web_port, &log)?;
     let title = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let wish =
-        Wish { settings: share.settings, sockets: web_sockets, title, keeps_rights: share.reads_page, journal: None };
+    let wish = Wish { web: share.web.clone(), limits: share.limits.clone(), sockets: web_sockets, title };
     let start = Start {
         config: Source::Ready(&config),
         overrides: &[],

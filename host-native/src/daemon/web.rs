@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType, recvmsg, socketpair,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags, SocketType, recv,
+    recvmsg, send, socketpair,
 };
 
 use super::bind::Wanted;
@@ -49,17 +50,19 @@ pub struct Web {
 
 /// What gateway is wanted.
 pub struct Wish {
-    /// What to do.
-    pub settings: Settings,
+    /// Who may come in, and how.
+    pub web: args::Web,
+    /// Bounds.
+    pub limits: args::LimitWords,
     /// Where to listen.
     pub sockets: Vec<OwnedFd>,
     /// What the page calls the daemon.
     pub title: String,
-    /// Whether it must stay who we are, to read a page in a folder.
-    pub keeps_rights: bool,
-    /// The log, if it is not the daemon's.
-    pub journal: Option<Journal>,
 }
+
+/// The first message of a gateway that has started; another one tells why it has not.
+const STARTED: &[u8] = b"+";
+const MESSAGE_BYTES_MAX: usize = 4096;
 
 impl Wish {
     /// What the configuration wants, if it wants one; the error is for the log.
@@ -88,23 +91,32 @@ impl Wish {
         if web.certificate.is_some() != web.key.is_some() {
             return Err(vec!["web certificate and web key belong together: one of them is missing".to_owned()]);
         }
-        let settings = Settings::new(&web, args::LimitWords::default(), Vec::new()).map_err(|text| vec![text])?;
         let title = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let sockets = listen(&address)?;
-        Ok(Some(Wish { settings, sockets, title, keeps_rights: false, journal: None }))
+        Ok(Some(Wish { web, limits: args::LimitWords::default(), sockets, title }))
     }
 
-    /// Starts it. In its process, the daemon's sockets are closed.
+    /// Starts it, and waits until it has. In its process, the daemon's sockets are closed.
     pub fn start(self, sockets: Vec<OwnedFd>, log: &Log) -> Result<(Vec<OwnedFd>, Web), Vec<String>> {
         let failed =
             |what: &str, error: std::io::Error| vec![format!("{what} for the web gateway: {}", strerror(&error))];
         let pair = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
         let (ours, theirs) = pair.map_err(|error| failed("no socket pair", error.into()))?;
-        rustix::io::ioctl_fionbio(&ours, true).map_err(|error| failed("no socket pair", error.into()))?;
         // Opened as long as we may, for it and for us.
         log.open();
         match sys::fork().map_err(|error| failed("no process", error))? {
-            Forked::Parent(pid) => Ok((sockets, Web { control: Some(ours), pid })),
+            Forked::Parent(pid) => {
+                drop((theirs, self));
+                let mut message = [0; MESSAGE_BYTES_MAX];
+                let got = recv(&ours, &mut message, RecvFlags::empty()).map_or(0, |(count, _)| count);
+                match &message[..got] {
+                    STARTED => {}
+                    b"" => return Err(vec!["the web gateway ended before it had started".to_owned()]),
+                    text => return Err(vec![String::from_utf8_lossy(text).into_owned()]),
+                }
+                rustix::io::ioctl_fionbio(&ours, true).map_err(|error| failed("no socket pair", error.into()))?;
+                Ok((sockets, Web { control: Some(ours), pid }))
+            }
             Forked::Child => {
                 sys::default_signals(SIGNALS);
                 drop((ours, sockets));
@@ -114,18 +126,23 @@ impl Wish {
         }
     }
 
+    /// What it has to read is read here: a private key must not lie about in the memory of every worker.
     fn run(self, control: OwnedFd, log: &Log) -> i32 {
-        let journal = self.journal.unwrap_or_else(|| Journal::new(Some(log.share())));
-        if !self.keeps_rights && sys::euid() == 0 && !become_nobody() {
-            journal.info("the web gateway can't give up its rights, and does not start with them");
-            return 1;
-        }
+        // Whoever works on a page in a folder must be able to read it.
+        let keeps_rights = self.web.page.is_some() || sys::euid() != 0;
+        let settings = Settings::new(&self.web, self.limits, Vec::new()).and_then(|settings| {
+            let is_safe = keeps_rights || become_nobody();
+            if is_safe { Ok(settings) } else { Err("the web gateway can't give up its rights".to_owned()) }
+        });
+        let tell = |text: &[u8]| send(&control, &text[..text.len().min(MESSAGE_BYTES_MAX)], SendFlags::NOSIGNAL);
+        let told = tell(settings.as_ref().map_or_else(|text| text.as_bytes(), |_| STARTED));
+        let (Ok(settings), Ok(_)) = (settings, told) else { return 1 };
         gateway::run_beside(Beside {
             control,
             listeners: self.sockets.into_iter().map(TcpListener::from).collect(),
-            settings: self.settings,
+            settings,
             target: (TARGET.to_owned(), self.title),
-            journal,
+            journal: Journal::new(Some(log.share())),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -100,6 +101,21 @@ fn a_gateway_of_its_own() {
     kill_process(Pid::from_child(&daemon.child), Signal::TERM).unwrap();
     assert_eq!(ended(&mut daemon.child).code(), Some(0));
     until(|| std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, web)).is_err(), || "it survives its daemon".to_owned());
+}
+
+#[test]
+fn a_gateway_of_its_own_with_tls() {
+    let scratch = Scratch::new("gateway key");
+    let (certificate, key, client) = super::secure::certificate(&scratch);
+    // The gateway reads it, and is nobody afterwards.
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let web = free_port();
+    let files = format!("web certificate = {}\nweb key = {}", certificate.display(), key.display());
+    let _daemon = daemon(Ours, &format!("web address = 127.0.0.1:{web}\n{files}"));
+    assert_eq!(super::secure::get_page(web, client.clone()), 200);
+    let way = Way { port: web, target: "daemon", from: Ipv4Addr::new(127, 0, 0, 2), tls: Some(client) };
+    let (good, report) = list(way, "two/");
+    assert!(good, "{report}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use super::support::programs::Program::{Ours, Stock};
 use super::support::scratch::Scratch;
 
 /// A certificate, its key, and a client that trusts it.
-fn certificate(scratch: &Scratch) -> (PathBuf, PathBuf, Arc<ClientConfig>) {
+pub fn certificate(scratch: &Scratch) -> (PathBuf, PathBuf, Arc<ClientConfig>) {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let (certificate, key) = (scratch.path().join("cert.pem"), scratch.path().join("key.pem"));
     fs::write(&certificate, made.cert.pem()).unwrap();
@@ -28,6 +28,16 @@ fn certificate(scratch: &Scratch) -> (PathBuf, PathBuf, Arc<ClientConfig>) {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     (certificate, key, Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+}
+
+/// The status of the page by TLS.
+pub fn get_page(port: u16, config: Arc<ClientConfig>) -> u16 {
+    let tls = ClientConnection::new(config, ServerName::try_from("127.0.0.1").unwrap()).unwrap();
+    let mut stream = StreamOwned::new(tls, connect(port));
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    parse(&answer).status
 }
 
 #[test]
@@ -44,15 +54,7 @@ fn a_whole_session() {
     let front = Front::start(dir, &[&target, &certificate, &key, "--handshake-timeout=1"]);
     assert!(front.log().contains("web gateway at https://127.0.0.1:"));
 
-    let tls = ClientConnection::new(config.clone(), ServerName::try_from("127.0.0.1").unwrap()).unwrap();
-    let mut stream = StreamOwned::new(tls, connect(front.port));
-    let ask = |method: &str, path: &str, more: &str| {
-        format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n{more}\r\n", front.port)
-    };
-    stream.write_all(ask("GET", "/", "Connection: close\r\n").as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    assert_eq!(parse(&answer).status, 200);
+    assert_eq!(get_page(front.port, config.clone()), 200);
 
     let way = Way { port: front.port, target: "nas", from: Ipv4Addr::LOCALHOST, tls: Some(config) };
     let bridge = Bridge::by(way);
@@ -63,7 +65,7 @@ fn a_whole_session() {
 
     // Without TLS there is nothing, and who is slow in it is not waited for.
     let mut plain = connect(front.port);
-    plain.write_all(ask("GET", "/", "").as_bytes()).unwrap();
+    plain.write_all(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer);
     assert!(!answer.starts_with(b"HTTP"), "{answer:?}");

@@ -134,6 +134,8 @@ fn what_can_not_be_shared() {
         (&["none"][..], "syncline serve: none: No such file or directory"),
         (&["file"], "syncline serve: file: Not a directory"),
         (&["--listen=192.0.2.77", "."], "can't listen on 192.0.2.77"),
+        (&["--page=none", "."], "syncline serve: --page none: No such file or directory"),
+        (&["--origin=x", "."], "syncline serve: \"x\" is not an origin"),
         (&[], "required arguments"),
         (&["--web-port=x", "."], "invalid value"),
     ] {
