@@ -16,7 +16,7 @@
 //! | [`listen`], [`tls`], [`routes`], [`page`], [`rebase`] | HTTP |
 //! | [`origin`], [`visitor`], [`tokens`], [`limits`], [`refusal`] | who may, and how much |
 //! | [`tunnel`], [`greeting`], [`dial`] | a session |
-//! | [`journal`], [`metrics`] | what it tells its operator |
+//! | [`mod@journal`], [`metrics`] | what it tells its operator |
 
 pub mod args;
 pub mod dial;
