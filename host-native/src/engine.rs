@@ -15,6 +15,9 @@ use crate::fs::Fs;
 use crate::output::Console;
 use crate::{signals, time};
 
+/// What a daemon gets of the rest of the program.
+pub const ENGINE: Engine = Engine { parse, check_filters, hides, serve };
+
 /// Runs `syncline --daemon`.
 pub fn run_daemon(options: DaemonOptions) -> i32 {
     let launch = listener::Launch {
@@ -37,7 +40,7 @@ pub fn run_daemon(options: DaemonOptions) -> i32 {
         temp_dir: options.temp_dir.unwrap_or_default(),
         verbose: options.verbose,
     };
-    listener::run(&launch, Engine { parse, check_filters, hides, serve })
+    listener::run(&launch, ENGINE)
 }
 
 /// Daemon options without a daemon are an error, but a parameter that no daemon knows is one before that.

@@ -10,6 +10,8 @@
 //! | [`net`] | remote shells and sockets |
 //! | [`trusted`], [`copy_as`] | paths that others could redirect, another user for the transfer |
 //! | [`daemon`] | the daemon, and the client's text phase with one |
+//! | [`gateway`] | a page and a WebSocket in front of daemons |
+//! | [`serve`] | folders shared without a configuration |
 //! | [`output`], [`signals`], [`time`], [`errno`], [`glob`], [`simd`], [`zstd`] | the system around it |
 
 mod batch;
@@ -20,11 +22,13 @@ mod drive;
 mod engine;
 mod errno;
 mod fs;
+mod gateway;
 mod glob;
 mod net;
 mod output;
 mod pool;
 mod preload;
+mod serve;
 mod signals;
 mod simd;
 mod time;
@@ -41,6 +45,13 @@ fn main() {
 }
 
 fn run() -> i32 {
+    let mut args = std::env::args_os().skip(1);
+    // A file of such a name can still be given, as `./serve`.
+    match args.next() {
+        Some(word) if word == "gateway" => return gateway::run(args.collect()),
+        Some(word) if word == "serve" => return serve::run(args.collect()),
+        _ => {}
+    }
     let words: Vec<Vec<u8>> = std::env::args_os().skip(1).map(OsStringExt::into_vec).collect();
     let is_server = words.iter().any(|word| word == b"--server");
     let is_client = !is_server && !words.iter().any(|word| word == b"--daemon");

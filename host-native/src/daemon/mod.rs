@@ -10,6 +10,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`listener`], [`bind`] | the three ways to run: stand-alone, from inetd, behind a remote shell |
+//! | [`share`], [`web`] | a daemon without a configuration file; the gateway that belongs to a daemon |
 //! | [`worker`], [`login`], [`module`], [`handover`] | one connection, in the order of events of spec 5.4.1 |
 //! | [`config`], [`parse`], [`params`], [`values`], [`expand`], [`lists`], [`wild`] | the configuration file |
 //! | [`access`], [`lookup`], [`proxy`] | who the peer is, and whether it may come in |
@@ -46,10 +47,12 @@ mod proxy;
 pub mod refuse;
 mod root;
 mod rules;
+pub mod share;
 pub mod sockopt;
 pub mod sys;
 mod tree;
 mod values;
+mod web;
 mod wild;
 mod worker;
 
