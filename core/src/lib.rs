@@ -12,6 +12,7 @@
 //! | [`checksum`] | rolling sum and strong digests, one table |
 //! | [`delta`] | block plan, signature, search, patch: the algorithm |
 //! | [`wire`] | frames, integers, indexes, tokens, compression |
+//! | [`format`] | signatures and deltas as files, ours and those of librsync |
 //! | [`flist`] | file list entries, their encoding, order and numbering |
 //! | [`filter`] | include and exclude rules |
 //! | [`options`] | the command line, as the user types it and as it travels |
@@ -29,6 +30,7 @@ pub mod checksum;
 pub mod delta;
 pub mod filter;
 pub mod flist;
+pub mod format;
 pub mod options;
 pub mod report;
 pub mod session;

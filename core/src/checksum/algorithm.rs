@@ -19,6 +19,8 @@ pub enum Algorithm {
     None,
     /// MD4 as protocols 27 to 29 use it unasked: like [`Algorithm::Md4`], but the digest of a file starts with the seed.
     Md4Old,
+    /// BLAKE2b with 256 bits. Not rsync's: only signature files know it (see [`crate::format`]).
+    Blake2,
 }
 
 /// What negotiation and options need to know about an algorithm.
@@ -44,6 +46,9 @@ pub const ALGORITHMS: &[Row] = &[
     row(Algorithm::Sha1, "sha1", &[], 20),
     row(Algorithm::None, "none", &[], 1),
 ];
+
+/// The algorithm that is never negotiated.
+const BLAKE2: Row = row(Algorithm::Blake2, "blake2", &["blake2b"], 32);
 
 const fn row(algorithm: Algorithm, name: &'static str, aliases: &'static [&'static str], digest_bytes: usize) -> Row {
     Row { algorithm, name, aliases, digest_bytes }
@@ -75,8 +80,11 @@ impl Algorithm {
     }
 
     fn row(self) -> &'static Row {
+        if self == Algorithm::Blake2 {
+            return &BLAKE2;
+        }
         let listed = if self == Algorithm::Md4Old { Algorithm::Md4 } else { self };
-        ALGORITHMS.iter().find(|row| row.algorithm == listed).expect("every algorithm but md4 old has a row")
+        ALGORITHMS.iter().find(|row| row.algorithm == listed).expect("every other algorithm has a row")
     }
 }
 

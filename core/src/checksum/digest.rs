@@ -5,8 +5,8 @@ use alloc::boxed::Box;
 use md5::Digest as _;
 use xxhash_rust::{xxh3::Xxh3, xxh64::Xxh64};
 
-/// Length of the longest digest, that of SHA-1.
-pub const DIGEST_BYTES_MAX: usize = 20;
+/// Length of the longest digest, that of BLAKE2.
+pub const DIGEST_BYTES_MAX: usize = 32;
 
 /// A finished digest, in the byte order of the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,6 +63,7 @@ enum State {
     Md5(md5::Md5),
     Md4(md4::Md4),
     Sha1(sha1::Sha1),
+    Blake2(Box<blake2::Blake2b256>),
     None,
 }
 
@@ -85,6 +86,7 @@ impl Digest {
             Algorithm::Md5 => State::Md5(md5::Md5::new()),
             Algorithm::Md4 | Algorithm::Md4Old => State::Md4(md4::Md4::new()),
             Algorithm::Sha1 => State::Sha1(sha1::Sha1::new()),
+            Algorithm::Blake2 => State::Blake2(Box::default()),
             Algorithm::None => State::None,
         })
     }
@@ -97,6 +99,7 @@ impl Digest {
             State::Md5(state) => state.update(data),
             State::Md4(state) => state.update(data),
             State::Sha1(state) => state.update(data),
+            State::Blake2(state) => state.update(data),
             State::None => {}
         }
     }
@@ -110,6 +113,7 @@ impl Digest {
             State::Md5(state) => DigestValue::from_bytes(&state.finalize()),
             State::Md4(state) => DigestValue::from_bytes(&state.finalize()),
             State::Sha1(state) => DigestValue::from_bytes(&state.finalize()),
+            State::Blake2(state) => DigestValue::from_bytes(&state.finalize()),
             State::None => DigestValue::from_bytes(&[0]),
         }
     }
@@ -124,6 +128,7 @@ impl core::fmt::Debug for Digest {
             State::Md5(_) => "Digest(md5)",
             State::Md4(_) => "Digest(md4)",
             State::Sha1(_) => "Digest(sha1)",
+            State::Blake2(_) => "Digest(blake2)",
             State::None => "Digest(none)",
         })
     }

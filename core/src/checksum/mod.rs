@@ -9,9 +9,11 @@ pub mod auth;
 pub mod digest;
 pub mod rolling;
 pub mod strong;
+pub mod weak_sum;
 
 pub use algorithm::{ALGORITHMS, Algorithm, Row};
 pub use auth::AuthDigest;
 pub use digest::{DIGEST_BYTES_MAX, Digest, DigestValue};
 pub use rolling::{Rolling, weak};
 pub use strong::Strong;
+pub use weak_sum::{ByteValue, WeakSum};

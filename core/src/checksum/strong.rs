@@ -46,6 +46,10 @@ impl Strong {
             }
             Algorithm::Sha1 => {
                 let sum = sha1::Sha1::new().chain_update(seed).chain_update(data).finalize();
+                out[..20].copy_from_slice(&sum);
+            }
+            Algorithm::Blake2 => {
+                let sum = blake2::Blake2b256::new().chain_update(seed).chain_update(data).finalize();
                 out.copy_from_slice(&sum);
             }
             // There are no blocks without a checksum: such files travel whole.

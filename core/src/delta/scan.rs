@@ -20,8 +20,15 @@
 //! So a tile of offsets is computed stage by stage, in plain loops that compilers turn into vectors. Only the look into the
 //! filter stays scalar. A host may compile [`scan`] anew for what its processor has and hand it in as a [`ScanFn`].
 
+mod hash;
+
+pub use self::hash::Hash as HashKernel;
+use self::hash::Hash;
 use super::table::{Table, filter_bit, filter_word};
-use crate::checksum::rolling::{pack, signed};
+use crate::checksum::WeakSum;
+use crate::checksum::rolling::pack;
+use crate::checksum::weak_sum::{ByteValue, Raised, Signed};
+use core::marker::PhantomData;
 
 /// Offsets computed together. Long enough that a stage does not read what is still on its way to the cache.
 pub const TILE: usize = 512;
@@ -37,11 +44,14 @@ pub const GROUP: usize = 16;
 /// window does not fit at `*at` nothing happens.
 pub type ScanFn = fn(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool;
 
-/// The two steps that a host may have written for its processor.
+/// The steps that a host may have written for its processor, and what they sum.
 pub trait Kernel {
+    /// Moves the window on by one byte.
+    fn step(&self, old: u8, new: u8, window: usize, sum: u32) -> u32;
+
     /// Puts the sums at the offsets behind the one that has `sum` into `sums`: `old` are the bytes that leave the window,
     /// `new` those that enter it.
-    fn roll(&mut self, old: &[u8; TILE], new: &[u8; TILE], window: u16, sum: u32, sums: &mut Sums);
+    fn roll(&mut self, old: &[u8; TILE], new: &[u8; TILE], window: usize, sum: u32, sums: &mut Sums);
 
     /// Looks into the filter: bit `j` of element `i` says whether it lets through the sum at offset `i * GROUP + j`.
     fn probe(&self, filter: &[u32], sums: &Sums) -> [u16; TILE / GROUP];
@@ -64,10 +74,35 @@ impl Sums {
     }
 }
 
-/// The portable [`ScanFn`].
+/// One step of the additive sums.
+#[inline(always)]
+pub fn step_by<V: ByteValue>(old: u8, new: u8, window: usize, sum: u32) -> u32 {
+    let a = (sum as u16).wrapping_add(V::value(new)).wrapping_sub(V::value(old));
+    let b = ((sum >> 16) as u16).wrapping_add(a).wrapping_sub((window as u16).wrapping_mul(V::value(old)));
+    pack(a, b)
+}
+
+/// The portable [`ScanFn`] for a weak sum.
+pub fn scan_for(sum: WeakSum) -> ScanFn {
+    match sum {
+        WeakSum::Rsync => scan,
+        WeakSum::Rollsum => scan_raised,
+        WeakSum::RabinKarp => scan_hash,
+    }
+}
+
+fn scan_raised(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
+    scan_with(Portable::<Raised>::new(), data, window, table, at, sum)
+}
+
+fn scan_hash(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
+    scan_with(Hash::new(window), data, window, table, at, sum)
+}
+
+/// The portable [`ScanFn`] for rsync's sum.
 #[inline(always)]
 pub fn scan(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
-    scan_with(Portable::new(), data, window, table, at, sum)
+    scan_with(Portable::<Signed>::new(), data, window, table, at, sum)
 }
 
 /// [`scan`] by another kernel.
@@ -80,37 +115,43 @@ pub fn scan_with(
     at: &mut usize,
     sum: &mut u32,
 ) -> bool {
+    let mut kernel = kernel;
     let Some(last) = data.len().checked_sub(window) else { return false };
     // A few offsets one by one: should every offset be a hit, no tile is computed for nothing.
     let first = last.min(at.saturating_add(GROUP));
-    scan_bytes(data, window, table, first, at, sum)
-        || scan_tiles(kernel, data, window, table, at, sum)
-        || scan_bytes(data, window, table, last, at, sum)
+    scan_bytes(&kernel, data, window, table, first, at, sum)
+        || scan_tiles(&mut kernel, data, window, table, at, sum)
+        || scan_bytes(&kernel, data, window, table, last, at, sum)
 }
 
 /// Scans up to and including offset `last`, byte by byte.
 #[inline(always)]
-fn scan_bytes(data: &[u8], window: usize, table: &Table, last: usize, at: &mut usize, sum: &mut u32) -> bool {
+fn scan_bytes(
+    kernel: &impl Kernel,
+    data: &[u8],
+    window: usize,
+    table: &Table,
+    last: usize,
+    at: &mut usize,
+    sum: &mut u32,
+) -> bool {
     let Some(leaving) = data.get(*at..last) else { return false };
     let Some(entering) = data.get(*at + window..last + window) else { return false };
-    let (mut a, mut b) = (*sum as u16, (*sum >> 16) as u16);
     for (&old, &new) in leaving.iter().zip(entering) {
-        a = a.wrapping_add(signed(new)).wrapping_sub(signed(old));
-        b = b.wrapping_add(a).wrapping_sub((window as u16).wrapping_mul(signed(old)));
+        *sum = kernel.step(old, new, window, *sum);
         *at += 1;
-        if may_hit(table.filter(), filter_word(a, b), a) && table.contains(pack(a, b)) {
-            *sum = pack(a, b);
+        let (a, b) = (*sum as u16, (*sum >> 16) as u16);
+        if may_hit(table.filter(), filter_word(a, b), a) && table.contains(*sum) {
             return true;
         }
     }
-    *sum = pack(a, b);
     false
 }
 
 /// Scans all offsets but the last few that make no whole tile.
 #[inline(always)]
 fn scan_tiles(
-    mut kernel: impl Kernel,
+    kernel: &mut impl Kernel,
     data: &[u8],
     window: usize,
     table: &Table,
@@ -126,8 +167,8 @@ fn scan_tiles(
     }
     let mut sums = Sums { a: [0; TILE], b: [0; TILE], words: [0; TILE] };
     for (old, new) in old_tiles.iter().zip(new_tiles) {
-        kernel.roll(old, new, window as u16, *sum, &mut sums);
-        if let Some(k) = find(&kernel, &sums, table) {
+        kernel.roll(old, new, window, *sum, &mut sums);
+        if let Some(k) = find(kernel, &sums, table) {
             *at += k + 1;
             *sum = sums.at(k);
             return true;
@@ -181,17 +222,18 @@ pub fn probe(filter: &[u32], sums: &Sums) -> [u16; TILE / GROUP] {
 /// Room in front of an array, always zero, so that it can be added to itself shifted.
 type Padded = [u16; LANES + TILE];
 
-/// The kernel that runs everywhere, and its room.
-struct Portable {
+/// The kernel for the additive sums that runs everywhere, and its room.
+struct Portable<V> {
     left: [u16; TILE],
     even: Padded,
     odd: Padded,
+    value: PhantomData<V>,
 }
 
-impl Portable {
+impl<V: ByteValue> Portable<V> {
     #[inline(always)]
-    fn new() -> Portable {
-        Portable { left: [0; TILE], even: [0; LANES + TILE], odd: [0; LANES + TILE] }
+    fn new() -> Portable<V> {
+        Portable { left: [0; TILE], even: [0; LANES + TILE], odd: [0; LANES + TILE], value: PhantomData }
     }
 
     /// From `even` to `odd`: each element becomes the sum of itself and the seven before it.
@@ -203,13 +245,18 @@ impl Portable {
     }
 }
 
-impl Kernel for Portable {
+impl<V: ByteValue> Kernel for Portable<V> {
     #[inline(always)]
-    fn roll(&mut self, old: &[u8; TILE], new: &[u8; TILE], window: u16, sum: u32, sums: &mut Sums) {
+    fn step(&self, old: u8, new: u8, window: usize, sum: u32) -> u32 {
+        step_by::<V>(old, new, window, sum)
+    }
+
+    #[inline(always)]
+    fn roll(&mut self, old: &[u8; TILE], new: &[u8; TILE], window: usize, sum: u32, sums: &mut Sums) {
         for k in 0..TILE {
-            let gone = signed(old[k]);
-            self.even[LANES + k] = signed(new[k]).wrapping_sub(gone);
-            self.left[k] = gone.wrapping_mul(window);
+            let gone = V::value(old[k]);
+            self.even[LANES + k] = V::value(new[k]).wrapping_sub(gone);
+            self.left[k] = gone.wrapping_mul(window as u16);
         }
         self.add_up_eight();
         prefix_sums(&self.odd, sum as u16, &mut sums.a);
@@ -261,7 +308,6 @@ fn may_hit(filter: &[u32], word: u16, a: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checksum::weak;
     use crate::delta::{Signature, SumHead};
     use alloc::vec::Vec;
     use proptest::prelude::*;
@@ -282,17 +328,19 @@ mod tests {
             blocks in proptest::collection::vec(0usize..3000, 0..4),
         ) {
             let window = window.min(data.len());
-            let sum_at = |at: usize| weak(&data[at..at + window]);
-            let last = data.len() - window;
-            let blocks: Vec<u32> = blocks.iter().map(|&at| sum_at(at.min(last))).collect();
-            let from = from.min(last);
-            let naive = (from + 1..=last).find(|&at| blocks.contains(&sum_at(at)));
+            for weak in [WeakSum::Rsync, WeakSum::Rollsum, WeakSum::RabinKarp] {
+                let sum_at = |at: usize| weak.of(&data[at..at + window]);
+                let last = data.len() - window;
+                let blocks: Vec<u32> = blocks.iter().map(|&at| sum_at(at.min(last))).collect();
+                let from = from.min(last);
+                let naive = (from + 1..=last).find(|&at| blocks.contains(&sum_at(at)));
 
-            let (mut at, mut sum) = (from, sum_at(from));
-            let found = scan(&data, window, &table(blocks, window as u32), &mut at, &mut sum);
-            prop_assert_eq!(found, naive.is_some());
-            prop_assert_eq!(at, naive.unwrap_or(last));
-            prop_assert_eq!(sum, sum_at(at));
+                let (mut at, mut sum) = (from, sum_at(from));
+                let found = scan_for(weak)(&data, window, &table(blocks, window as u32), &mut at, &mut sum);
+                prop_assert_eq!(found, naive.is_some());
+                prop_assert_eq!(at, naive.unwrap_or(last));
+                prop_assert_eq!(sum, sum_at(at));
+            }
         }
     }
 

@@ -11,16 +11,18 @@
 //! Any stream of tokens that rebuilds the file is right, so what a peer sends as signature can cost matches but never
 //! correctness: in the worst case we stop checking candidates that turn out false too often, see `Credit`.
 
-use super::scan::{ScanFn, scan};
+use super::scan::{ScanFn, scan_for};
 use super::signature::Signature;
 use super::table::Table;
-use crate::checksum::{DIGEST_BYTES_MAX, Digest, DigestValue, Strong, weak};
+use crate::checksum::{DIGEST_BYTES_MAX, Digest, DigestValue, Strong, WeakSum};
 use crate::limits::LITERAL_BYTES;
 use alloc::vec;
 use alloc::vec::Vec;
 
 /// The window is at least this long, unless the caller offers less.
 const WINDOW_BYTES: usize = 1 << 20;
+/// How many lengths of a last block may turn out wrong after their weak sum was right.
+const SHORT_TRIES_MAX: u32 = 64;
 /// In place, how many equal blocks are looked at for one that is not overwritten yet.
 const SAME_BLOCKS_MAX: usize = 1024;
 
@@ -46,6 +48,11 @@ pub struct SearchOptions {
     pub digest: Option<Digest>,
     /// Leading bytes of the input that go into the digest but are not sent: the other side has them (spec 3.6.4).
     pub skip: u64,
+    /// The signature's weak sum.
+    pub weak: WeakSum,
+    /// The last block may be shorter than the signature's head says, and it is not known by how much: it is looked for at
+    /// the end of the file at every length.
+    pub last_is_unknown: bool,
 }
 
 /// What a search has counted, for statistics and debug texts.
@@ -69,6 +76,8 @@ pub struct Search {
     signature: Signature,
     table: Table,
     strong: Strong,
+    weak: WeakSum,
+    last_is_unknown: bool,
     scan: ScanFn,
     digest: Option<Digest>,
     skip: u64,
@@ -94,15 +103,18 @@ pub struct Search {
 impl Search {
     /// A search with the portable scan.
     pub fn new(signature: Signature, strong: Strong, options: SearchOptions) -> Search {
+        let scan = scan_for(options.weak);
         Search::with_scan(signature, strong, options, scan)
     }
 
-    /// A search with a scan that the host chose.
+    /// A search with a scan that the host chose, for the weak sum of the options.
     pub fn with_scan(signature: Signature, strong: Strong, options: SearchOptions, scan: ScanFn) -> Search {
         let kept = options.updating_in_place.then(|| vec![0; signature.weak.len().div_ceil(64)]);
         Search {
             table: Table::new(&signature),
             strong,
+            weak: options.weak,
+            last_is_unknown: options.last_is_unknown,
             scan,
             digest: options.digest,
             skip: options.skip,
@@ -222,7 +234,7 @@ impl Search {
         }
         match self.examined {
             None => {
-                let sum = weak(&self.window[self.at..self.at + block_bytes]);
+                let sum = self.weak.of(&self.window[self.at..self.at + block_bytes]);
                 self.examined = Some(sum);
                 let wanted = self.wanted.and_then(|block| self.signature.weak.get(block as usize));
                 if wanted == Some(&sum) || self.table.contains(sum) { self.confirm(sum, true) } else { Progress::Moved }
@@ -260,6 +272,10 @@ impl Search {
         if short > 0 && self.end - self.at >= short && self.is_short_block(self.end - short) {
             self.at = self.end - short;
             self.found = Some(head.count - 1);
+        } else if let Some(len) = self.find_short_block() {
+            self.signature.head.remainder = len as u32;
+            self.at = self.end - len;
+            self.found = Some(head.count - 1);
         } else {
             self.at = self.end;
         }
@@ -270,13 +286,29 @@ impl Search {
     fn is_short_block(&mut self, at: usize) -> bool {
         let last = self.signature.head.count - 1;
         let rest = &self.window[at..self.end];
-        if self.signature.weak.get(last as usize) != Some(&weak(rest)) || !self.is_usable(last, self.file_offset(at)) {
+        if self.signature.weak.get(last as usize) != Some(&self.weak.of(rest)) || !self.is_usable(last, self.file_offset(at)) {
             return false;
         }
         self.tally.hash_hits += 1;
         let same = self.strong_at(at, self.end - at).matches(&self.signature, last);
         self.tally.false_alarms += u64::from(!same);
         same
+    }
+
+    /// How much of the end of the file is the last block of the basis, where it is not known how long that is.
+    fn find_short_block(&mut self) -> Option<usize> {
+        if !self.last_is_unknown || !self.signature.is_complete() {
+            return None;
+        }
+        let last = self.signature.head.count.checked_sub(1)?;
+        let wanted = *self.signature.weak.get(last as usize)?;
+        let longest = self.block_bytes().saturating_sub(1);
+        let mut tries = 0;
+        self.weak.suffix(&self.window[self.at..self.end], longest, |sum, len| {
+            let may_be = sum == wanted && tries < SHORT_TRIES_MAX;
+            tries += u32::from(may_be);
+            may_be && self.strong_at(self.end - len, len).matches(&self.signature, last)
+        })
     }
 
     /// Some block has the weak sum of the window: is it one that we may use?
@@ -334,7 +366,7 @@ impl Search {
         self.found = Some(block);
         let there = self.block_at(self.file_offset(aligned));
         if let (Some(there), Some(data)) = (there, self.window[..self.end].get(aligned..aligned + block_bytes)) {
-            let is_zero = weak(data) == 0 && self.signature.weak.get(there as usize) == Some(&0);
+            let is_zero = self.weak.of(data) == 0 && self.signature.weak.get(there as usize) == Some(&0);
             if is_zero && self.strong_at(aligned, block_bytes).matches(&self.signature, there) {
                 self.at = aligned;
                 self.examined = Some(0);

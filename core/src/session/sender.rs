@@ -343,6 +343,7 @@ impl Sender {
             updating_in_place: in_place,
             digest: Some(Digest::whole_file(agreed.transfer_sum, agreed.seed)),
             skip: if verify { skip } else { 0 },
+            ..SearchOptions::default()
         };
         let search = match cx.config.scan {
             Some(scan) => Search::with_scan(signature, agreed.strong(), options, scan),

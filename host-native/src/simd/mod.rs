@@ -3,12 +3,27 @@
 //! The engine's scan is plain code that compilers vectorise. Built for the oldest processors of its kind it gets their short
 //! vectors. The two steps of it that matter most are written for AVX2 in `x86`.
 
-use syncline_core::delta::{ScanFn, Table, scan};
+use syncline_core::checksum::WeakSum;
+use syncline_core::delta::{ScanFn, Table, scan, scan_for};
+
+/// The fastest scan for a weak sum that this processor runs.
+pub fn best_scan_for(sum: WeakSum) -> ScanFn {
+    #[cfg(target_arch = "x86_64")]
+    if sum == WeakSum::RabinKarp && is_recent() {
+        return x86::scan_hash_avx2;
+    }
+    if sum == WeakSum::Rsync { best_scan() } else { scan_for(sum) }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn is_recent() -> bool {
+    std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("bmi2")
+}
 
 /// The fastest scan that this processor runs.
 pub fn best_scan() -> ScanFn {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("bmi2") {
+    if is_recent() {
         return x86::scan_avx2;
     }
     portable_scan

@@ -3,12 +3,24 @@
 use std::arch::asm;
 use std::arch::x86_64::*;
 
-use syncline_core::delta::{FILTER_FACTOR, GROUP, Kernel, Sums, TILE, Table, scan_with};
+use syncline_core::checksum::weak_sum::Signed;
+use syncline_core::delta::{FILTER_FACTOR, GROUP, HashKernel, Kernel, Sums, TILE, Table, scan_with, step_by};
 
 /// Only handed out by [`super::best_scan`], after it asked the processor.
 pub(super) fn scan_avx2(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
     // SAFETY: `best_scan` returns this function only where avx2 and bmi2 are there.
     unsafe { compiled_for_avx2(data, window, table, at, sum) }
+}
+
+/// As [`scan_avx2`], for the hash of librsync's signatures: plain code, that compilers make wide vectors of.
+pub(super) fn scan_hash_avx2(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
+    // SAFETY: `best_scan` returns this function only where avx2 and bmi2 are there.
+    unsafe { hash_for_avx2(data, window, table, at, sum) }
+}
+
+#[target_feature(enable = "avx2,bmi2")]
+fn hash_for_avx2(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
+    scan_with(HashAvx2(HashKernel::new(window)), data, window, table, at, sum)
 }
 
 #[target_feature(enable = "avx2,bmi2")]
@@ -21,14 +33,40 @@ struct Avx2(());
 
 impl Kernel for Avx2 {
     #[inline(always)]
-    fn roll(&mut self, old: &[u8; TILE], new: &[u8; TILE], window: u16, sum: u32, sums: &mut Sums) {
+    fn step(&self, old: u8, new: u8, window: usize, sum: u32) -> u32 {
+        step_by::<Signed>(old, new, window, sum)
+    }
+
+    #[inline(always)]
+    fn roll(&mut self, old: &[u8; TILE], new: &[u8; TILE], window: usize, sum: u32, sums: &mut Sums) {
         // SAFETY: `Avx2` is made in `compiled_for_avx2` only.
-        unsafe { roll(old, new, window, sum, sums) }
+        unsafe { roll(old, new, window as u16, sum, sums) }
     }
 
     #[inline(always)]
     fn probe(&self, filter: &[u32], sums: &Sums) -> [u16; TILE / GROUP] {
         // SAFETY: as above.
+        unsafe { probe_bits(filter, sums) }
+    }
+}
+
+/// The engine's own hash, and the look into the filter from here. Made only where AVX2 is there.
+struct HashAvx2(HashKernel);
+
+impl Kernel for HashAvx2 {
+    #[inline(always)]
+    fn step(&self, old: u8, new: u8, window: usize, sum: u32) -> u32 {
+        self.0.step(old, new, window, sum)
+    }
+
+    #[inline(always)]
+    fn roll(&mut self, old: &[u8; TILE], new: &[u8; TILE], window: usize, sum: u32, sums: &mut Sums) {
+        self.0.roll(old, new, window, sum, sums);
+    }
+
+    #[inline(always)]
+    fn probe(&self, filter: &[u32], sums: &Sums) -> [u16; TILE / GROUP] {
+        // SAFETY: `HashAvx2` is made in `hash_for_avx2` only.
         unsafe { probe_bits(filter, sums) }
     }
 }

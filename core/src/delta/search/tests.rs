@@ -1,5 +1,5 @@
 use super::*;
-use crate::checksum::Algorithm;
+use crate::checksum::{Algorithm, weak};
 use crate::delta::{PlanOptions, Signer, SumHead};
 use crate::limits::BLOCK_BYTES_MAX;
 use proptest::prelude::*;
