@@ -12,6 +12,8 @@
 //! | [`daemon`] | the daemon, and the client's text phase with one |
 //! | [`gateway`] | a page and a WebSocket in front of daemons |
 //! | [`serve`] | folders shared without a configuration |
+//! | [`subcommand`] | what rsync doesn't have, by its first word |
+//! | [`files`] | `syncline signature`, `delta`, `patch` |
 //! | [`output`], [`signals`], [`time`], [`errno`], [`glob`], [`simd`], [`zstd`] | the system around it |
 
 mod batch;
@@ -21,6 +23,7 @@ mod daemon;
 mod drive;
 mod engine;
 mod errno;
+mod files;
 mod fs;
 mod gateway;
 mod glob;
@@ -31,6 +34,7 @@ mod preload;
 mod serve;
 mod signals;
 mod simd;
+mod subcommand;
 mod time;
 mod trusted;
 mod zstd;
@@ -41,17 +45,10 @@ use std::os::unix::ffi::OsStringExt;
 use syncline_core::options::{Command, Options, Setup, parse_with};
 
 fn main() {
-    std::process::exit(run());
+    std::process::exit(subcommand::dispatch().unwrap_or_else(run));
 }
 
 fn run() -> i32 {
-    let mut args = std::env::args_os().skip(1);
-    // A file of such a name can still be given, as `./serve`.
-    match args.next() {
-        Some(word) if word == "gateway" => return gateway::run(args.collect()),
-        Some(word) if word == "serve" => return serve::run(args.collect()),
-        _ => {}
-    }
     let words: Vec<Vec<u8>> = std::env::args_os().skip(1).map(OsStringExt::into_vec).collect();
     let is_server = words.iter().any(|word| word == b"--server");
     let is_client = !is_server && !words.iter().any(|word| word == b"--daemon");

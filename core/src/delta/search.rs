@@ -53,6 +53,9 @@ pub struct SearchOptions {
     /// The last block may be shorter than the signature's head says, and it is not known by how much: it is looked for at
     /// the end of the file at every length.
     pub last_is_unknown: bool,
+    /// Runs of blocks cost as much as one: of equal blocks take that at the same offset, or else the first, so that long runs
+    /// follow.
+    pub wants_runs: bool,
 }
 
 /// What a search has counted, for statistics and debug texts.
@@ -78,6 +81,7 @@ pub struct Search {
     strong: Strong,
     weak: WeakSum,
     last_is_unknown: bool,
+    wants_runs: bool,
     scan: ScanFn,
     digest: Option<Digest>,
     skip: u64,
@@ -115,6 +119,7 @@ impl Search {
             strong,
             weak: options.weak,
             last_is_unknown: options.last_is_unknown,
+            wants_runs: options.wants_runs,
             scan,
             digest: options.digest,
             skip: options.skip,
@@ -350,6 +355,9 @@ impl Search {
             return wanted;
         }
         let same = self.table.find(sum, strong.as_bytes(), &self.signature);
+        if self.wants_runs {
+            return self.block_at(offset).filter(is_same).or(same.first().copied());
+        }
         same.iter().rev().take(SAME_BLOCKS_MAX).copied().find(|&block| self.is_usable(block, offset))
     }
 

@@ -43,6 +43,7 @@ impl DeltaWriter {
             digest: (options.format == Format::Syncline).then(|| Digest::list(strong.algorithm)),
             weak,
             last_is_unknown: basis.is_none(),
+            wants_runs: true,
             ..SearchOptions::default()
         };
         if options.format == Format::Librsync {

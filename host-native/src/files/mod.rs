@@ -1,0 +1,173 @@
+//! `syncline signature`, `delta` and `patch`: the algorithm on plain files, without a connection.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`args`] | the command lines |
+//! | [`place`] | where bytes come from and go to: files, pipes, and a new file that appears all at once |
+//! | [`bar`] | progress |
+
+mod args;
+mod bar;
+mod place;
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use syncline_core::format::{
+    DeltaOptions, DeltaWriter, Format, MEMORY_MAX, PatchLimits, PatchStep, Patcher, SignatureOptions, SignatureReader,
+    SignatureWriter,
+};
+
+use crate::simd;
+use args::{DeltaArgs, PatchArgs, SignatureArgs};
+use bar::Bar;
+use place::{Basis, Failure, Input, Output, PIECE_BYTES};
+
+/// The exit code of a command line that can't be: rsync's.
+const SYNTAX: i32 = 1;
+/// The exit code when a file can't be read or written: rsync's.
+const FILE_IO: i32 = 11;
+/// The exit code when a signature or delta is not what it should be: rsync's for a broken stream.
+const STREAM: i32 = 12;
+
+/// `syncline signature`.
+pub fn signature(words: Vec<OsString>) -> i32 {
+    finish(args::parse(&words).and_then(|args| write_signature(&args)), "signature")
+}
+
+/// `syncline delta`.
+pub fn delta(words: Vec<OsString>) -> i32 {
+    finish(args::parse(&words).and_then(|args| write_delta(&args)), "delta")
+}
+
+/// `syncline patch`.
+pub fn patch(words: Vec<OsString>) -> i32 {
+    finish(args::parse(&words).and_then(|args| apply(&args)), "patch")
+}
+
+fn finish(result: Result<(), Failure>, command: &str) -> i32 {
+    match result {
+        Ok(()) => 0,
+        Err(Failure::Words(error)) => {
+            let _ = error.print();
+            if error.use_stderr() { SYNTAX } else { 0 }
+        }
+        Err(Failure::Io { doing, name, error }) => tell(command, &format!("{doing} {name}: {error}"), FILE_IO),
+        Err(Failure::Format { name, error }) => tell(command, &format!("{name}: {error}"), STREAM),
+    }
+}
+
+fn tell(command: &str, text: &str, exit: i32) -> i32 {
+    let _ = writeln!(std::io::stderr(), "syncline {command}: {text}");
+    exit
+}
+
+fn write_signature(args: &SignatureArgs) -> Result<(), Failure> {
+    let mut input = Input::open(&args.basis)?;
+    let format = args.format.into();
+    let defaults = SignatureOptions::new(format, input.bytes());
+    let options = SignatureOptions {
+        algorithm: args.hash.map_or(defaults.algorithm, |hash| hash.0),
+        weak: if format == Format::Librsync { args.rollsum.into() } else { defaults.weak },
+        block_bytes: args.block_size.unwrap_or(defaults.block_bytes),
+        strong_bytes: args.sum_size,
+        ..defaults
+    };
+    let mut writer = SignatureWriter::new(options).map_err(|error| Failure::usage::<SignatureArgs>(&error))?;
+    let mut output = Output::create(&args.signature)?;
+    let mut bar = Bar::new("signing", input.bytes());
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let len = input.read(&mut piece)?;
+        if len == 0 {
+            break;
+        }
+        writer.push(&piece[..len]);
+        let ready = writer.output();
+        output.write(ready)?;
+        let ready = ready.len();
+        writer.consume(ready);
+        bar.advance(len);
+    }
+    writer.finish();
+    output.write(writer.output())?;
+    output.commit()
+}
+
+fn write_delta(args: &DeltaArgs) -> Result<(), Failure> {
+    let mut file = Input::open(&args.signature)?;
+    let wrong = |error| Failure::Format { name: args.signature.shown(), error };
+    let mut reader = SignatureReader::new(MEMORY_MAX);
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let len = file.read(&mut piece)?;
+        if len == 0 {
+            break;
+        }
+        reader.push(&piece[..len]).map_err(wrong)?;
+    }
+    let signature = reader.finish().map_err(wrong)?;
+    let format = args.format.map_or(signature.format, Format::from);
+    let scan = Some(simd::best_scan_for(signature.weak));
+    let mut writer = DeltaWriter::new(signature, DeltaOptions { format, scan }).map_err(wrong)?;
+    let mut input = Input::open(&args.new)?;
+    let mut output = Output::create(&args.delta)?;
+    let mut bar = Bar::new("searching", input.bytes());
+    loop {
+        // Straight from the file into the window of the search.
+        let len = input.read(writer.space(PIECE_BYTES))?;
+        if len == 0 {
+            break;
+        }
+        writer.filled(len);
+        let ready = writer.output();
+        output.write(ready)?;
+        let ready = ready.len();
+        writer.consume(ready);
+        bar.advance(len);
+    }
+    writer.finish();
+    output.write(writer.output())?;
+    output.commit()
+}
+
+fn apply(args: &PatchArgs) -> Result<(), Failure> {
+    let basis = Basis::open(&args.basis)?;
+    let mut delta = Input::open(&args.delta)?;
+    let mut output = Output::create(&args.new)?;
+    let limits = PatchLimits { basis_bytes: basis.bytes(), output_max: args.max_output.unwrap_or(u64::MAX) };
+    let mut patcher = Patcher::new(limits);
+    let wrong = |error| Failure::Format { name: args.delta.shown(), error };
+    let mut bar = Bar::new("patching", None);
+    let (mut piece, mut copied) = (vec![0; PIECE_BYTES], vec![0; PIECE_BYTES]);
+    loop {
+        let len = delta.read(&mut piece)?;
+        if len == 0 {
+            break;
+        }
+        let mut rest = &piece[..len];
+        loop {
+            match patcher.step(&mut rest).map_err(wrong)? {
+                PatchStep::More | PatchStep::Done => break,
+                PatchStep::Write(bytes) => {
+                    output.write(bytes)?;
+                    bar.advance(bytes.len());
+                }
+                PatchStep::Copy { mut from, mut len } => {
+                    while len > 0 {
+                        let now = usize::try_from(len).unwrap_or(usize::MAX).min(PIECE_BYTES);
+                        let bytes = &mut copied[..now];
+                        basis.read_at(bytes, from)?;
+                        output.write(bytes)?;
+                        patcher.copied(bytes).map_err(wrong)?;
+                        bar.advance(now);
+                        from += now as u64;
+                        len -= now as u64;
+                    }
+                }
+            }
+        }
+    }
+    patcher.finish().map_err(wrong)?;
+    output.commit()
+}
