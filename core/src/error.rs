@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 /// The process exit codes of rsync (spec 4.24).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Exit(pub i32);
 
 impl Exit {

@@ -2,6 +2,7 @@
 
 /// A checksum algorithm for block sums and whole files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Algorithm {
     /// XXH3 with 128 bits: what two current programs agree on.
     Xxh128,

@@ -51,6 +51,22 @@ impl core::fmt::Debug for DigestValue {
     }
 }
 
+/// As a sequence of bytes, so that a length that can't be can't come in.
+#[cfg(feature = "serde")]
+impl serde::Serialize for DigestValue {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.as_bytes())
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for DigestValue {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<DigestValue, D::Error> {
+        let bytes = alloc::vec::Vec::<u8>::deserialize(deserializer)?;
+        Ok(DigestValue::from_bytes(&bytes))
+    }
+}
+
 /// A digest in the making.
 #[derive(Clone)]
 pub struct Digest(State);

@@ -9,6 +9,7 @@ use xxhash_rust::{xxh3, xxh64};
 
 /// How the blocks of one session are summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Strong {
     /// The algorithm.
     pub algorithm: Algorithm,

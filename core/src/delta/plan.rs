@@ -13,6 +13,7 @@ const STRONG_BYTES_MIN: i32 = 2;
 
 /// The four numbers in front of a signature. All zero: there is no basis, send everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SumHead {
     /// Blocks in the basis.
     pub count: u32,

@@ -31,6 +31,7 @@ const BYTES_MAX: usize = 256 << 20;
 
 /// A named user or group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Named {
     /// A group rather than a user: users come first.
     pub is_group: bool,
@@ -42,6 +43,7 @@ pub struct Named {
 
 /// An ACL; what is `None` is said by the mode, or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Acl {
     /// Of the owner.
     pub user_obj: Option<u8>,
@@ -57,6 +59,7 @@ pub struct Acl {
 
 /// The ACLs of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Acls {
     /// The access ACL, as read from the system: complete, or empty where the mode says it all.
     pub access: Acl,

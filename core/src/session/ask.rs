@@ -15,18 +15,22 @@ use crate::flist::xattr::Pair;
 
 /// Names an ask until it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AskId(pub u32);
 
 /// A directory that the host holds open; every path of an ask is relative to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RootId(pub u32);
 
 /// A file that the host holds open: a source, a basis, or an output with its basis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FileId(pub u32);
 
 /// A path beneath a root. `.` is the root itself; there is no leading slash and no `..` component.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct At {
     /// The root.
     pub root: RootId,
@@ -36,6 +40,7 @@ pub struct At {
 
 /// A failed system call, or a host's equivalent of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Errno {
     /// The error number, as Linux numbers them.
     pub code: i32,
@@ -68,6 +73,7 @@ pub type HostResult<T> = Result<T, Errno>;
 
 /// How symlinks are treated when a path's last component is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Follow {
     /// Look at the link itself.
     #[default]
@@ -82,6 +88,7 @@ pub enum Follow {
 
 /// What is known of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Meta {
     /// File type and permission bits, as `st_mode` on Linux.
     pub mode: u32,
@@ -113,6 +120,7 @@ pub struct Meta {
 
 /// ACLs and extended attributes of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Extended {
     /// The ACLs; empty for a symlink, and where the file system has none.
     pub acls: Acls,
@@ -124,6 +132,7 @@ pub struct Extended {
 
 /// One name in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Dirent {
     /// The name, one component.
     pub name: Vec<u8>,
@@ -135,6 +144,7 @@ pub struct Dirent {
 
 /// Attributes to set; what is absent stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SetMeta {
     /// New owner.
     pub uid: Option<u32>,
@@ -159,6 +169,7 @@ impl SetMeta {
 
 /// ACLs and extended attributes to set: attributes after the owner, ACLs just before the mode.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SetExtended {
     /// Attributes to remove.
     pub remove: Vec<Vec<u8>>,
@@ -172,6 +183,7 @@ pub struct SetExtended {
 
 /// What went wrong while setting attributes; each step is tried whatever became of the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SetErrors {
     /// Of changing owner or group.
     pub owner: Option<Errno>,
@@ -185,6 +197,7 @@ pub struct SetErrors {
 
 /// A step of setting ACLs and extended attributes.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ExtendedStep {
     /// Setting the attribute of this name.
     Set(Vec<u8>),
@@ -198,6 +211,7 @@ pub enum ExtendedStep {
 
 /// Where the bytes of a new file go until it is complete (spec 3.8.3, 3.8.4).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Output {
     /// A temporary file with rsync's naming, beside the final path or in another directory.
     Temp {
@@ -210,6 +224,7 @@ pub enum Output {
 
 /// How to make the output of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Create {
     /// The path that the file shall have in the end.
     pub at: At,
@@ -238,6 +253,7 @@ pub struct Create {
 
 /// What to do with an output that is complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Commit {
     /// The output.
     pub file: FileId,
@@ -253,6 +269,7 @@ pub struct Commit {
 
 /// A whole file copied on this machine without the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CopyLocal {
     /// The source.
     pub from: CopySource,
@@ -271,6 +288,7 @@ pub struct CopyLocal {
 
 /// Where a local copy reads from.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum CopySource {
     /// A file of the sending half: the path of its root as the operator gave it, and the path beneath.
     Named {
@@ -285,6 +303,7 @@ pub enum CopySource {
 
 /// What becomes of the permission bits of a file that is replaced, without `--perms` (spec 3.9.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum KeepMode {
     /// They give way to those of the copy.
     No,
@@ -296,6 +315,7 @@ pub enum KeepMode {
 
 /// At which step making or finishing an output failed, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum OutputError {
     /// Making the temporary file; with the path that was tried, as the user would write it.
     Temp(Vec<u8>, Errno),
@@ -317,6 +337,7 @@ pub enum OutputError {
 
 /// A request to the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Ask {
     /// Open a directory by a path that the operator gave (relative to where the program runs): [`Reply::Root`].
     Root {
@@ -523,6 +544,7 @@ pub enum Ask {
 
 /// The answer to an [`Ask`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Reply {
     /// Done, or why not.
     Unit(HostResult<()>),

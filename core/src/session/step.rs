@@ -11,6 +11,7 @@ use crate::{Error, Exit};
 
 /// The next thing that the host has to do.
 #[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Step {
     /// Do this and answer, now or later, in any order.
     Ask(AskId, Ask),
@@ -47,6 +48,7 @@ pub enum Step {
 
 /// What a waiting session waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Wants {
     /// Bytes from the peer.
     pub input: bool,
@@ -60,6 +62,7 @@ pub struct Wants {
 
 /// Something to show. Texts are raw: the host escapes what its terminal can't show.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Notice {
     /// For standard output, newlines included.
     Out(Vec<u8>),
