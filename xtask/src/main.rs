@@ -5,6 +5,7 @@
 
 mod bench;
 mod demo;
+mod embed;
 mod fuzz;
 mod older;
 mod run;
@@ -19,7 +20,8 @@ cargo xtask COMMAND
   test              everything that must pass: format, lints, docs, wasm, tests, a short fuzz run
   bench [WHICH]     criterion (the default), or versus: whole processes beside stock rsync
   fuzz SECONDS      each fuzz target for that long, two at a time
-  wasm              build the engine for wasm32-unknown-unknown";
+  wasm              build the engine for wasm32-unknown-unknown, and as modules and components in target/embed
+  embed             build those, and run the programs in examples that host them";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -29,7 +31,8 @@ fn main() -> ExitCode {
         Some("test") => test::test(),
         Some("bench") => bench::bench(rest),
         Some("fuzz") => fuzz::command(rest),
-        Some("wasm") => wasm::build(),
+        Some("wasm") => wasm::build().and_then(|()| embed::build()),
+        Some("embed") => embed::test(),
         _ => Err(USAGE.to_string()),
     };
     match result {

@@ -15,12 +15,31 @@ pub fn build() -> Outcome {
     run(command()?)
 }
 
+/// A build for the target with these words and compiler flags, in a folder of its own below the target folder.
+pub fn compile(words: &[&str], flags: &str, folder: &str) -> Result<Command, String> {
+    let mut command = if rustup_has_target() {
+        cargo(&["build"])
+    } else if debian_has_target() {
+        debian(&["build", "-Z", "build-std=std,panic_abort"])
+    } else {
+        return command();
+    };
+    command.args(["--target", TARGET]).args(words);
+    command.env("RUSTFLAGS", flags).env("CARGO_TARGET_DIR", run::target().join(folder));
+    Ok(command)
+}
+
+/// Where a build of [`compile`] puts what it makes.
+pub fn made(folder: &str, profile: &str, name: &str) -> std::path::PathBuf {
+    run::target().join(folder).join(TARGET).join(profile).join(name)
+}
+
 /// The way that works on this machine, or one line that says what to install.
 pub fn command() -> Result<Command, String> {
     if rustup_has_target() {
         Ok(cargo(&["build", "--release", "-p", "syncline-core", "--target", TARGET]))
     } else if debian_has_target() {
-        Ok(debian())
+        Ok(debian(&["build", "--release", "-Z", "build-std=std,panic_abort", "-p", "syncline-core", "--target", TARGET]))
     } else {
         Err(format!(
             "no way to build for {TARGET}: `rustup target add {TARGET}`, or on Debian `apt-get install {PACKAGES}`"
@@ -42,9 +61,8 @@ fn debian_has_target() -> bool {
     source && Path::new("/usr/bin/cargo").is_file() && run::installed("wasm-ld-22")
 }
 
-fn debian() -> Command {
-    let args = ["build", "--release", "-Z", "build-std=std,panic_abort", "-p", "syncline-core", "--target", TARGET];
-    let mut command = program("/usr/bin/cargo", &args);
+fn debian(args: &[&str]) -> Command {
+    let mut command = program("/usr/bin/cargo", args);
     let path = std::env::var("PATH").unwrap_or_default();
     command
         .env("PATH", format!("/usr/bin:{path}"))
