@@ -74,3 +74,29 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let (value, rest) = postcard::take_from_bytes(rest).ok().filter(|_| version == VERSION)?;
     rest.is_empty().then_some(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use syncline_core::session::{Reply, Wants};
+
+    /// The example of `ABI.md`.
+    #[test]
+    fn the_bytes_are_as_written_down() {
+        let event = Event::Step(Step::Wait(Wants { input: true, ..Wants::default() }));
+        let bytes = [1, 2, 5, 1, 0, 0, 0];
+        assert_eq!(encode(&event), bytes);
+        assert_eq!(decode::<Event>(&bytes), Some(event));
+        assert_eq!(decode::<Event>(&[2, 2, 5, 1, 0, 0, 0]), None, "another version");
+        assert_eq!(decode::<Event>(&[1, 2, 5, 1, 0, 0]), None, "too short");
+        assert_eq!(decode::<Event>(&[1, 2, 5, 1, 0, 0, 0, 0]), None, "too long");
+    }
+
+    #[test]
+    fn a_reply_survives_the_trip() {
+        let reply = Reply::Bytes(Ok(vec![7; 1000]));
+        assert_eq!(decode(&encode(&reply)), Some(reply));
+        let absurd = [1, 5, 0, 0xff, 0xff, 0xff, 0xff, 0x0f];
+        assert_eq!(decode::<Reply>(&absurd), None, "four billion bytes that are not there");
+    }
+}

@@ -2,16 +2,18 @@
 //! engine's session. The host moves bytes and answers requests.
 
 mod open;
+mod signing;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::mem;
 
 use syncline_core::options::{Outgoing, Plan, Secluded, secluded::BlockReader};
 use syncline_core::session::greeting::{ClientEvent, ClientGreeting, encode_arguments, encode_secluded};
-use syncline_core::session::{AskId, Config, Errno, HostResult, Notice, Reply, Session, Step, Wants};
+use syncline_core::session::{Ask, AskId, Config, Errno, HostResult, Notice, Reply, Session, Step, Wants};
 use syncline_core::{Error, Exit};
 
 use crate::document::{Event, Peer};
+use signing::Signing;
 
 /// Output is gathered up to here before the host has to take it.
 const OUTPUT_BYTES_MAX: usize = 256 * 1024;
@@ -23,7 +25,8 @@ pub struct Embedded {
     out: Vec<u8>,
     /// What the next events are, before the session's own.
     first: Vec<Event>,
-    asked: BTreeSet<u32>,
+    /// Requests that wait for their answers, and what is done here with the answer before the session gets it.
+    asked: BTreeMap<u32, Option<Signing>>,
     reading: Option<usize>,
     /// Bytes of the last event: what is to be written.
     data: Vec<u8>,
@@ -54,7 +57,7 @@ impl Embedded {
             peer: None,
             out: Vec::new(),
             first: Vec::new(),
-            asked: BTreeSet::new(),
+            asked: BTreeMap::new(),
             reading: None,
             data: Vec::new(),
             now_ms: 0,
@@ -87,7 +90,13 @@ impl Embedded {
         };
         let step = session.poll();
         match &step {
-            Step::Ask(AskId(id), _) => drop(self.asked.insert(*id)),
+            Step::Ask(AskId(id), Ask::Sign { file, head, first, count, strong }) => {
+                let signing = Signing::new(*file, *head, (*first, *count), *strong);
+                let read = signing.read();
+                self.asked.insert(*id, Some(signing));
+                return Event::Step(Step::Ask(AskId(*id), read));
+            }
+            Step::Ask(AskId(id), _) => drop(self.asked.insert(*id, None)),
             Step::Read { len, .. } => self.reading = Some(*len),
             Step::Write { .. } => {
                 let data = &mut self.data;
@@ -174,11 +183,18 @@ impl Embedded {
     /// Answers a request; false if there is none of that number.
     pub fn answer(&mut self, id: u32, reply: Reply) -> bool {
         let Phase::Running(session) = &mut self.phase else { return false };
-        let is_asked = self.asked.remove(&id);
-        if is_asked {
-            session.answer(AskId(id), reply);
+        match self.asked.remove(&id) {
+            None => return false,
+            Some(None) => session.answer(AskId(id), reply),
+            Some(Some(mut signing)) => match signing.take(reply) {
+                Some(reply) => session.answer(AskId(id), reply),
+                None => {
+                    self.first.push(Event::Step(Step::Ask(AskId(id), signing.read())));
+                    self.asked.insert(id, Some(signing));
+                }
+            },
         }
-        is_asked
+        true
     }
 
     /// Carries out [`Step::Read`]: what was read, at most as much as was wanted. False if nothing is being read.
