@@ -60,6 +60,7 @@ mod outlet;
 mod patch;
 mod read;
 mod sign;
+pub mod slices;
 mod small;
 
 pub use delta::{DeltaOptions, DeltaWriter};

@@ -206,3 +206,42 @@ pub struct Config {
     /// Server: whether errors are framed (a daemon) rather than written to standard error.
     pub errors_to_client: bool,
 }
+
+impl Config {
+    /// A session over a pipe, with these options and nothing else known: no working directory, no owner, local time in
+    /// Greenwich, and the seed 0, which a server had better replace by bits that nobody can guess.
+    pub fn new(options: Options, side: Side, role: Role) -> Config {
+        Config {
+            options,
+            side,
+            role,
+            transport: Transport::Shell,
+            protocol: None,
+            paths: Vec::new(),
+            requested: Vec::new(),
+            umask: 0o022,
+            root: false,
+            groups: Vec::new(),
+            cwd: Vec::new(),
+            seed: 0,
+            unix_time: 0,
+            pid: 0,
+            local_time: |unix| LocalTime::at(unix, 0),
+            ids: (0, 0),
+            home: Vec::new(),
+            stop_after_ms: None,
+            cvsignore: Vec::new(),
+            names: None,
+            checksum_list: None,
+            compress_list: None,
+            codecs: Codecs::default(),
+            scan: None,
+            module: None,
+            module_chmod: None,
+            rule_files: Vec::new(),
+            batch: None,
+            refused: None,
+            errors_to_client: false,
+        }
+    }
+}

@@ -10,7 +10,6 @@ use syncline_core::options::{
 use syncline_core::report::LocalTime;
 use syncline_core::session::greeting::{ClientGreeting, ClientRequest};
 use syncline_core::session::{Config, PROTOCOL, Role, Side, Transport};
-use syncline_core::wire::Codecs;
 
 use super::{Embedded, Greet, Phase};
 use crate::document::{Peer, Start};
@@ -46,13 +45,6 @@ fn base(options: Options, start: &Start) -> Config {
         start.environment.iter().find(|(name, value)| name == wanted && !value.is_empty()).map(|(_, value)| value.clone())
     };
     Config {
-        options,
-        side: Side::Client,
-        role: Role::Sender,
-        transport: Transport::Shell,
-        protocol: None,
-        paths: Vec::new(),
-        requested: Vec::new(),
         umask: start.umask,
         root: start.is_root,
         groups: start.groups.clone(),
@@ -63,19 +55,11 @@ fn base(options: Options, start: &Start) -> Config {
         local_time,
         ids: (start.uid, start.gid),
         home: value("HOME").unwrap_or_default(),
-        stop_after_ms: None,
         cvsignore: value("CVSIGNORE").unwrap_or_default(),
         names: start.names.clone(),
         checksum_list: value("RSYNC_CHECKSUM_LIST"),
         compress_list: value("RSYNC_COMPRESS_LIST"),
-        codecs: Codecs::default(),
-        scan: None,
-        module: None,
-        module_chmod: None,
-        rule_files: Vec::new(),
-        batch: None,
-        refused: None,
-        errors_to_client: false,
+        ..Config::new(options, Side::Client, Role::Sender)
     }
 }
 
