@@ -35,9 +35,17 @@ pub struct Embedded {
 
 enum Phase {
     /// The text phase of a client with its daemon.
-    Greeting { greeting: ClientGreeting, setup: Box<Greet>, awaits_password: bool },
+    Greeting {
+        greeting: ClientGreeting,
+        setup: Box<Greet>,
+        awaits_password: bool,
+    },
     /// A server waits for the words that its client kept off the command line.
-    Secluded { secluded: Option<Secluded>, reader: BlockReader, start: Box<crate::document::Start> },
+    Secluded {
+        secluded: Option<Secluded>,
+        reader: BlockReader,
+        start: Box<crate::document::Start>,
+    },
     Running(Box<Session>),
     Over(Exit),
 }
@@ -73,7 +81,7 @@ impl Embedded {
     }
 
     /// What the host has to do next.
-    pub fn next(&mut self) -> Event {
+    pub fn next_event(&mut self) -> Event {
         if let Some(peer) = self.peer.take() {
             return Event::Connect(peer);
         }

@@ -14,7 +14,12 @@ use support::scratch::Scratch;
 const PAIRS: u64 = 50;
 
 fn ours(dir: &Path, words: &[&str]) -> Output {
-    Command::new(Program::Ours.path()).args(words).current_dir(dir).stdin(Stdio::null()).output().expect("syncline runs")
+    Command::new(Program::Ours.path())
+        .args(words)
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .output()
+        .expect("syncline runs")
 }
 
 fn rdiff(dir: &Path, words: &[&str]) {
@@ -150,7 +155,8 @@ fn streams_and_errors() {
     assert_eq!(error(dir, &["delta", "short", "new", "out"]), (12, text.into()));
     let text = "syncline delta: delta: this is a delta, not a signature";
     assert_eq!(error(dir, &["delta", "delta", "new", "out"]), (12, text.into()));
-    let text = "syncline patch: nothing: No such file or directory (os error 2)".replace("nothing", "can't open nothing");
+    let text =
+        "syncline patch: nothing: No such file or directory (os error 2)".replace("nothing", "can't open nothing");
     assert_eq!(error(dir, &["patch", "nothing", "delta", "out"]), (11, text));
     assert_eq!(error(dir, &["patch", "old", "delta", "out", "--max-output=9"]).0, 12);
     assert_eq!(error(dir, &["signature", "--hash=crc32", "old", "out"]).0, 1);

@@ -1,7 +1,7 @@
 //! Everything that must pass before a change is good.
 
 use crate::run::{Outcome, cargo, installed, run};
-use crate::{fuzz, older, wasm};
+use crate::{embed, fuzz, older, wasm};
 use std::time::Instant;
 
 const FUZZ_SECONDS: u32 = 10;
@@ -30,6 +30,7 @@ pub fn test() -> Outcome {
     } else {
         eprintln!("fuzzing left out; {}", fuzz::INSTALL);
     }
+    timed("hosts of the module", embed::test)?;
     let mut tests = cargo(&["test", "--release", "--workspace"]);
     tests.envs(older.map(|path| ("RSYNC_OLDER_BIN", path)));
     timed("tests", || run(tests))
@@ -44,6 +45,9 @@ fn complete() -> Outcome {
         ("setfacl", "acl"),
         ("rsnapshot", "rsnapshot"),
         ("ip", "iproute2"),
+        ("rdiff", "rdiff"),
+        ("node", "nodejs"),
+        ("python3", "python3"),
     ];
     let missing: Vec<&str> = needed.iter().filter(|(name, _)| !installed(name)).map(|(_, package)| *package).collect();
     if missing.is_empty() { Ok(()) } else { Err(format!("missing: `apt-get install {}`", missing.join(" "))) }

@@ -39,7 +39,16 @@ pub fn command() -> Result<Command, String> {
     if rustup_has_target() {
         Ok(cargo(&["build", "--release", "-p", "syncline-core", "--target", TARGET]))
     } else if debian_has_target() {
-        Ok(debian(&["build", "--release", "-Z", "build-std=std,panic_abort", "-p", "syncline-core", "--target", TARGET]))
+        Ok(debian(&[
+            "build",
+            "--release",
+            "-Z",
+            "build-std=std,panic_abort",
+            "-p",
+            "syncline-core",
+            "--target",
+            TARGET,
+        ]))
     } else {
         Err(format!(
             "no way to build for {TARGET}: `rustup target add {TARGET}`, or on Debian `apt-get install {PACKAGES}`"

@@ -291,7 +291,9 @@ impl Search {
     fn is_short_block(&mut self, at: usize) -> bool {
         let last = self.signature.head.count - 1;
         let rest = &self.window[at..self.end];
-        if self.signature.weak.get(last as usize) != Some(&self.weak.of(rest)) || !self.is_usable(last, self.file_offset(at)) {
+        if self.signature.weak.get(last as usize) != Some(&self.weak.of(rest))
+            || !self.is_usable(last, self.file_offset(at))
+        {
             return false;
         }
         self.tally.hash_hits += 1;

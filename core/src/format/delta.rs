@@ -50,7 +50,8 @@ impl DeltaWriter {
             commands.put(&librsync::DELTA_MAGIC.to_be_bytes());
         } else {
             let Some(id) = basis else {
-                let what = "a signature of librsync's format does not say which basis it is of: ask for a librsync delta";
+                let what =
+                    "a signature of librsync's format does not say which basis it is of: ask for a librsync delta";
                 return Err(FormatError::Usage { what });
             };
             let number = number_of(strong.algorithm);

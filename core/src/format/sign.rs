@@ -159,7 +159,8 @@ impl SignatureWriter {
         let options = self.options;
         if options.format == Format::Librsync {
             let magic = librsync::magic_of(options.weak, options.algorithm).filter(|_| options.seed == 0);
-            let magic = magic.ok_or(FormatError::Usage { what: "librsync's format has md4 and blake2, and no seed" })?;
+            let magic =
+                magic.ok_or(FormatError::Usage { what: "librsync's format has md4 and blake2, and no seed" })?;
             for number in [magic, options.block_bytes, self.strong_bytes as u32] {
                 self.out.bytes().extend_from_slice(&number.to_be_bytes());
             }

@@ -33,7 +33,8 @@ fn main() -> Outcome<()> {
 
 fn run(len: usize, dir: &Path) -> Outcome<()> {
     println!("{:<18} {:<22} {:>9} {:>9} {:>9} {:>12}", "", "", "signature", "delta", "patch", "delta bytes");
-    for (name, make) in [("scattered edits", edits as fn(&[u8]) -> Vec<u8>), ("insertion", insertion), ("unrelated", unrelated)]
+    for (name, make) in
+        [("scattered edits", edits as fn(&[u8]) -> Vec<u8>), ("insertion", insertion), ("unrelated", unrelated)]
     {
         let old = random(1, len);
         fs::write(dir.join("old"), &old)?;

@@ -34,8 +34,7 @@ impl Sandbox {
     }
 
     fn call<P: WasmParams, R: WasmResults>(&mut self, name: &str, parameters: P) -> Outcome<R> {
-        let function: TypedFunc<P, R> =
-            self.instance.get_typed_func(&mut self.store, &format!("syncline_{name}"))?;
+        let function: TypedFunc<P, R> = self.instance.get_typed_func(&mut self.store, &format!("syncline_{name}"))?;
         Ok(function.call(&mut self.store, parameters)?)
     }
 

@@ -142,7 +142,8 @@ impl Engine {
                     2 => {
                         let (from, len): (u64, u64) =
                             (self.call("patch_copy_from", handle)?, self.call("patch_copy_len", handle)?);
-                        let bytes = basis.get(from as usize..(from + len) as usize).ok_or("a copy outside the basis")?;
+                        let bytes =
+                            basis.get(from as usize..(from + len) as usize).ok_or("a copy outside the basis")?;
                         for bytes in bytes.chunks(PIECE_BYTES) {
                             // The piece of the delta is still needed: another buffer.
                             self.memory.write(&mut self.store, spare as usize, bytes)?;

@@ -239,15 +239,12 @@ impl Folder {
     fn finish(&mut self, file: FileId, session: &mut Session<'_>) -> Result<DigestValue, OutputError> {
         let failed = |text: String| OutputError::Write(Errno { code: ENOTSUP, text });
         let open = self.files.get_mut(&file.0).ok_or_else(|| OutputError::Write(unsupported()))?;
-        open.file.set_len(open.at).and_then(|()| open.file.flush()).map_err(|error| OutputError::Write(errno(&error)))?;
-        let numbers = [
-            Algorithm::Xxh128,
-            Algorithm::Xxh3,
-            Algorithm::Xxh64,
-            Algorithm::Md5,
-            Algorithm::Md4,
-            Algorithm::Sha1,
-        ];
+        open.file
+            .set_len(open.at)
+            .and_then(|()| open.file.flush())
+            .map_err(|error| OutputError::Write(errno(&error)))?;
+        let numbers =
+            [Algorithm::Xxh128, Algorithm::Xxh3, Algorithm::Xxh64, Algorithm::Md5, Algorithm::Md4, Algorithm::Sha1];
         let Some(number) = numbers.iter().position(|algorithm| *algorithm == open.digest) else {
             return Ok(DigestValue::zero(1));
         };

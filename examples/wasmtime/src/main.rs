@@ -74,7 +74,9 @@ fn pull(module: &str, words: Vec<Vec<u8>>) -> Outcome<i32> {
                 line = Some(Line::connect(&String::from_utf8(host)?, port)?);
             }
             Event::Connect(Peer::Program(_)) => return Err("only daemons: rsync://host/module".into()),
-            Event::Password(_) => session.password(&std::env::var_os("RSYNC_PASSWORD").unwrap_or_default().into_vec())?,
+            Event::Password(_) => {
+                session.password(&std::env::var_os("RSYNC_PASSWORD").unwrap_or_default().into_vec())?
+            }
             Event::Step(step) => match step {
                 Step::Ask(id, ask) => {
                     let reply = folder.execute(ask, &mut session);

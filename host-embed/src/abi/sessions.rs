@@ -23,10 +23,7 @@ pub extern "C" fn syncline_session_new(pointer: usize, len: usize) -> i32 {
     }))
 }
 
-fn session<T>(
-    handle: i32,
-    call: impl FnOnce(&mut Embedded, &mut Vec<u8>) -> Result<T, Status>,
-) -> Result<T, Status> {
+fn session<T>(handle: i32, call: impl FnOnce(&mut Embedded, &mut Vec<u8>) -> Result<T, Status>) -> Result<T, Status> {
     with(|state| match state.object(handle)?.0 {
         Object::Session(session, event) => call(session, event),
         _ => Err(Status::BadHandle),
@@ -64,7 +61,7 @@ pub extern "C" fn syncline_session_next(handle: i32) -> i32 {
             // The peer made us hold too much: end it in order, with what there is left.
             session.abort(Exit::MALLOC, b"the memory limit was reached");
         }
-        *event = encode(&session.next());
+        *event = encode(&session.next_event());
         Ok(event.len())
     }))
 }
@@ -124,9 +121,13 @@ pub extern "C" fn syncline_session_answer(handle: i32, id: u32, pointer: usize, 
 /// Carries out a `Read` with what was read.
 #[unsafe(no_mangle)]
 pub extern "C" fn syncline_session_fill(handle: i32, pointer: usize, len: usize) -> i32 {
-    code(session_with(handle, (pointer, len), |session, bytes| {
-        if session.fill(Ok(bytes)) { Ok(()) } else { Err(Status::State) }
-    }))
+    code(session_with(
+        handle,
+        (pointer, len),
+        |session, bytes| {
+            if session.fill(Ok(bytes)) { Ok(()) } else { Err(Status::State) }
+        },
+    ))
 }
 
 /// A `Read` failed: an `Errno` document says how.
@@ -160,9 +161,13 @@ pub extern "C" fn syncline_session_write_failed(handle: i32, pointer: usize, len
 /// Gives the password that a `Password` event asks for.
 #[unsafe(no_mangle)]
 pub extern "C" fn syncline_session_password(handle: i32, pointer: usize, len: usize) -> i32 {
-    code(session_with(handle, (pointer, len), |session, bytes| {
-        if session.password(bytes) { Ok(()) } else { Err(Status::State) }
-    }))
+    code(session_with(
+        handle,
+        (pointer, len),
+        |session, bytes| {
+            if session.password(bytes) { Ok(()) } else { Err(Status::State) }
+        },
+    ))
 }
 
 /// Ends the session early, with an exit code of rsync's: it winds up through further events.

@@ -42,7 +42,11 @@ fn environment(start: &Start) -> Env {
 
 fn base(options: Options, start: &Start) -> Config {
     let value = |wanted: &str| {
-        start.environment.iter().find(|(name, value)| name == wanted && !value.is_empty()).map(|(_, value)| value.clone())
+        start
+            .environment
+            .iter()
+            .find(|(name, value)| name == wanted && !value.is_empty())
+            .map(|(_, value)| value.clone())
     };
     Config {
         umask: start.umask,
@@ -80,7 +84,9 @@ impl Embedded {
                 start: Box::new(start),
             })),
             Command::Print(text) => Err(Error::usage(text)),
-            Command::Daemon(_) => Err(Error::usage("a daemon's port is its host's: start a server for each connection")),
+            Command::Daemon(_) => {
+                Err(Error::usage("a daemon's port is its host's: start a server for each connection"))
+            }
         }
     }
 }
@@ -118,7 +124,11 @@ fn client(mut options: Options, args: &[Vec<u8>], start: &Start) -> Result<Embed
         _ => base,
     };
     let protocol = options.protocol.map_or(PROTOCOL, |protocol| protocol.max(0) as u32);
-    if remote.kind == RemoteKind::Shell { shell(config, push, &remote, protocol) } else { daemon(config, plan, &remote, protocol, start) }
+    if remote.kind == RemoteKind::Shell {
+        shell(config, push, &remote, protocol)
+    } else {
+        daemon(config, plan, &remote, protocol, start)
+    }
 }
 
 fn shell(config: Config, push: bool, remote: &Remote, protocol: u32) -> Result<Embedded, Error> {
@@ -144,7 +154,11 @@ fn daemon(config: Config, plan: Plan, remote: &Remote, protocol: u32, start: &St
         Peer::Program(shell_command(options, remote, &words)?)
     };
     let login = ["USER", "LOGNAME"].iter().find_map(|wanted| {
-        start.environment.iter().find(|(name, value)| name == wanted && !value.is_empty()).map(|(_, value)| value.clone())
+        start
+            .environment
+            .iter()
+            .find(|(name, value)| name == wanted && !value.is_empty())
+            .map(|(_, value)| value.clone())
     });
     let user = remote.user.clone().or(login).unwrap_or_default();
     let module = (!remote.paths.is_empty()).then(|| remote.module().to_vec());

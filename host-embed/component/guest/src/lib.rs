@@ -4,10 +4,10 @@
 
 use std::cell::RefCell;
 
+use syncline_core::Exit;
 use syncline_core::checksum::{Algorithm, Digest};
 use syncline_core::format::{self, DeltaOptions, FormatError, PatchLimits, PatchStep};
 use syncline_core::session::{Errno, Reply};
-use syncline_core::Exit;
 use syncline_embed::document::{decode, encode};
 use syncline_embed::session::Embedded;
 
@@ -240,7 +240,7 @@ impl sessions::GuestSession for Session {
     }
 
     fn next(&self) -> Vec<u8> {
-        encode(&self.0.borrow_mut().next())
+        encode(&self.0.borrow_mut().next_event())
     }
 
     fn data(&self) -> Vec<u8> {
