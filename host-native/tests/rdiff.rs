@@ -49,7 +49,7 @@ fn pair(number: u64) -> (Vec<u8>, Vec<u8>) {
     };
     let old = match number % 4 {
         0 => random.text(len),
-        1 if number % 3 == 0 => vec![0; len],
+        1 if number.is_multiple_of(3) => vec![0; len],
         _ => random.bytes(len),
     };
     let mut new = old.clone();

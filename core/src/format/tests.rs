@@ -183,7 +183,7 @@ fn pair() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
             if old {
                 new.extend_from_slice(&basis[at..(at + len).min(basis.len())]);
             } else {
-                new.extend((0..len).map(|k| (k * at >> 3) as u8));
+                new.extend((0..len).map(|k| ((k * at) >> 3) as u8));
             }
         }
         (basis, new)
