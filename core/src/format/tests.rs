@@ -219,7 +219,8 @@ proptest! {
             let delta = delta(loaded.clone(), format, &new, piece);
             prop_assert_eq!(&delta, &self::delta(loaded.clone(), format, &new, usize::MAX));
             prop_assert_eq!(&patch(&basis, &delta, piece).unwrap(), &new);
-            prop_assert!(delta.len() < new.len() + 140 + new.len() / 8);
+            // A copy of a block of a few bytes is longer than these are.
+            prop_assert!(block_bytes < 16 || delta.len() < new.len() + 140 + new.len() / 8);
         }
         // What is the basis costs nothing, the short last block included. (Where blocks are equal the copy may jump.)
         let distinct: alloc::collections::BTreeSet<_> = loaded.signature.weak.iter().collect();
