@@ -8,7 +8,7 @@ use syncline_core::options::{
     Command, Debug, Env, Link, Options, Outgoing, Plan, Remote, RemoteKind, Secluded, Server, Setup, aliases::Aliases,
     hostspec, plan, shell_command, with_words,
 };
-use syncline_core::session::greeting::ClientRequest;
+use syncline_core::session::greeting::{ClientRequest, EARLY_INPUT_MAX};
 use syncline_core::session::{Config, PROTOCOL, Role, Session, Side, Transport};
 use syncline_core::wire::Codecs;
 use syncline_core::{Error, Exit};
@@ -155,6 +155,19 @@ type Outcome = Result<(Exit, &'static str), Error>;
 fn io_error(what: &str, error: &std::io::Error) -> Error {
     let errno = crate::errno::of_io(error);
     Error::host(Exit::IPC, format!("rsync: {what}: {} ({})", errno.text, errno.code))
+}
+
+/// What a daemon's early hook gets to read.
+fn early_input(path: &[u8], role: &str) -> Result<Vec<u8>, Error> {
+    let shown = String::from_utf8_lossy(path);
+    let bytes = std::fs::read(std::ffi::OsStr::from_bytes(path)).map_err(|error| {
+        let errno = crate::errno::of_io(&error);
+        Error::host(Exit::START, format!("rsync: [{role}] failed to open {shown}: {} ({})", errno.text, errno.code))
+    })?;
+    if bytes.len() > EARLY_INPUT_MAX {
+        return Err(Error::host(Exit::START, format!("{shown} is > {EARLY_INPUT_MAX} bytes.")));
+    }
+    Ok(bytes)
 }
 
 /// Both ends are here: two sessions, each on a thread of its own, with a pair of sockets between them.
@@ -322,8 +335,7 @@ fn reach(options: &Options, remote: &Remote, push: bool, umask: u32, console: &m
         (Some(shell), input, output)
     };
     let early_input = match &options.early_input {
-        Some(path) => std::fs::read(std::ffi::OsStr::from_bytes(path))
-            .map_err(|error| io_error("failed to read early input", &error))?,
+        Some(path) => early_input(path, role)?,
         None => Vec::new(),
     };
     let user = remote.user.clone().or_else(|| env("USER")).or_else(|| env("LOGNAME")).unwrap_or_default();

@@ -143,9 +143,13 @@ fn serve(served: Served) -> i32 {
         fs = fs.confined();
         let root = std::env::current_dir().map(|dir| dir.into_os_string().into_vec()).unwrap_or_default();
         config.paths = config.paths.iter().map(|path| beneath(&root, path)).collect();
+        if let Some(dir) = &mut config.options.backup_dir {
+            *dir = clamped(dir);
+        }
     }
     if let Some(module) = &mut config.module {
         module.ignore_nonreadable = policy.ignore_nonreadable;
+        config.options.levels.limit(module.max_verbosity);
         // Messages show paths as the module's clients know them.
         config.cwd.clone_from(&module.shown_root);
     }
@@ -157,6 +161,22 @@ fn serve(served: Served) -> i32 {
         console.log_exit(exit, role);
     }
     exit.0
+}
+
+/// A relative directory that does not lead out of where it starts: `..` there counts for nothing.
+fn clamped(dir: &[u8]) -> Vec<u8> {
+    if dir.starts_with(b"/") {
+        return dir.to_vec();
+    }
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in dir.split(|&byte| byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    if parts.is_empty() { b".".to_vec() } else { parts.join(&b'/') }
 }
 
 /// A path of the client, which the daemon has put beneath the module's root, relative to that root.

@@ -162,6 +162,19 @@ impl Levels {
         }
     }
 
+    /// Cuts every word down to what `verbose` times `-v` would imply: a daemon's `max verbosity`.
+    pub fn limit(&mut self, verbose: u32) {
+        if verbose > VERBOSE_MAX {
+            return;
+        }
+        let mut most = Levels::default();
+        most.imply_verbose(verbose);
+        let pairs = self.info.iter_mut().zip(most.info).chain(self.debug.iter_mut().zip(most.debug));
+        for (level, most) in pairs {
+            level.level = level.level.min(most.level);
+        }
+    }
+
     /// Raises words that the user did not set.
     pub(super) fn imply(&mut self, family: Family, words: &str) {
         for word in words.as_bytes().split(|&b| b == b',') {

@@ -96,7 +96,11 @@ impl Generator {
             }
         }
         self.item_record(item, reported.flags, reported.xname, Some(&meta)).await;
-        self.report_success(item.ndx);
+        if item.is_symlink() {
+            self.report_success(item.ndx);
+        } else {
+            self.report_present(item.ndx);
+        }
         Other::Settled
     }
 }

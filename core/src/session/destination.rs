@@ -63,6 +63,7 @@ async fn enter_directory(rx: &Rx, dest: &[u8], step: &str) -> Result<(), Error> 
         Ok(root) => {
             rx.dest.set(Some(root));
             *rx.dest_path.borrow_mut() = if dest == b"./" { b".".to_vec() } else { dest.to_vec() };
+            rx.filters.set_root(|| crate::report::entered(&rx.cx.config.cwd, dest));
             Ok(())
         }
         Err(errno) => {

@@ -298,7 +298,7 @@ impl Generator {
             if item.is_device() { stats.created.devices += 1 } else { stats.created.specials += 1 }
         }
         self.item_record(item, reported.flags, reported.xname, same_type).await;
-        self.report_success(item.ndx);
+        self.report_present(item.ndx);
         Ok(())
     }
 
@@ -364,7 +364,7 @@ impl Generator {
             }
             cx.say(Class::Info, text);
         }
-        self.report_success(item.ndx);
+        self.report_present(item.ndx);
         Ok(())
     }
 
@@ -409,9 +409,18 @@ impl Generator {
 
     /// Tells the sender that it may remove its copy.
     pub(crate) fn report_success(&self, ndx: i32) {
+        self.settle(ndx, self.cx.config.options.remove_source != RemoveSource::Keep);
+    }
+
+    /// The same for what was here already or needed nothing of the sender's: `--remove-sent-files` keeps that. (Symlinks that
+    /// are made count as sent.)
+    pub(crate) fn report_present(&self, ndx: i32) {
+        self.settle(ndx, self.cx.config.options.remove_source == RemoveSource::Synced);
+    }
+
+    fn settle(&self, ndx: i32, tells: bool) {
         self.outcome.set(Outcome::Settled);
-        let o = &self.cx.config.options;
-        if (o.remove_source != RemoveSource::Keep) && !o.dry_run {
+        if tells && !self.cx.config.options.dry_run {
             super::show::success(&self.cx, ndx);
         }
     }

@@ -411,7 +411,7 @@ impl Generator {
             cx.stats.borrow_mut().created.files += 1;
         }
         self.item_record(item, ItemFlags(flags), xname, Some(&meta)).await;
-        self.report_success(item.ndx);
+        self.report_present(item.ndx);
         if existing.is_none() && flags == 0 {
             // Nothing was made that others could be linked to.
             self.outcome.set(Outcome::Skipped);

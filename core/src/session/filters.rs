@@ -9,7 +9,7 @@ use super::context::Context;
 use crate::Error;
 use crate::filter::build::{Builder, Missing, NeedFile};
 use crate::filter::codec::{Transit, accept, put_list, read_rule};
-use crate::filter::per_dir::{DirNeed, PerDir, Place};
+use crate::filter::per_dir::{DirNeed, PerDir, Place, directories_above};
 use crate::filter::rule::Choice;
 use crate::filter::{Check, FilterList, Rule, Side, Subject, Verdict};
 use crate::options::{Debug, Delete, FilterArg, Options};
@@ -24,11 +24,29 @@ pub(crate) struct Rules {
     /// What per-directory files say, by directory; the directory that is worked on and those above it.
     per_dir: RefCell<HashMap<Vec<u8>, PerDir>>,
     nothing: PerDir,
+    /// Whether it matters where the tree is.
+    wants_root: bool,
+    /// The directory that names start from: absolute, or in a daemon as seen from its module.
+    root: RefCell<Vec<u8>>,
 }
 
 impl Rules {
     pub(crate) fn new(list: FilterList) -> Rules {
-        Rules { list: RefCell::new(list), ..Rules::default() }
+        let wants_root = list.dir_merges().next().is_some() || list.rules().iter().any(|rule| rule.absolute);
+        Rules { list: RefCell::new(list), wants_root, ..Rules::default() }
+    }
+
+    /// From now on names start from this directory.
+    pub(crate) fn set_root(&self, root: impl FnOnce() -> Vec<u8>) {
+        if !self.wants_root {
+            return;
+        }
+        let root = root();
+        if *self.root.borrow() != root {
+            // What directories say is known by names beneath the root.
+            self.per_dir.borrow_mut().clear();
+            *self.root.borrow_mut() = root;
+        }
     }
 
     fn verdict(&self, path: &[u8], is_dir: bool, check: Check) -> Verdict {
@@ -38,7 +56,8 @@ impl Rules {
         }
         let per_dir = self.per_dir.borrow();
         let parent = path.iter().rposition(|&b| b == b'/').map_or(&b"."[..], |at| &path[..at]);
-        list.check(&Subject::new(path, is_dir), check, per_dir.get(parent).unwrap_or(&self.nothing))
+        let root = self.root.borrow();
+        list.check(&Subject::new(path, is_dir).at_root(&root), check, per_dir.get(parent).unwrap_or(&self.nothing))
     }
 
     /// Whether the sender hides a name.
@@ -58,7 +77,8 @@ impl Rules {
         }
         let (list, per_dir) = (self.list.borrow(), self.per_dir.borrow());
         let parent = path.iter().rposition(|&b| b == b'/').map_or(&b"."[..], |at| &path[..at]);
-        let subject = Subject::new(path, is_dir);
+        let root = self.root.borrow();
+        let subject = Subject::new(path, is_dir).at_root(&root);
         let Some(decision) = list.decide(&subject, check, per_dir.get(parent).unwrap_or(&self.nothing)) else {
             return false;
         };
@@ -86,21 +106,44 @@ impl Rules {
         }
         let mut ends: Vec<usize> = dir.iter().enumerate().filter(|&(_, &b)| b == b'/').map(|(at, _)| at).collect();
         ends.push(dir.len());
-        let mut outer = self.enter_one(cx, root, b".", None).await;
+        let mut outer = match self.known(b".") {
+            Some(known) => known,
+            None => {
+                let above = self.enter_above(cx, root).await;
+                self.enter_one(cx, root, b".", above).await
+            }
+        };
         for end in ends.into_iter().filter(|_| dir != b".") {
-            outer = self.enter_one(cx, root, &dir[..end], Some(outer)).await;
+            outer = self.enter_one(cx, root, &dir[..end], outer).await;
         }
     }
 
-    async fn enter_one(&self, cx: &Context, root: RootId, dir: &[u8], outer: Option<PerDir>) -> PerDir {
-        if let Some(known) = self.per_dir.borrow().get(dir) {
-            return known.clone();
+    fn known(&self, dir: &[u8]) -> Option<PerDir> {
+        self.per_dir.borrow().get(dir).cloned()
+    }
+
+    /// What directories above the tree say, for files that are named with a path there.
+    async fn enter_above(&self, cx: &Context, root: RootId) -> PerDir {
+        let above = directories_above(&self.list.borrow(), &self.root.borrow());
+        let mut outer = PerDir::new();
+        for directory in above {
+            outer = self.enter_place(cx, root, Place::Above(directory), outer).await;
         }
-        let mut enter = {
-            let list = self.list.borrow();
-            let side = if cx.is_sender() { Side::Sender } else { Side::Receiver };
-            outer.unwrap_or_default().enter(&list, Place::Beneath(dir.to_vec()), side, &cx.config.cwd)
-        };
+        outer
+    }
+
+    async fn enter_one(&self, cx: &Context, root: RootId, dir: &[u8], outer: PerDir) -> PerDir {
+        if let Some(known) = self.known(dir) {
+            return known;
+        }
+        let inner = self.enter_place(cx, root, Place::Beneath(dir.to_vec()), outer).await;
+        self.per_dir.borrow_mut().insert(dir.to_vec(), inner.clone());
+        inner
+    }
+
+    async fn enter_place(&self, cx: &Context, root: RootId, place: Place, outer: PerDir) -> PerDir {
+        let side = if cx.is_sender() { Side::Sender } else { Side::Receiver };
+        let mut enter = outer.enter(&self.list.borrow(), place, side, &self.root.borrow());
         loop {
             let need = match enter.run() {
                 Ok(Some(need)) => need,
@@ -112,7 +155,12 @@ impl Rules {
             };
             let ask = match need {
                 DirNeed::Beneath(path) => Ask::ReadAt { at: At { root, path }, max: FILE_BYTES_MAX },
-                DirNeed::Above(path) => Ask::ReadPath { path, max: FILE_BYTES_MAX },
+                DirNeed::Above(path) => {
+                    // A module's root is the directory that its daemon is in.
+                    let beneath = path.iter().position(|&b| b != b'/').map_or(&b"."[..], |at| &path[at..]);
+                    let path = if cx.config.module.is_some() { beneath.to_vec() } else { path };
+                    Ask::ReadPath { path, max: FILE_BYTES_MAX }
+                }
                 DirNeed::File(NeedFile::Named { name, in_dir }) => match in_dir {
                     Some(dir) if !name.starts_with(b"/") => {
                         Ask::ReadAt { at: At { root, path: super::removal::join(&dir, &name) }, max: FILE_BYTES_MAX }
@@ -129,9 +177,7 @@ impl Rules {
                 break;
             }
         }
-        let inner = enter.finish();
-        self.per_dir.borrow_mut().insert(dir.to_vec(), inner.clone());
-        inner
+        enter.finish()
     }
 }
 

@@ -1,13 +1,15 @@
 //! Versions, compat flags, negotiation and seed (spec 1.3, 1.5): everything before the first frame.
 
 use alloc::format;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::agreed::{Agreed, compat};
 use super::context::Context;
+use super::say::Class;
 use super::step::Transport;
 use crate::checksum::{ALGORITHMS, Algorithm};
-use crate::options::{AltKind, Capabilities, Delete, Options, Recursion, RemoveSource};
+use crate::options::{AltKind, Capabilities, Debug, Delete, Options, Recursion, RemoveSource};
 use crate::wire::negotiate::{Name, Offer};
 use crate::wire::{Compressor, NdxCoder, item, negotiate};
 use crate::{Error, Exit};
@@ -191,7 +193,28 @@ impl Context {
             None if compresses => named.unwrap_or(Compressor::Zlib),
             None => Compressor::None,
         };
+        self.say_agreed(sums.is_some(), compressors.is_some(), (transfer, file), compressor);
         Ok((transfer, file, compressor, by_name))
+    }
+
+    /// `--debug=nstr`: what both sides use from now on, and whether that was negotiated.
+    fn say_agreed(&self, sums: bool, codec: bool, (transfer, file): (Algorithm, Algorithm), compressor: Compressor) {
+        let o = &self.config.options;
+        if self.is_server() || o.levels.debug(Debug::Nstr) == 0 {
+            return;
+        }
+        let how = |negotiated: bool| if negotiated { "negotiated " } else { "" };
+        let sum =
+            if transfer == file { transfer.name().to_string() } else { format!("{},{}", transfer.name(), file.name()) };
+        self.say(Class::Info, format!("Client {}checksum: {sum}", how(sums)));
+        let (usual, most) = match compressor {
+            Compressor::None => return,
+            Compressor::Zstd => (3, 22),
+            Compressor::Lz4 => (0, 0),
+            _ => (6, 9),
+        };
+        let level = o.compress_level.filter(|&level| level != 0).map_or(usual, |level| level.min(most));
+        self.say(Class::Info, format!("Client {}compress: {} (level {level})", how(codec), compressor.name()));
     }
 
     fn negotiator(&self) -> negotiate::Side {
@@ -219,7 +242,13 @@ impl Context {
 
     async fn choose(&self, what: &str, offer: &Offer) -> Result<&'static str, Error> {
         let peer = self.item(|r| Ok(negotiate::decode_list(r)?.to_vec())).await?;
-        offer.choose(&peer).ok_or_else(|| negotiate::failure(what, offer, &peer))
+        offer.choose(&peer).ok_or_else(|| {
+            let failure = negotiate::failure(what, offer, &peer);
+            for line in failure.text.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
+                self.say(Class::Error, line);
+            }
+            Error { text: Vec::new(), ..failure }
+        })
     }
 
     async fn exchange_seed(&self) -> Result<i32, Error> {

@@ -260,7 +260,7 @@ impl Generator {
             let differs = existing.as_ref().map_or(0, |m| decide::differences(o, &self.rx.powers, item, m, false).0);
             let flags = ItemFlags(ItemFlags::LOCAL_CHANGE.0 | differs & ItemFlags::REPORT_XATTR.0);
             self.item_record(item, flags, Some(b""), existing.as_ref()).await;
-            self.report_success(item.ndx);
+            self.report_present(item.ndx);
             return Ok(());
         }
         let known = existing.is_none() && self.is_linked_in_alternate(item, same).await;
@@ -276,7 +276,7 @@ impl Generator {
             cx.stats.borrow_mut().created.add(item.mode);
         }
         self.item_record(item, ItemFlags(flags), Some(if known { b"" } else { leader }), existing.as_ref()).await;
-        self.report_success(item.ndx);
+        self.report_present(item.ndx);
         Ok(())
     }
 

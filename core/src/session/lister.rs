@@ -202,7 +202,7 @@ impl Lister {
     }
 
     /// A path beneath a root: the root is shown as the directory that was entered, without dots and double slashes.
-    fn full_path(&self, root: &[u8], path: &[u8]) -> Vec<u8> {
+    pub(super) fn full_path(&self, root: &[u8], path: &[u8]) -> Vec<u8> {
         crate::report::full_path(&crate::report::entered(&self.cx.config.cwd, root), path)
     }
 
@@ -342,6 +342,7 @@ impl Lister {
         let cx = self.cx.clone();
         let o = &cx.config.options;
         let root = self.roots[usize::from(origin)].id;
+        self.stand_at(origin);
         let digest = o.checksum.then(|| cx.agreed().file_sum);
         let follow = if o.copy_links {
             Follow::All
@@ -385,7 +386,7 @@ impl Lister {
     }
 
     fn unreadable_directory(&self, origin: u16, dir: &[u8], errno: &super::ask::Errno) {
-        let full = show::full_path(&self.cx, &join(&self.roots[usize::from(origin)].path, dir));
+        let full = self.full_path(&self.roots[usize::from(origin)].path, dir);
         if errno.is_not_found() {
             let text = [b"directory has vanished: \"".as_slice(), &full, b"\"", &self.cx.in_module()].concat();
             self.cx.say(Class::Warning, text);
@@ -442,6 +443,12 @@ impl Lister {
         self.put_file(name, meta, dirent.digest, flags, origin, draft)
     }
 
+    /// Rules may depend on where the tree of an argument is.
+    pub(super) fn stand_at(&self, origin: u16) {
+        let root = &self.roots[usize::from(origin)].path;
+        self.rules.set_root(|| crate::report::entered(&self.cx.config.cwd, root));
+    }
+
     fn is_left_out(&self, origin: u16, name: &[u8], meta: &Meta) -> bool {
         let cx = &self.cx;
         let is_dir = meta.mode & TYPE == DIRECTORY;
@@ -478,7 +485,7 @@ impl Lister {
         if self.rules.hides(name, false) || self.rules.hides(name, true) {
             return None;
         }
-        let full = show::full_path(&cx, &join(&root.path, name));
+        let full = self.full_path(&root.path, name);
         let follows = o.copy_links || o.copy_dirlinks || o.copy_unsafe_links;
         if errno.is_not_found() && follows {
             let text = [b"symlink has no referent: \"".as_slice(), &full, b"\"", &cx.in_module()].concat();
@@ -619,7 +626,7 @@ impl Lister {
         }
         let mut target = meta.target.as_deref();
         if kind == SYMLINK && o.links && target.is_none_or(<[u8]>::is_empty) {
-            let full = show::full_path(cx, &join(&self.roots[usize::from(origin)].path, &name));
+            let full = self.full_path(&self.roots[usize::from(origin)].path, &name);
             let text = [b"skipping symlink with 0-length value: \"".as_slice(), &full, b"\""].concat();
             cx.say(Class::Transfer, text);
             cx.add_io_error(io_error::GENERAL);
@@ -660,7 +667,7 @@ impl Lister {
     ) -> Result<(), Error> {
         let cx = self.cx.clone();
         if let Some(errno) = extended.as_ref().and_then(|extended| extended.error.as_ref()) {
-            let full = show::full_path(&cx, &join(&self.roots[usize::from(origin)].path, &entry.name));
+            let full = self.full_path(&self.roots[usize::from(origin)].path, &entry.name);
             let what = [b"failed to read ACLs or xattrs of \"".as_slice(), &full, b"\""].concat();
             cx.say_errno(Class::Transfer, "sender", &what, errno);
             cx.add_io_error(io_error::GENERAL);

@@ -30,6 +30,8 @@ pub const DIR: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOE
 pub enum Reach {
     /// Not out of the root.
     Beneath,
+    /// Out of the root, but not out of the working directory, which is the daemon's module.
+    Module,
     /// Wherever its symlinks point, as the user who asked for `-L` and its kin wants it.
     Anywhere,
 }
@@ -141,8 +143,8 @@ pub struct Roots {
 }
 
 impl Roots {
-    /// From now on no path leads out of the working directory, not even one that the operator gives, and no symlink out of
-    /// its root, not even with `-L`.
+    /// From now on no path leads out of the working directory, not even one that the operator gives, and no symlink that
+    /// is to be followed.
     pub fn confine(&mut self) {
         self.confined = true;
         self.kept.clear();
@@ -163,7 +165,11 @@ impl Roots {
 
     /// How far a path may lead whose symlinks are to be followed.
     pub fn following(&self, follow: bool) -> Reach {
-        if follow && !self.confined { Reach::Anywhere } else { Reach::Beneath }
+        match follow {
+            false => Reach::Beneath,
+            true if self.confined => Reach::Module,
+            true => Reach::Anywhere,
+        }
     }
 
     /// Opens a path that the operator gave.
@@ -171,8 +177,6 @@ impl Roots {
         let path = if path.is_empty() { b".".as_slice() } else { path };
         let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;
         if self.confined {
-            // `openat2` takes no other flags beside O_PATH than those that mean something for it.
-            let flags = if flags.contains(OFlags::PATH) { flags.difference(OFlags::NOCTTY) } else { flags };
             return open_beneath(CWD, path, flags, self.walks).map_err(errno);
         }
         openat(CWD, path, flags, Mode::empty()).map_err(errno)
@@ -268,6 +272,7 @@ impl Roots {
         }
         let fd = match reach {
             Reach::Beneath => open_beneath(top, path, DIR, self.walks),
+            Reach::Module => open_beneath(CWD, &self.shown(&At { root, path: path.to_vec() }), DIR, self.walks),
             Reach::Anywhere => openat(top, path, DIR, Mode::empty()),
         };
         let fd = fd.map_err(errno)?;
@@ -286,6 +291,7 @@ impl Roots {
         let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;
         match reach {
             Reach::Beneath => open_beneath(&*top, trim(&at.path), flags, self.walks),
+            Reach::Module => open_beneath(CWD, &self.shown(at), flags, self.walks),
             Reach::Anywhere => openat(&*top, trim(&at.path), flags, Mode::empty()),
         }
         .map_err(errno)
@@ -356,6 +362,8 @@ fn open_beneath(top: impl AsFd, path: &[u8], flags: OFlags, walks: bool) -> Resu
         return walk(top, path, flags);
     }
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    // `openat2` takes no other flags beside O_PATH than those that mean something for it.
+    let flags = if flags.contains(OFlags::PATH) { flags.difference(OFlags::NOCTTY) } else { flags };
     // The kernel answers EAGAIN when a rename elsewhere keeps it from being certain; that passes.
     for _ in 0..64 {
         match openat2(&top, path, flags, Mode::empty(), resolve) {

@@ -28,13 +28,15 @@ pub struct Sink {
     end: u64,
     /// Whether blocks may be reserved beyond the end.
     reserved: u64,
+    /// Where a hole begins and ends that is not made yet: zeros come block by block, and only whole pages become holes.
+    pending: Option<(u64, u64)>,
 }
 
 impl Sink {
     /// A file of `len` bytes that is written from `at` on. `buffer` is an old one to be used again.
     pub fn new(file: OwnedFd, at: u64, len: u64, sparse: bool, mut buffer: Vec<u8>) -> Sink {
         buffer.clear();
-        Sink { file, at, buffer, sparse, stale: len, end: len, reserved: 0 }
+        Sink { file, at, buffer, sparse, stale: len, end: len, reserved: 0, pending: None }
     }
 
     /// The file.
@@ -102,6 +104,7 @@ impl Sink {
     /// Goes on writing at another place. What is buffered is written first.
     pub fn go_to(&mut self, at: u64) -> Result<(), Code> {
         self.flush()?;
+        self.punch()?;
         self.at = at;
         Ok(())
     }
@@ -125,6 +128,7 @@ impl Sink {
     /// Writes what is buffered and gives the file its exact length.
     pub fn finish(&mut self) -> Result<(), Code> {
         self.flush()?;
+        self.punch()?;
         if (self.end != self.at || self.reserved > self.at) && !self.is_device() {
             retry(|| ftruncate(&self.file, self.at))?;
             self.end = self.at;
@@ -149,8 +153,21 @@ impl Sink {
         Ok(())
     }
 
-    /// Makes `len` bytes at an offset read as zeros.
+    /// From an offset on, `len` bytes will read as zeros.
     fn hole(&mut self, at: u64, len: u64) -> Result<(), Code> {
+        match &mut self.pending {
+            Some((_, end)) if *end == at => *end += len,
+            _ => {
+                self.punch()?;
+                self.pending = Some((at, at + len));
+            }
+        }
+        Ok(())
+    }
+
+    fn punch(&mut self) -> Result<(), Code> {
+        let Some((at, end)) = self.pending.take() else { return Ok(()) };
+        let len = end - at;
         let len = len.min(self.stale.saturating_sub(at));
         if len == 0 {
             return Ok(());
@@ -173,6 +190,7 @@ impl Sink {
     }
 
     fn write_at(&mut self, mut at: u64, mut bytes: &[u8]) -> Result<(), Code> {
+        self.punch()?;
         while !bytes.is_empty() {
             match pwrite(&self.file, bytes, at) {
                 Ok(0) => return Err(Code::NOSPC),

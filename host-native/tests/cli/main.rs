@@ -5,6 +5,7 @@
 //! `SYNCLINE_CELL=word` runs only the rows with that word in their name; `SYNCLINE_OPEN=1` those of `rows/open.rs` instead of
 //! the others.
 
+mod coverage;
 mod fake;
 mod mask;
 mod rows;
@@ -221,6 +222,11 @@ fn texts_and_codes() {
     let tries_open = env::var_os("SYNCLINE_OPEN").is_some();
     let rows: Vec<Row> = rows.into_iter().filter(|row| OPEN.contains(&row.name) == tries_open).collect();
     pool::run("cli", &rows, |row| row.name.to_owned(), |row| stage.check(row));
+}
+
+#[test]
+fn every_option_has_a_row() {
+    coverage::check(&rows::all());
 }
 
 /// The mask must leave alone what it is not meant for.

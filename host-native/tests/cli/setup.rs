@@ -78,6 +78,41 @@ pub fn kinds(m: &mut Maker) {
     }
 }
 
+/// Holes, extended attributes, ACLs, and other owners as far as we may set them.
+pub fn attributed(m: &mut Maker) {
+    m.dir("src");
+    m.file("src/plain", b"plain\n");
+    m.sparse("src/holes", 2 << 20, &[(0, b"head"), (1 << 20, b"middle")], USUAL);
+    m.file("src/tagged", b"tagged\n");
+    m.xattr("src/tagged", "user.short", b"value");
+    m.xattr("src/tagged", "user.long", &Random(3).bytes(300));
+    m.file("src/listed", b"listed\n");
+    m.xattr("src/listed", "system.posix_acl_access", &acl(&[(1, 6), (2, 6), (4, 4), (0x10, 6), (0x20, 4)]));
+    m.dir("src/dir");
+    m.xattr("src/dir", "user.dir", b"x");
+    m.xattr("src/dir", "system.posix_acl_default", &acl(&[(1, 7), (2, 5), (4, 5), (0x10, 7), (0x20, 0)]));
+    m.file_with("src/dir/inner", b"inner\n", 0o640, EARLIER);
+    if privileged() {
+        m.owner("src/plain", 1, 65_534);
+        m.owner("src/dir/inner", 61_234, 61_235);
+    }
+    m.dir("dst");
+    m.sparse("dst/holes", 2 << 20, &[(0, b"HEAD"), (1 << 19, b"gone"), (1 << 20, b"middle")], EARLIER);
+    m.file("dst/tagged", b"tagged\n");
+    m.xattr("dst/tagged", "user.stale", b"old");
+}
+
+/// An ACL as Linux stores it: version 2, then (tag, permissions, id); a named user is 61234.
+fn acl(entries: &[(u16, u16)]) -> Vec<u8> {
+    let mut bytes = 2u32.to_le_bytes().to_vec();
+    for &(tag, bits) in entries {
+        bytes.extend_from_slice(&tag.to_le_bytes());
+        bytes.extend_from_slice(&bits.to_le_bytes());
+        bytes.extend_from_slice(&if tag == 2 { 61_234 } else { u32::MAX }.to_le_bytes());
+    }
+    bytes
+}
+
 /// Names that need escaping when they are printed.
 pub fn odd(m: &mut Maker) {
     m.dir("src");

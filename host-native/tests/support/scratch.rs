@@ -5,6 +5,8 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use rustix::fs::XattrFlags;
 
@@ -61,8 +63,19 @@ fn roomy_memory() -> PathBuf {
     if free > ROOM && keeps_xattrs() { memory.to_owned() } else { env::temp_dir() }
 }
 
-/// Removes a tree, read-only and unsearchable directories included. That it does not exist is fine.
+/// Removes a tree, read-only and unsearchable directories included. That it does not exist is fine, and so is a daemon's
+/// process that still puts the last of its files there.
 pub fn remove(path: &Path) -> io::Result<()> {
+    for _ in 0..20 {
+        match remove_now(path) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => sleep(Duration::from_millis(50)),
+            done => return done,
+        }
+    }
+    remove_now(path)
+}
+
+fn remove_now(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
@@ -75,7 +88,7 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() { remove(&entry.path())? } else { fs::remove_file(entry.path())? }
+        if entry.file_type()?.is_dir() { remove_now(&entry.path())? } else { fs::remove_file(entry.path())? }
     }
     fs::remove_dir(path)
 }

@@ -211,7 +211,7 @@ impl Lister {
         let meta = match cx.stat(Ask::Stat { at, follow: Follow::All }).await {
             Ok(meta) => meta,
             Err(errno) => {
-                self.say_link_stat(&beneath(&argument.dir, name), &errno);
+                self.say_link_stat(&argument.dir, name, &errno);
                 return Ok(());
             }
         };
@@ -291,6 +291,7 @@ impl Lister {
             Err(errno) => return self.missing_argument(&argument, errno, origin, draft).await,
         };
         let is_dir = meta.mode & TYPE == DIRECTORY;
+        self.stand_at(origin);
         if !dot && self.rules.excludes(&cx, name, is_dir, Check::SENDER) {
             return Ok(());
         }
@@ -358,12 +359,16 @@ impl Lister {
         if errno.is_not_found() && missing == MissingArgs::Delete {
             return self.put(Entry::new(&argument.name, 0), None, origin, draft);
         }
-        self.say_link_stat(&beneath(&argument.dir, &argument.name), &errno);
+        self.say_link_stat(&argument.dir, &argument.name, &errno);
         Ok(())
     }
 
-    fn say_link_stat(&self, path: &[u8], errno: &Errno) {
-        let full = show::full_path(&self.cx, path);
+    fn say_link_stat(&self, dir: &[u8], name: &[u8], errno: &Errno) {
+        let full = match dir {
+            b"" => show::full_path(&self.cx, name),
+            _ if name == b"." => show::full_path(&self.cx, dir),
+            _ => self.full_path(dir, name),
+        };
         let what = [b"link_stat \"".as_slice(), &full, b"\"", &self.cx.in_module(), b" failed"].concat();
         self.cx.say_errno(Class::Transfer, "sender", &what, errno);
         if !errno.is_not_found() {

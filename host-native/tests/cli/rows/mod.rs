@@ -8,9 +8,11 @@
 //! - `$R`, `$RSH`, `$CONF`: the program, the remote shell, the daemon's configuration.
 
 mod daemon;
+mod environment;
 mod listing;
 mod local;
 pub mod open;
+mod options;
 mod protocols;
 mod remote;
 mod usage;
@@ -83,5 +85,7 @@ impl Row {
 
 /// All tables.
 pub fn all() -> Vec<Row> {
-    [usage::ROWS, local::ROWS, listing::ROWS, remote::ROWS, protocols::ROWS, daemon::ROWS].concat()
+    let tables =
+        [usage::ROWS, local::ROWS, listing::ROWS, remote::ROWS, protocols::ROWS, daemon::ROWS, environment::ROWS];
+    [tables.concat(), options::rows()].concat()
 }
