@@ -33,7 +33,7 @@ impl Kernel for Avx2 {
     }
 }
 
-/// As [`syncline_core::delta::probe`], in six instructions an offset and without a branch.
+/// As the portable `probe` of the engine, in six instructions an offset and without a branch.
 ///
 /// In assembly, since compilers that know vectors gather the words of the filter into them, which takes longer than testing a
 /// bit of each where it is.
