@@ -43,6 +43,30 @@ fn every_answer_is_strict() {
     assert_eq!(json, serde_json::json!({ "targets": [{ "name": "nas", "title": "The \"box\" <1>" }] }));
 }
 
+/// Whether or not this program was built with its page.
+#[test]
+fn the_page_in_the_program() {
+    let scratch = Scratch::new("gateway embedded");
+    let front = Front::start(scratch.path(), &[TARGET]);
+    let index = get(front.port, "/", &[]);
+    assert_eq!((index.status, index.header("content-encoding")), (200, None));
+    let Some((_, rest)) = index.body.split_once("<base href=\"") else {
+        assert!(index.body.contains("`cargo xtask wasm`") && index.body.lines().count() == 1, "{}", index.body);
+        return;
+    };
+    let base = rest.split_once('"').unwrap().0;
+    assert_eq!(index.header("cache-control"), Some("no-cache"));
+    for name in ["app.js", "style.css"] {
+        let path = format!("/{base}{name}");
+        let (plain, packed) = (get(front.port, &path, &[]), get(front.port, &path, &[("Accept-Encoding", "br, gzip")]));
+        assert_eq!((plain.status, packed.header("content-encoding")), (200, Some("gzip")), "{name}");
+        assert_eq!(plain.header("cache-control"), Some("public, max-age=31536000, immutable"));
+        let length = |answer: &super::front::Answer| answer.header("content-length").unwrap().parse::<usize>().unwrap();
+        assert!(length(&packed) < length(&plain), "{name}");
+        assert_eq!(get(front.port, &format!("/a/0000000000000000/{name}"), &[]).status, 404);
+    }
+}
+
 #[test]
 fn a_folder_is_served_as_it_is() {
     let scratch = Scratch::new("gateway folder");
