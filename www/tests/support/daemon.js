@@ -1,0 +1,123 @@
+// rsync daemons, stock and our own, and bridges that carry WebSocket messages to them.
+
+import { spawn } from "node:child_process";
+import { createServer, connect } from "node:net";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const OURS = fileURLToPath(new URL("../../../target/release/syncline", import.meta.url));
+
+/** A port that nobody listens on. */
+export async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function listens(port, child) {
+  for (let tries = 0; tries < 200; tries++) {
+    if (child.exitCode !== null) throw new Error(`${child.spawnfile} ended with ${child.exitCode}`);
+    const up = await new Promise((resolve) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.on("connect", () => resolve(true) ?? socket.destroy());
+      socket.on("error", () => resolve(false));
+    });
+    if (up) return;
+    await sleep(25);
+  }
+  throw new Error(`nothing listens on port ${port}`);
+}
+
+async function stop(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  await Promise.race([ended, sleep(2000).then(() => child.kill("SIGKILL"))]);
+}
+
+/**
+ * Starts a daemon with the modules `files` (for anybody), `private` (user joe, password secret), and `fixed` (read-only).
+ * @param {"stock" | "ours"} which
+ */
+export async function startDaemon(which) {
+  const folder = await mkdtemp(join(tmpdir(), "syncline-page-"));
+  const port = await freePort();
+  const dir = (name) => join(folder, name);
+  for (const name of ["files", "private", "fixed"]) await mkdir(dir(name));
+  await writeFile(dir("secrets"), "joe:secret\n", { mode: 0o600 });
+  const log = dir("log");
+  const config = `port = ${port}
+address = 127.0.0.1
+use chroot = no
+log file = ${log}
+pid file = ${dir("pid")}
+transfer logging = yes
+log format = %o %m %f len=%l sent=%b
+uid = ${process.getuid()}
+gid = ${process.getgid()}
+[files]
+path = ${dir("files")}
+comment = Files for everybody
+read only = no
+[private]
+path = ${dir("private")}
+comment = For joe
+read only = no
+auth users = joe
+secrets file = ${dir("secrets")}
+[fixed]
+path = ${dir("fixed")}
+comment = To look at only
+read only = yes
+`;
+  await writeFile(dir("rsyncd.conf"), config);
+  const program = which === "ours" ? OURS : "/usr/bin/rsync";
+  const child = spawn(program, ["--daemon", "--no-detach", `--config=${dir("rsyncd.conf")}`], { stdio: "ignore" });
+  await listens(port, child);
+  return {
+    port,
+    dir,
+    log: () => readFile(log, "utf8"),
+    close: async () => {
+      await stop(child);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A bridge that we did not write: Debian's websockify. */
+export async function startBridge(targetPort, port) {
+  port ??= await freePort();
+  const args = ["--heartbeat=0", `127.0.0.1:${port}`, `127.0.0.1:${targetPort}`];
+  const child = spawn("websockify", args, { stdio: "ignore", detached: true });
+  await listens(port, child);
+  return {
+    port,
+    url: `ws://127.0.0.1:${port}/`,
+    // It has a process for each connection.
+    close: async () => {
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      try {
+        process.kill(-child.pid, "SIGKILL");
+        await ended;
+      } catch {
+        // It is gone.
+      }
+    },
+  };
+}
+
+/** A server that answers every connection as `talk(socket)` does. */
+export async function startTalker(talk) {
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    talk(socket);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { port: server.address().port, close: () => server.close() };
+}
