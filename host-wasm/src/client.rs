@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 
-use syncline_core::delta::Table;
 use syncline_core::options::{Command, Env, Link, Options, Outgoing, Plan, Remote, RemoteKind, parse, plan};
 use syncline_core::report::{LocalTime, Stats};
 use syncline_core::session::greeting::{ClientEvent, ClientGreeting, ClientRequest, encode_arguments, encode_secluded};
@@ -79,11 +78,6 @@ pub struct Client {
     sent: u64,
     received: u64,
     stats: Stats,
-}
-
-/// The search's hot loop, compiled for speed as all of this package is.
-fn scan(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
-    syncline_core::delta::scan(data, window, table, at, sum)
 }
 
 fn utc(unix: i64) -> LocalTime {
@@ -431,7 +425,7 @@ fn config(wish: &Wish, protocol: u32) -> Config {
         checksum_list: None,
         compress_list: None,
         codecs: Codecs::default(),
-        scan: Some(scan),
+        scan: Some(syncline_wasm_scan::scan),
         module: None,
         module_chmod: None,
         rule_files: Vec::new(),

@@ -9,14 +9,14 @@ const FUZZ_SECONDS: u32 = 10;
 /// `cargo xtask test`: cheap checks first, the tests themselves last, so that their result lines end the output.
 pub fn test() -> Outcome {
     complete()?;
-    let wasm = wasm::command()?;
+    wasm::available()?;
     timed("format", || run(cargo(&["fmt", "--all", "--check"])))?;
     // One profile throughout: what clippy and the tests need of C and build scripts is built once.
     timed("lints", || run(cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])))?;
     let mut docs = cargo(&["doc", "--release", "--workspace", "--no-deps", "--document-private-items"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
     timed("docs", || run(docs))?;
-    timed("wasm", || run(wasm))?;
+    timed("wasm", wasm::build)?;
     if fuzz::available() {
         timed("fuzz", || fuzz::fuzz(FUZZ_SECONDS))?;
     } else {
