@@ -56,7 +56,7 @@ async function loadModules(chosen) {
   if (!place.target && !isAddress(place.address)) return note("A gateway's address begins with ws:// or wss://.");
   note("Looking for modules …");
   $("browser").hidden = true;
-  const { outcome, modules: found } = await alone(() => modules(runner, place, { askPassword }));
+  const { outcome, modules: found } = await alone(() => modules(ask));
   if (outcome.exit !== 0) return note(`${outcome.explained.title} ${outcome.explained.advice}`);
   const option = ({ name, comment }) => new Option(comment ? `${name} – ${comment}` : name, name);
   $("module").replaceChildren(...found.map(option));
@@ -71,22 +71,23 @@ function note(text) {
 }
 
 /** Shows what is at the path, for a download. */
-async function look(path = $("path").value.trim()) {
+async function look() {
+  const path = $("path").value.trim();
   const module = $("module").value;
   if (!module || state.busy) return;
   note("Looking …");
-  const { outcome, entries } = await alone(() =>
-    list(runner, where(), { module, path, user: state.login.user }, { askPassword }),
-  );
+  const { outcome, entries } = await alone(() => list(ask, { module, path }));
   if (outcome.exit !== 0) {
     $("browser").hidden = true;
     return note(`${outcome.explained.title} ${outcome.explained.advice}`);
   }
   note("");
-  $("path").value = path;
   state.isFile = false;
   showListing(module, path, entries, {
-    go: (to) => look(to),
+    go: (to) => {
+      $("path").value = to;
+      look();
+    },
     pick: (to) => {
       $("path").value = to;
       state.isFile = true;
@@ -126,6 +127,7 @@ function askPassword() {
 async function withLogin(job, how = {}) {
   for (;;) {
     state.login.again = false;
+    runner.cancelled = false;
     const outcome = await runner.run(where(), { ...job, user: state.login.user }, { askPassword, ...how });
     if (state.login.again && !runner.cancelled) continue;
     if (outcome.explained?.action === "login") {
@@ -134,6 +136,12 @@ async function withLogin(job, how = {}) {
     }
     return outcome;
   }
+}
+
+/** Runs a command that asks the server something. */
+function ask(job, tell) {
+  runner.tell = tell;
+  return withLogin(job);
 }
 
 // ---- What ----

@@ -6,6 +6,7 @@ import { Picked } from "./js/picked.js";
 import { load } from "./js/wasm.js";
 
 let run = null;
+let cancelled = false;
 let gotPassword = null;
 
 const tell = (event) => postMessage(event);
@@ -28,6 +29,7 @@ async function openFiles(job) {
 async function start(job) {
   let outcome = { exit: 35, unreachable: true };
   let files = null;
+  cancelled = false;
   try {
     const wasm = await load();
     files = await openFiles(job);
@@ -35,6 +37,7 @@ async function start(job) {
     const client = new wasm.Client(job.words, job.user ?? "", Date.now() / 1000, seed);
     files.fill(client);
     run = new Run(wasm, client, files, tell);
+    if (cancelled) run.cancel();
     const connection = await connect(job.url, job.protocols, run.ring);
     tell({ type: "connected" });
     const exit = await run.run(connection, askPassword);
@@ -51,7 +54,10 @@ async function start(job) {
 onmessage = ({ data }) => {
   if (data.type === "start") start(data.job);
   if (data.type === "password") gotPassword?.(data.password);
-  if (data.type === "cancel") run?.cancel();
+  if (data.type === "cancel") {
+    cancelled = true;
+    run?.cancel();
+  }
   if (data.type === "pause") run?.pause();
   if (data.type === "resume") run?.resume();
 };

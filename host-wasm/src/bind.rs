@@ -343,9 +343,10 @@ impl Client {
     }
 
     /// How far it has come.
-    pub fn progress(&self) -> Progress {
+    pub fn progress(&mut self) -> Progress {
         let (sent, received) = self.inner.travelled();
-        let (stats, watch) = (self.inner.stats(), &self.inner.watch);
+        let stats = self.inner.stats();
+        let watch = self.inner.watched();
         Progress {
             sent: sent as f64,
             received: received as f64,

@@ -66,8 +66,7 @@ pub struct Client {
     awaits_password: bool,
     /// What the client's files are.
     pub files: Files,
-    /// What a display wants to know.
-    pub watch: Watch,
+    watch: Watch,
     input: Vec<u8>,
     output: VecDeque<u8>,
     notices: VecDeque<(Voice, Vec<u8>)>,
@@ -228,6 +227,15 @@ impl Client {
     /// Bytes that went over the connection: sent, received.
     pub fn travelled(&self) -> (u64, u64) {
         (self.sent, self.received)
+    }
+
+    /// The watch, with what was found so far.
+    pub fn watched(&mut self) -> &Watch {
+        if self.wish.push {
+            let stats = self.stats();
+            self.watch.settle((stats.matched, stats.literal));
+        }
+        &self.watch
     }
 
     /// What the session has counted.

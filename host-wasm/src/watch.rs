@@ -62,6 +62,14 @@ impl Watch {
         self.position = (at + len).min(self.size);
     }
 
+    /// What was found since the last read belongs to it: a display wants to show it now.
+    pub fn settle(&mut self, found: (u64, u64)) {
+        if found != self.counts && self.file.is_some() && self.open_from < self.position {
+            let to = self.position;
+            self.reading(to, 0, found);
+        }
+    }
+
     /// Bytes were put into an output at its end.
     pub fn writing(&mut self, at: u64, len: u64, matched: bool) {
         self.mark(at, len, if matched { len } else { 0 });

@@ -138,8 +138,9 @@ class Stream extends Connection {
     return !this.closed && this.writer.desiredSize > 0;
   }
 
-  async room() {
-    await Promise.race([this.writer.ready, this.writer.closed]).catch(() => {});
+  /** Where the connection breaks there will be no room; that it broke rings the bell. */
+  room() {
+    return this.writer.ready.catch(() => new Promise(() => {}));
   }
 
   send(bytes) {

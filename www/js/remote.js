@@ -4,25 +4,24 @@ import { $, make } from "./dom.js";
 import { bytes } from "./format.js";
 import * as words from "./words.js";
 
-/** Runs a command and gives the lines that it prints. */
-async function lines(runner, where, command, how, voice) {
+/** Runs a command by `run(command, tell)` and gives the lines that it prints. */
+async function lines(run, command, voice) {
   const texts = [];
-  runner.tell = (event) => {
+  const outcome = await run(command, (event) => {
     if (event.type === "texts") texts.push(...event.texts.filter((text) => text.voice === voice));
-  };
-  const outcome = await runner.run(where, command, how);
+  });
   return { outcome, texts: texts.map(({ text }) => text) };
 }
 
 /** The modules of a server. */
-export async function modules(runner, where, how) {
-  const { outcome, texts } = await lines(runner, where, { words: words.modules() }, how, "daemon");
+export async function modules(run) {
+  const { outcome, texts } = await lines(run, { words: words.modules() }, "daemon");
   return { outcome, modules: texts.map(words.readModule).filter(Boolean) };
 }
 
 /** What is in a folder of a module. */
-export async function list(runner, where, { module, path, user }, how) {
-  const { outcome, texts } = await lines(runner, where, { words: words.list({ module, path }), user }, how, "out");
+export async function list(run, { module, path }) {
+  const { outcome, texts } = await lines(run, { words: words.list({ module, path }) }, "out");
   const entries = texts.map(words.readEntry).filter((entry) => entry && entry.name !== ".");
   entries.sort((a, b) => (b.kind === "d") - (a.kind === "d") || a.name.localeCompare(b.name));
   return { outcome, entries };

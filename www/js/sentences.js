@@ -62,7 +62,8 @@ function failedFile(line) {
  */
 export function explain(outcome, lines) {
   const said = lines.join("");
-  const failures = lines.map(failedFile).filter(Boolean);
+  // A file that failed is asked for once more, and fails again.
+  const failures = [...new Map(lines.map(failedFile).filter(Boolean).map((failed) => [failed.name, failed])).values()];
   const make = ([title, advice, action = ""]) => ({ title, advice, action, failures, lost: LOST.has(outcome.exit) });
   if (outcome.unreachable) {
     const sentence = ["The gateway can't be reached.", "Check that you are online and that the gateway runs.", "retry"];

@@ -91,6 +91,7 @@ export class Work {
   }
 
   progress(event) {
+    if (this.isOver) return;
     const travelled = this.verb === "Sent" ? event.sent : event.received;
     this.now = { travelled, literal: event.literal };
     this.total = Math.max(this.total, event.totalSize);
@@ -137,8 +138,10 @@ export class Work {
     if (!path) return;
     $("picture-name").textContent = `${name} (${bytes(position)} of ${bytes(size)})`;
     const canvas = $("strip");
-    const style = getComputedStyle(canvas);
-    const [found, sent, open] = ["--found", "--sent", "--open"].map((key) => style.getPropertyValue(key));
+    // A canvas knows nothing of themes: the legend shows the colours that are meant.
+    const [found, sent, open] = ["found", "sent", "open"].map(
+      (key) => getComputedStyle(document.querySelector(`.legend .${key}`)).backgroundColor,
+    );
     const context = canvas.getContext("2d");
     canvas.width = picture.length;
     let there = 0;

@@ -91,7 +91,8 @@ fn debian_has_target() -> bool {
 }
 
 fn debian() -> Command {
-    let mut command = program("/usr/bin/cargo", &["build", "-Z", "build-std=std,panic_abort"]);
+    let std = ["-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"];
+    let mut command = program("/usr/bin/cargo", &[&["build"], &std[..]].concat());
     let path = std::env::var("PATH").unwrap_or_default();
     command
         .env("PATH", format!("/usr/bin:{path}"))

@@ -112,12 +112,48 @@ export async function startBridge(targetPort, port) {
   };
 }
 
+/** A way to a port on which no more than so many bytes a second go towards it, or come from there. */
+export async function startRelay(targetPort, bytesPerSecond, direction = "up") {
+  const pairs = new Set();
+  const server = createServer((socket) => {
+    const target = connect(targetPort, "127.0.0.1");
+    const pair = [socket, target];
+    pairs.add(pair);
+    const end = () => pair.forEach((one) => one.destroy()) ?? pairs.delete(pair);
+    pair.forEach((one) => one.on("error", end).on("close", end));
+    const [from, to] = direction === "up" ? pair : [target, socket];
+    to.pipe(from);
+    from.on("data", (bytes) => {
+      to.write(bytes);
+      from.pause();
+      setTimeout(() => from.resume(), (bytes.length * 1000) / bytesPerSecond);
+    });
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: server.address().port,
+    close: () => {
+      server.close();
+      pairs.forEach((pair) => pair.forEach((one) => one.destroy()));
+    },
+  };
+}
+
 /** A server that answers every connection as `talk(socket)` does. */
 export async function startTalker(talk) {
+  const sockets = new Set();
   const server = createServer((socket) => {
+    sockets.add(socket);
     socket.on("error", () => {});
     talk(socket);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { port: server.address().port, close: () => server.close() };
+  const close = () => {
+    server.close();
+    sockets.forEach((socket) => socket.destroy());
+  };
+  return { port: server.address().port, close };
 }
+
+/** The daemons that the tests talk to. */
+export const daemons = ["stock", "ours"];

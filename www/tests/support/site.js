@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
-export const SITE = fileURLToPath(new URL("../../../target/web/", import.meta.url));
+export const SITE = process.env.SYNCLINE_SITE ?? fileURLToPath(new URL("../../../target/web/", import.meta.url));
 
 const TYPES = {
   ".html": "text/html; charset=utf-8",
@@ -36,5 +36,5 @@ export async function serveSite() {
     }
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
+  return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() && server.closeAllConnections() };
 }
