@@ -56,7 +56,7 @@ async function loadModules(chosen) {
   if (!place.target && !isAddress(place.address)) return note("A gateway's address begins with ws:// or wss://.");
   note("Looking for modules …");
   $("browser").hidden = true;
-  const { outcome, modules: found } = await alone(() => modules(ask));
+  const { outcome, modules: found } = await inTurn(() => modules(ask));
   if (outcome.exit !== 0) return note(`${outcome.explained.title} ${outcome.explained.advice}`);
   const option = ({ name, comment }) => new Option(comment ? `${name} – ${comment}` : name, name);
   $("module").replaceChildren(...found.map(option));
@@ -76,7 +76,9 @@ async function look() {
   const module = $("module").value;
   if (!module || state.busy) return;
   note("Looking …");
-  const { outcome, entries } = await alone(() => list(ask, { module, path }));
+  const { outcome, entries } = await inTurn(() => list(ask, { module, path }));
+  // Somebody may have gone on meanwhile.
+  if (path !== $("path").value.trim() || module !== $("module").value) return;
   if (outcome.exit !== 0) {
     $("browser").hidden = true;
     return note(`${outcome.explained.title} ${outcome.explained.advice}`);
@@ -208,13 +210,22 @@ async function jobOf(plan, dry) {
   return job;
 }
 
+let last = Promise.resolve();
+
+/** One after the other: there is one worker. */
+function inTurn(task) {
+  const turn = last.then(task, task);
+  last = turn;
+  return turn;
+}
+
 /** Nothing else can be started meanwhile. */
 async function alone(task) {
   state.busy = true;
   const controls = ["start", "preview", "connect"].map($);
   controls.forEach((control) => (control.disabled = true));
   try {
-    return await task();
+    return await inTurn(task);
   } finally {
     state.busy = false;
     controls.forEach((control) => (control.disabled = false));

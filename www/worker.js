@@ -38,7 +38,7 @@ async function start(job) {
     files.fill(client);
     run = new Run(wasm, client, files, tell);
     if (cancelled) run.cancel();
-    const connection = await connect(job.url, job.protocols, run.ring);
+    const connection = await connect(job.url, job.protocols, run.ring, !job.entries);
     tell({ type: "connected" });
     const exit = await run.run(connection, askPassword);
     outcome = { exit, cancelled: Boolean(run.cancelled), closed: connection.closed };

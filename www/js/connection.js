@@ -164,9 +164,11 @@ export class Unreachable extends Error {}
  * @param {string} url of a gateway
  * @param {string[]} protocols subprotocols to offer
  * @param {() => void} ring called whenever something changed
+ * @param {boolean} receives whether much will come. Chromium's WebSocketStream can bring down the page when a connection
+ *   breaks while much is being sent; for that a plain WebSocket is as good.
  */
-export async function connect(url, protocols, ring) {
-  const connection = "WebSocketStream" in globalThis ? new Stream(ring) : new Plain(ring);
+export async function connect(url, protocols, ring, receives) {
+  const connection = receives && "WebSocketStream" in globalThis ? new Stream(ring) : new Plain(ring);
   await connection.open(url, protocols);
   return connection;
 }

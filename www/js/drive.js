@@ -71,7 +71,7 @@ export class Run {
         this.client.end_input();
       }
       const status = this.client.run(performance.now());
-      const stuffed = this.send();
+      const { sent, stuffed } = this.send();
       this.texts();
       this.operate();
       this.progress(false);
@@ -85,7 +85,8 @@ export class Run {
           this.ring();
         });
       }
-      if (status === Status.Busy) await turn();
+      // What was sent has made room for more.
+      if (status === Status.Busy || sent) await turn();
       else await this.sleep(stuffed);
     }
     this.progress(true);
@@ -93,15 +94,17 @@ export class Run {
     return this.client.exit_code();
   }
 
-  /** Sends what there is room for; returns whether more waits. */
+  /** Sends what there is room for; tells whether it sent any, and whether it has to wait for room. */
   send() {
     const { connection, client } = this;
+    let sent = false;
     while (connection.hasRoom()) {
       const bytes = client.output(MESSAGE_BYTES);
-      if (!bytes.length) return false;
+      if (!bytes.length) return { sent, stuffed: false };
       connection.send(bytes);
+      sent = true;
     }
-    return !connection.closed;
+    return { sent, stuffed: !connection.closed };
   }
 
   texts() {

@@ -28,15 +28,28 @@ const KNOWN = [
   [/didn't get server startup line/, () => ["The server closed the connection before the work began.", "Try again; if that happens again, ask whoever runs the server.", "retry"]],
   [/No space left on device|quota exceeded/i, () => ["The disk is full.", "Make room and try again: what has arrived is kept.", "retry"]],
   [/refusing "?(-\S+)|refused.*option|not supported by.*server/i, () => ["The server refuses what was asked for.", "Turn off options and try again."]],
-  [/change_dir.*failed: No such file|link_stat .* failed: No such file/, () => ["This path does not exist on the server.", "Choose another one."]],
-  [/mkdir .*failed: No such file/, () => ["The folder above this path does not exist on the server.", "Choose another path."]],
-  [/mkdir .*failed: Permission denied/, () => ["The server may not make this folder.", "Choose another path."]],
   [/^@ERROR: (.*)/m, (text) => [`The server says: ${text.replace(/\s+$/, "")}`, "Ask whoever runs the server."]],
+];
+
+const STRANGE = [
+  "The server does not speak rsync as it should.",
+  "It may not be an rsync server, or something between changes what it says.",
+];
+
+/** What makes the whole of it fail. */
+const KNOWN_PATHS = [
+  [/(change_dir|link_stat) .*failed: No such file/, ["This path does not exist on the server.", "Choose another one."]],
+  [/\] mkdir .*failed: No such file/, ["The folder above this path does not exist on the server.", "Choose another path."]],
+  [/\] mkdir .*failed: Permission denied/, ["The server may not make this folder.", "Choose another path."]],
 ];
 
 /** Exit codes without better words. */
 const CODES = {
-  2: ["The server does not speak rsync as it should.", "It may not be an rsync server, or something between changes what it says."],
+  2: STRANGE,
+  4: STRANGE,
+  13: STRANGE,
+  14: STRANGE,
+  22: STRANGE,
   5: ["The server refused to begin.", "Try again; if that happens again, ask whoever runs the server."],
   10: ["The connection was lost.", "What has arrived is kept: going on starts where it ended.", "retry"],
   12: ["The connection ended in the middle.", "What has arrived is kept: going on starts where it ended.", "retry"],
@@ -71,6 +84,8 @@ export function explain(outcome, lines) {
   }
   if (outcome.cancelled) return { ...make(CODES[20]), lost: false };
   const isPartial = outcome.exit === 23 || outcome.exit === 24;
+  const nowhere = KNOWN_PATHS.find(([pattern]) => pattern.test(said));
+  if (nowhere) return { ...make(nowhere[1]), failures: [] };
   if (isPartial && failures.length) {
     const count = failures.length === 1 ? "One file" : `${failures.length} files`;
     return make([`${count} could not be transferred; all others were.`, "See why below, then try again.", "retry"]);

@@ -199,6 +199,10 @@ export class Work {
     $("work").classList.add("bad");
     const lines = failures.slice(0, ITEMS_MAX).map(({ name, reason }) => make("li", {}, make("strong", { textContent: name }), `: ${reason}`));
     $("failures").replaceChildren(...lines);
+    for (const { name } of failures) {
+      const shown = this.rows.get(name);
+      if (shown) Object.assign(shown.label, { textContent: "failed", className: "what deleted" });
+    }
     if (this.travelled === 0) for (const id of ["headline", "overall", "picture"]) $(id).hidden = true;
   }
 

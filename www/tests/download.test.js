@@ -114,5 +114,25 @@ for (const which of daemons) {
       await slow.close();
       relay.close();
     });
+
+    test("goes on by itself when the connection is cut", async () => {
+      const big = p.noise(24 << 20);
+      await p.write(daemon.dir("files"), { "lost/big.bin": big });
+      const relay = await startRelay(daemon.port, SLOW, "down");
+      const fragile = await startBridge(relay.port);
+      const page = await p.open(world, fragile.url, context);
+      await goTo(page, "files", "lost");
+      await page.click("#start");
+      await page.waitForFunction(() => document.querySelector("#overall").value > 300, null, { polling: 20 });
+      await fragile.close();
+      await page.locator("#work-note:text('Trying again')").waitFor();
+      const again = await startBridge(daemon.port, fragile.port);
+      assert.equal(await p.finished(page), "Downloaded.");
+      const { path } = await save(page, `lost-${which}`);
+      assert.ok((await readFile(path)).equals(big));
+      await page.close();
+      await again.close();
+      relay.close();
+    });
   });
 }

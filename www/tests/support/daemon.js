@@ -10,6 +10,27 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const OURS = fileURLToPath(new URL("../../../target/release/syncline", import.meta.url));
 
+/** What a test that failed has left running ends with the tests. */
+const running = new Set();
+process.on("exit", () => running.forEach((child) => kill(child)));
+
+/** With all that it has started; it is the leader of a group. */
+function kill(child, signal = "SIGKILL") {
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // It is gone.
+  }
+}
+
+function start(program, args) {
+  const child = spawn(program, args, { stdio: "ignore", detached: true });
+  child.unref();
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+  return child;
+}
+
 /** A port that nobody listens on. */
 export async function freePort() {
   const server = createServer();
@@ -36,8 +57,9 @@ async function listens(port, child) {
 async function stop(child) {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGTERM");
-  await Promise.race([ended, sleep(2000).then(() => child.kill("SIGKILL"))]);
+  child.ref();
+  kill(child);
+  await ended;
 }
 
 /**
@@ -77,7 +99,7 @@ read only = yes
 `;
   await writeFile(dir("rsyncd.conf"), config);
   const program = which === "ours" ? OURS : "/usr/bin/rsync";
-  const child = spawn(program, ["--daemon", "--no-detach", `--config=${dir("rsyncd.conf")}`], { stdio: "ignore" });
+  const child = start(program, ["--daemon", "--no-detach", `--config=${dir("rsyncd.conf")}`]);
   await listens(port, child);
   return {
     port,
@@ -94,21 +116,12 @@ read only = yes
 export async function startBridge(targetPort, port) {
   port ??= await freePort();
   const args = ["--heartbeat=0", `127.0.0.1:${port}`, `127.0.0.1:${targetPort}`];
-  const child = spawn("websockify", args, { stdio: "ignore", detached: true });
+  const child = start("websockify", args);
   await listens(port, child);
   return {
     port,
     url: `ws://127.0.0.1:${port}/`,
-    // It has a process for each connection.
-    close: async () => {
-      const ended = new Promise((resolve) => child.once("exit", resolve));
-      try {
-        process.kill(-child.pid, "SIGKILL");
-        await ended;
-      } catch {
-        // It is gone.
-      }
-    },
+    close: () => stop(child),
   };
 }
 
@@ -130,6 +143,7 @@ export async function startRelay(targetPort, bytesPerSecond, direction = "up") {
     });
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  server.unref();
   return {
     port: server.address().port,
     close: () => {
@@ -148,6 +162,7 @@ export async function startTalker(talk) {
     talk(socket);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  server.unref();
   const close = () => {
     server.close();
     sockets.forEach((socket) => socket.destroy());
