@@ -16,7 +16,7 @@ use syncline_core::{Error, Exit};
 use crate::batch;
 use crate::daemon::client::{Answered, Call, Words};
 use crate::drive::{self, Wire, socket_pair};
-use crate::fs::Fs;
+use crate::fs::{Ahead, Fs};
 use crate::net::{shell, tcp};
 use crate::output::Console;
 use crate::preload;
@@ -173,20 +173,30 @@ fn local(base: Config, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, console: &m
         options: receiving_options(&base.options)?,
         ..base.clone()
     };
+    let mut base = base;
+    if let Err(error) = crate::copy_as::assume(&mut base, "sender") {
+        // Each half says so.
+        error.lines().for_each(|line| console.error(&[line, b"\n"].concat()));
+        console.exit_line(error.exit, "Receiver");
+        return Err(error);
+    }
+    let receiving = Config { root: base.root, ids: base.ids, groups: base.groups.clone(), ..receiving };
     let rate = bytes_per_second(&base.options);
+    let (mine, other) =
+        receiving.paths.first().filter(|_| base.options.checksum).and_then(|dest| Ahead::pair(dest)).unzip();
     let sending = Config { transport: Transport::Local, paths: sources, ..base };
     let far = Wire::new(clone(&far)?, far);
     let near = Wire::new(clone(&near)?, near);
     let receiver = std::thread::spawn(move || {
         let mut console = Console::new(&receiving.options);
-        let mut fs = Fs::for_session(umask, &receiving.options);
+        let mut fs = Fs::for_session(umask, receiving.role, &receiving.options).with_ahead(other);
         let mut session = Session::new(receiving);
         let exit = drive::run(&mut session, far, &mut fs, &mut console);
         console.exit_line(exit, session.last_words_role().unwrap_or_default());
         console.flush();
         exit
     });
-    let mut fs = Fs::for_session(umask, &sending.options);
+    let mut fs = Fs::for_session(umask, sending.role, &sending.options).with_ahead(mine);
     let mut session = Session::new(sending);
     let mut wire = near;
     wire.bytes_per_second = rate;
@@ -210,7 +220,7 @@ fn replay(name: &[u8], base: Config, dest: Option<Vec<u8>>, console: &mut Consol
     let input = batch::open(name, &mut config, console)?;
     let nowhere = File::options().write(true).open("/dev/null");
     let nowhere = nowhere.map_err(|error| io_error("failed to open /dev/null", &error))?;
-    let mut fs = Fs::for_session(config.umask, &config.options);
+    let mut fs = Fs::for_session(config.umask, config.role, &config.options);
     let mut session = Session::new(config);
     let exit = drive::run(&mut session, Wire::new(input, nowhere.into()), &mut fs, console);
     Ok((exit, if exit == Exit::OK { "Receiver" } else { session.last_words_role().unwrap_or_default() }))
@@ -264,8 +274,10 @@ fn modules(base: &Config, remote: &Remote, console: &mut Console) -> Outcome {
 
 fn finish(config: Config, mut reached: Reached, console: &mut Console) -> Outcome {
     reached.wire.bytes_per_second = bytes_per_second(&config.options);
-    let config = Config { protocol: reached.protocol, transport: reached.transport, ..config };
-    let mut fs = Fs::for_session(config.umask, &config.options);
+    let mut config = Config { protocol: reached.protocol, transport: reached.transport, ..config };
+    let role = if config.role == Role::Sender { "sender" } else { "Receiver" };
+    crate::copy_as::assume(&mut config, role)?;
+    let mut fs = Fs::for_session(config.umask, config.role, &config.options);
     let mut session = Session::new(config);
     let exit = drive::run(&mut session, reached.wire, &mut fs, console);
     let role = if exit == Exit::OK { session.role() } else { session.last_words_role().unwrap_or_default() };
@@ -361,20 +373,24 @@ pub fn serve(server: Server, pending: Vec<u8>, umask: u32) -> i32 {
         Ok(names) => names,
         Err(error) => return console.fail(&error, "server"),
     };
-    let config = Config {
+    let mut config = Config {
         names,
         side: Side::Server,
         role: if sender { Role::Sender } else { Role::Receiver },
         paths: server.paths,
         ..base
     };
+    let role = if sender { "sender" } else { "Receiver" };
+    if let Err(error) = crate::copy_as::assume(&mut config, role) {
+        return console.fail(&error, role);
+    }
     let clone = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned();
     let (input, output) = match (clone(rustix::stdio::stdin()), clone(rustix::stdio::stdout())) {
         (Ok(input), Ok(output)) => (input, output),
         (Err(error), _) | (_, Err(error)) => return console.fail(&io_error("dup failed", &error), "server"),
     };
     let wire = Wire { input, output, pending, bytes_per_second: bytes_per_second(&options) };
-    let mut fs = Fs::for_session(umask, &config.options);
+    let mut fs = Fs::for_session(umask, config.role, &config.options);
     let mut session = Session::new(config);
     let exit = drive::run(&mut session, wire, &mut fs, &mut console);
     console.exit_line(exit, session.last_words_role().unwrap_or_default());

@@ -15,6 +15,9 @@ use crate::fs::Fs;
 use crate::output::Console;
 use crate::{signals, time};
 
+/// What a daemon gets of the rest of the program.
+pub const ENGINE: Engine = Engine { parse, check_filters, hides, serve };
+
 /// Runs `syncline --daemon`.
 pub fn run_daemon(options: DaemonOptions) -> i32 {
     let launch = listener::Launch {
@@ -37,7 +40,21 @@ pub fn run_daemon(options: DaemonOptions) -> i32 {
         temp_dir: options.temp_dir.unwrap_or_default(),
         verbose: options.verbose,
     };
-    listener::run(&launch, Engine { parse, check_filters, hides, serve })
+    listener::run(&launch, ENGINE)
+}
+
+/// Daemon options without a daemon are an error, but a parameter that no daemon knows is one before that.
+pub fn unknown_parameter(words: &[Vec<u8>], error: &Error) -> Option<Error> {
+    if !error.text.starts_with(b"Daemon option(s)") {
+        return None;
+    }
+    let name = |word: &Vec<u8>| {
+        let (name, _) =
+            word.strip_prefix(b"--dparam=".as_slice())?.split_at(word.iter().skip(9).position(|&b| b == b'=')?);
+        Some(name.trim_ascii_end().to_vec())
+    };
+    let unknown = words.iter().filter_map(name).find(|name| crate::daemon::params::find(name).is_none())?;
+    Some(Error::usage([b"Unknown parameter \"".as_slice(), &unknown, b"\""].concat()))
 }
 
 fn parse(words: &[Vec<u8>], refuse_list: &[u8]) -> Parsed {
@@ -94,7 +111,7 @@ fn serve(served: Served) -> i32 {
     let Served { mut config, policy, refused, input, output, pending, log } = served;
     signals::catch();
     config.umask = time::umask_and_clear();
-    let mut console = Console::new(&config.options).with_log({
+    let mut console = Console::new(&config.options).silent().with_log({
         let log = log.share();
         Box::new(move |line| log.info(line))
     });
@@ -119,7 +136,9 @@ fn serve(served: Served) -> i32 {
         (own, theirs) => own.min(theirs),
     };
     let wire = Wire { input, output, pending, bytes_per_second: limit * 1024 };
-    let mut fs = Fs::for_session(config.umask, &config.options);
+    // A daemon's modules are its fences.
+    config.options.confine_root = None;
+    let mut fs = Fs::for_session(config.umask, config.role, &config.options);
     if config.module.as_ref().is_some_and(|module| module.sanitize) {
         fs = fs.confined();
         let root = std::env::current_dir().map(|dir| dir.into_os_string().into_vec()).unwrap_or_default();

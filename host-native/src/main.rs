@@ -8,24 +8,31 @@
 //! | [`fs`] | what a session asks of files, beneath open directories |
 //! | [`pool`] | threads for what takes long |
 //! | [`net`] | remote shells and sockets |
+//! | [`trusted`], [`copy_as`] | paths that others could redirect, another user for the transfer |
 //! | [`daemon`] | the daemon, and the client's text phase with one |
+//! | [`gateway`] | a page and a WebSocket in front of daemons |
+//! | [`serve`] | folders shared without a configuration |
 //! | [`output`], [`signals`], [`time`], [`errno`], [`glob`], [`simd`], [`zstd`] | the system around it |
 
 mod batch;
 mod client;
+mod copy_as;
 mod daemon;
 mod drive;
 mod engine;
 mod errno;
 mod fs;
+mod gateway;
 mod glob;
 mod net;
 mod output;
 mod pool;
 mod preload;
+mod serve;
 mod signals;
 mod simd;
 mod time;
+mod trusted;
 mod zstd;
 
 use std::io::Write;
@@ -38,6 +45,13 @@ fn main() {
 }
 
 fn run() -> i32 {
+    let mut args = std::env::args_os().skip(1);
+    // A file of such a name can still be given, as `./serve`.
+    match args.next() {
+        Some(word) if word == "gateway" => return gateway::run(args.collect()),
+        Some(word) if word == "serve" => return serve::run(args.collect()),
+        _ => {}
+    }
     let words: Vec<Vec<u8>> = std::env::args_os().skip(1).map(OsStringExt::into_vec).collect();
     let is_server = words.iter().any(|word| word == b"--server");
     let is_client = !is_server && !words.iter().any(|word| word == b"--daemon");
@@ -54,6 +68,7 @@ fn run() -> i32 {
         Ok(Command::Secluded(secluded)) => client::serve_secluded(secluded, time::umask_and_clear()),
         Ok(Command::Daemon(options)) => engine::run_daemon(options),
         Err(error) => {
+            let error = engine::unknown_parameter(&words, &error).unwrap_or(error);
             let role = if is_server { "server" } else { "client" };
             output::Console::new(&Options::default()).fail(&error, role)
         }

@@ -27,6 +27,8 @@ pub struct Console {
     batch: Option<File>,
     /// The last line on standard output is not complete.
     mid_line: bool,
+    /// Nobody looks at standard error.
+    silent: bool,
 }
 
 impl Console {
@@ -44,7 +46,14 @@ impl Console {
             log: None,
             batch: None,
             mid_line: false,
+            silent: false,
         }
+    }
+
+    /// Prints no errors: a daemon has a log, and its standard error is whatever it was started from.
+    pub fn silent(mut self) -> Console {
+        self.silent = true;
+        self
     }
 
     /// Writes the batch to `file`.
@@ -120,6 +129,9 @@ impl Console {
         if std::mem::take(&mut self.mid_line) {
             // On a terminal it would go on behind what stands there already.
             shown.push(b'\n');
+        }
+        if self.silent {
+            return;
         }
         escape::console(line, self.charset, &mut shown);
         let _ = io::stderr().write_all(&shown);

@@ -6,12 +6,13 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use syncline_core::Error;
 use syncline_core::filter::build::Missing;
 use syncline_core::options::{LocalTime, Options};
 use syncline_core::session::{Errno, check_rules, unreadable};
 
-use crate::time;
+use crate::{time, trusted};
 
 /// What the command line says of rules.
 pub struct Rules {
@@ -28,7 +29,12 @@ pub fn rules(options: &Options) -> Result<Rules, Error> {
         if let Some((_, contents)) = files.iter().find(|(name, _)| name == path) {
             return Ok(contents.clone());
         }
-        let contents = std::fs::read(std::ffi::OsStr::from_bytes(path)).map_err(|error| {
+        let read = if options.insecure_links {
+            std::fs::read(std::ffi::OsStr::from_bytes(path))
+        } else {
+            trusted::read_aloud(path)
+        };
+        let contents = read.map_err(|error| {
             let Errno { code, text } = crate::errno::of_io(&error);
             Missing { text: text.into_bytes(), code }
         })?;
@@ -62,9 +68,10 @@ pub fn names(options: &Options) -> Result<Option<Vec<u8>>, Error> {
     let mut names = Vec::new();
     let read = match list.path.as_slice() {
         b"-" => std::io::stdin().read_to_end(&mut names),
-        path => {
+        path if options.insecure_links => {
             File::open(Path::new(std::ffi::OsStr::from_bytes(path))).and_then(|mut file| file.read_to_end(&mut names))
         }
+        path => trusted::open_aloud(path, OFlags::RDONLY).and_then(|file| File::from(file).read_to_end(&mut names)),
     };
     match read {
         Ok(_) => Ok(Some(names)),

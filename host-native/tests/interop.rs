@@ -3,11 +3,14 @@
 //! again, copies a changed version of it, and one with much deleted; after each copy both the comparer and stock rsync must
 //! find the two sides equal.
 //!
+//! The peer is stock rsync 3.5.0, and again 3.2.7, which is what many machines still run.
+//!
 //! `SYNCLINE_CELL="ours>stock pull daemon p31 zstd inc"` runs only the cells whose names have all of these words.
 
 mod support;
 
 use std::fs;
+use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, Weak};
@@ -16,7 +19,7 @@ use std::time::Duration;
 use support::compare::{Grain, Snapshot, check_equal};
 use support::daemon::Daemon;
 use support::process::{Outcome, run};
-use support::programs::Program::{self, Ours, Stock};
+use support::programs::Program::{self, Older, Ours, Stock};
 use support::programs::privileged;
 use support::scratch::{Scratch, remove};
 use support::tree::{SPARSE_LEN, Size, Version, build};
@@ -308,6 +311,29 @@ fn ours_with_stock() {
 #[test]
 fn stock_with_ours() {
     group("stock with ours", Stock, Ours);
+}
+
+#[test]
+fn ours_with_older_stock() {
+    if is_there(Older) {
+        group("ours with older stock", Ours, Older);
+    }
+}
+
+#[test]
+fn older_stock_with_ours() {
+    if is_there(Older) {
+        group("older stock with ours", Older, Ours);
+    }
+}
+
+/// `cargo xtask test` sees to it; a bare `cargo test` may come before that.
+fn is_there(program: Program) -> bool {
+    let found = program.path().exists();
+    if !found {
+        let _ = writeln!(stderr(), "interop: {} is missing, its cells are skipped", program.path().display());
+    }
+    found
 }
 
 #[test]

@@ -106,6 +106,7 @@ impl Op {
 
     /// Bytes that a `Read` wants.
     #[wasm_bindgen(getter)]
+    #[expect(clippy::len_without_is_empty, reason = "it is a number of the operation, which is no container")]
     pub fn len(&self) -> u32 {
         match self.inner.what {
             ops::What::Read { len, .. } => len,

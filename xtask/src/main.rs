@@ -1,12 +1,15 @@
-//! The chores of the project: `cargo xtask demo | test | bench | fuzz | wasm`.
+//! The chores of the project: `cargo xtask demo | serve | test | bench | fuzz | wasm`.
 //!
 //! One program, without dependencies, so that a fresh clone needs nothing but cargo to run it. What a machine may lack (a
 //! WebAssembly target, a fuzzer, stock rsync to test against) is known here and nowhere else.
 
 mod bench;
+mod browser;
 mod demo;
 mod fuzz;
+mod older;
 mod run;
+mod serve;
 mod test;
 mod wasm;
 
@@ -15,10 +18,11 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask COMMAND
   demo              build syncline, sync a small folder twice, show what the second run saved
+  serve [WORDS]     build the page and the program, share a small folder with it until Ctrl-C
   test              everything that must pass: format, lints, docs, wasm, tests, a short fuzz run
   bench [WHICH]     criterion (the default), or versus: whole processes beside stock rsync
   fuzz SECONDS      each fuzz target for that long, two at a time
-  wasm              build the engine for wasm32-unknown-unknown";
+  wasm              build the page and the npm package, engine included";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -28,6 +32,7 @@ fn main() -> ExitCode {
         Some("test") => test::test(),
         Some("bench") => bench::bench(rest),
         Some("fuzz") => fuzz::command(rest),
+        Some("serve") => serve::serve(rest),
         Some("wasm") => wasm::build(),
         _ => Err(USAGE.to_string()),
     };

@@ -29,7 +29,7 @@ pub mod table;
 
 pub use patch::{Copy, Patch};
 pub use plan::{PlanOptions, SumHead};
-pub use scan::{GROUP, Kernel, ScanFn, Sums, TILE, probe, scan, scan_with};
+pub use scan::{GROUP, Kernel, ScanFn, Sums, TILE, scan, scan_with};
 pub use search::{Found, Search, SearchOptions, Tally};
 pub use signature::{Signature, Signer};
-pub use table::{Table, filter_word};
+pub use table::{FILTER_FACTOR, Table, filter_word};

@@ -75,6 +75,7 @@ impl Table {
     }
 
     /// Whether some block has this weak sum.
+    #[inline]
     pub fn contains(&self, weak: u32) -> bool {
         let key = mix(weak);
         let bit = (key >> self.mixed_shift) as usize;
@@ -109,11 +110,14 @@ fn mix(weak: u32) -> u32 {
     weak.wrapping_mul(0x9e37_79b1)
 }
 
+/// By this a lower half is multiplied before it is added to the upper one: see [`filter_word`].
+pub const FILTER_FACTOR: u16 = 0x2d35;
+
 /// The word of the filter that knows about the sum `a | b << 16`; to be taken modulo the number of words.
 #[inline(always)]
 pub fn filter_word(a: u16, b: u16) -> u16 {
     // For short blocks and for text only few bits of a vary; b varies well.
-    b.wrapping_add(a.wrapping_mul(0x2d35))
+    b.wrapping_add(a.wrapping_mul(FILTER_FACTOR))
 }
 
 /// The bit within that word.

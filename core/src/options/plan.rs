@@ -87,7 +87,7 @@ pub fn plan(options: &Options, args: &[Vec<u8>]) -> Result<Plan, Error> {
         None => return Err(Error::usage(super::help_text())),
     };
     check_connection(options, &plan)?;
-    check_protocol(options)?;
+    check_protocol(options, matches!(plan, Plan::Local { .. }))?;
     check_word_count(options, &plan)?;
     Ok(plan)
 }
@@ -245,12 +245,15 @@ fn check_connection(options: &Options, plan: &Plan) -> Result<(), Error> {
 }
 
 /// `--protocol` must be one that both could speak.
-fn check_protocol(options: &Options) -> Result<(), Error> {
+fn check_protocol(options: &Options, local: bool) -> Result<(), Error> {
     /// What is beyond that is no version at all.
     const SANE_MAX: i32 = 40;
     let text = match options.protocol {
         Some(protocol) if (super::PROTOCOL + 1..=SANE_MAX).contains(&protocol) => {
             alloc::format!("--protocol must be no more than {} on the Client.", super::PROTOCOL)
+        }
+        Some(protocol) if protocol < super::PROTOCOL_MIN && !local => {
+            alloc::format!("--protocol must be at least {} on the Client.", super::PROTOCOL_MIN)
         }
         Some(protocol) if !(super::PROTOCOL_MIN..=SANE_MAX).contains(&protocol) => {
             crate::error::VERSION_MISMATCH.into()

@@ -38,9 +38,9 @@ pub(crate) async fn enter(rx: &Rx) -> Result<(), Error> {
         Ok(meta) if meta.mode & TYPE == DIRECTORY => enter_directory(rx, &dest, "change_dir#1").await?,
         Ok(meta) => other_than_directory(rx, &dest, &meta, count, only_is_dir, slash).await?,
         Err(errno) if !errno.is_not_found() => {
-            let mut what = b"ERROR: cannot stat destination \"".to_vec();
-            what.extend_from_slice(&show::full_path(&cx, &dest));
-            what.push(b'"');
+            let shown = if cx.config.module.is_some() && dest == b"./" { b"." } else { &dest[..] };
+            let quoted = [b"\"".as_slice(), &show::full_path(&cx, shown), b"\"", &cx.in_module()].concat();
+            let what = [b"ERROR: cannot stat destination ".as_slice(), &quoted].concat();
             cx.say_errno(Class::Error, "Receiver", &what, &errno);
             return Err(Error::host(Exit::FILE_SELECT, Vec::new()));
         }
@@ -68,7 +68,9 @@ async fn enter_directory(rx: &Rx, dest: &[u8], step: &str) -> Result<(), Error> 
         Err(errno) => {
             let mut what = format!("{step} \"").into_bytes();
             what.extend_from_slice(&show::full_path(&rx.cx, dest));
-            what.extend_from_slice(b"\" failed");
+            what.push(b'"');
+            what.extend_from_slice(&rx.cx.in_module());
+            what.extend_from_slice(b" failed");
             rx.cx.say_errno(Class::Error, "Receiver", &what, &errno);
             Err(Error::host(Exit::FILE_SELECT, Vec::new()))
         }
@@ -112,7 +114,7 @@ async fn make_directory(rx: &Rx, dest: &[u8]) -> Result<(), Error> {
         return Err(Error::host(Exit::FILE_IO, Vec::new()));
     }
     if o.levels.info(Info::Name) >= 1 || show::itemizes(cx) {
-        cx.say(Class::Info, [b"created directory ".as_slice(), trimmed].concat());
+        say_made(cx, [b"created directory ".as_slice(), trimmed].concat());
     }
     if o.dry_run {
         rx.dest_missing.set(true);
@@ -183,9 +185,17 @@ async fn make_path(cx: &Context, dest: &[u8], count: usize, slash: bool) -> Resu
         let shown = if count > 1 && !slash { trimmed } else { &dest[..end] };
         let mut text = format!("created {made} {noun} for ").into_bytes();
         text.extend_from_slice(shown);
-        cx.say(Class::Info, text);
+        say_made(cx, text);
     }
     Ok(())
+}
+
+/// Which directories were made. Beside names, this is all of what a client likes to see that a daemon keeps in its log.
+fn say_made(cx: &Context, text: Vec<u8>) {
+    if cx.config.module.is_some() {
+        cx.log_line(&text);
+    }
+    cx.say(Class::Info, text);
 }
 
 /// The directories that options name besides the destination.

@@ -50,7 +50,8 @@ impl Generator {
                 return Ok(());
             }
         };
-        if existing.as_ref().is_some_and(|m| m.mode & TYPE != REGULAR) {
+        let writes = |meta: &Meta| o.write_devices && matches!(meta.mode & TYPE, 0o020000 | 0o060000);
+        if existing.as_ref().is_some_and(|m| m.mode & TYPE != REGULAR && !writes(m)) {
             if !self.make_way(item, existing.as_ref(), "regular file").await? {
                 return Ok(());
             }
@@ -285,6 +286,7 @@ impl Generator {
         self.cx.put_ndx(item.ndx);
         self.rx.last_ndx.set(item.ndx);
         if self.cx.protocol() < 29 {
+            self.rx.note_old_basis(item.ndx, kind);
             return;
         }
         self.cx.put(|out| {
@@ -310,6 +312,10 @@ impl Generator {
         if seen && self.cx.protocol() >= 29 {
             self.cx.room().await;
             self.put_item(item, flags, basis::FNAME, xname, there);
+        } else if seen {
+            let record =
+                super::show::ItemRecord { ndx: item.ndx, flags, xname: xname.map(Into::into), ..Default::default() };
+            super::show::unsent_item(&self.cx, item, &record);
         }
     }
 }

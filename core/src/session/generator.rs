@@ -117,7 +117,7 @@ impl Generator {
         }
         self.until(|rx| rx.phases_done.get() >= 1 && rx.redo.borrow().is_empty()).await?;
         self.rx.put_mark();
-        if !delayed {
+        if !delayed && protocol >= 29 {
             self.rx.put_mark();
         }
         if !late && protocol >= 31 {
@@ -127,13 +127,15 @@ impl Generator {
             }
         }
         self.until(|rx| rx.phases_done.get() >= 2).await?;
-        if delayed {
+        if delayed && protocol >= 29 {
             self.rx.put_mark();
             if !late && protocol >= 31 {
                 self.rx.put_mark();
             }
         }
-        self.until(|rx| rx.phases_done.get() >= 3).await?;
+        if protocol >= 29 {
+            self.until(|rx| rx.phases_done.get() >= 3).await?;
+        }
         match self.delete_when() {
             Delete::After if self.may_delete_everywhere() => self.delete_everywhere().await?,
             Delete::Delay => self.delete_delayed().await?,

@@ -67,8 +67,9 @@ enum BadGreeting {
 
 impl Greeting {
     fn parse(line: &[u8]) -> Result<Greeting, BadGreeting> {
-        let rest = line.strip_prefix(PREFIX).ok_or(BadGreeting::Garbage)?;
-        let (protocol, rest) = number(rest).ok_or(BadGreeting::Garbage)?;
+        // Blanks may precede the number, or not.
+        let rest = line.strip_prefix(PREFIX.trim_ascii_end()).ok_or(BadGreeting::Garbage)?;
+        let (protocol, rest) = number(rest.trim_ascii_start()).ok_or(BadGreeting::Garbage)?;
         let subprotocol = rest.strip_prefix(b".").and_then(number);
         let subprotocol = match subprotocol {
             Some((subprotocol, _)) => subprotocol,
@@ -166,7 +167,8 @@ mod tests {
         check("@RSYNCD: 99999999999.0 x", Ok((u32::MAX, 0, Some("x"))));
         check("hello", Err(BadGreeting::Garbage));
         check("@RSYNCD: x", Err(BadGreeting::Garbage));
-        check("@RSYNCD:32.0 md5", Err(BadGreeting::Garbage));
+        check("@RSYNCD:32.0 md5", Ok((32, 0, Some("md5"))));
+        check("RSYNCD: 32.0 md5", Err(BadGreeting::Garbage));
         check("@RSYNCD: 32", Err(BadGreeting::Subprotocol));
         check("@RSYNCD: 32. md5", Err(BadGreeting::Subprotocol));
         check("@RSYNCD: 30", Err(BadGreeting::Subprotocol));

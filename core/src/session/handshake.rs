@@ -1,20 +1,21 @@
 //! Versions, compat flags, negotiation and seed (spec 1.3, 1.5): everything before the first frame.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use super::agreed::{Agreed, compat};
 use super::context::Context;
 use super::step::Transport;
 use crate::checksum::{ALGORITHMS, Algorithm};
-use crate::options::{Capabilities, Delete, Options, Recursion, RemoveSource};
+use crate::options::{AltKind, Capabilities, Delete, Options, Recursion, RemoveSource};
 use crate::wire::negotiate::{Name, Offer};
 use crate::wire::{Compressor, NdxCoder, item, negotiate};
-use crate::{Error, Exit, Fault};
+use crate::{Error, Exit};
 
 /// The newest protocol that we speak.
 pub const PROTOCOL: u32 = 32;
 /// The oldest that we accept.
-pub const PROTOCOL_MIN: u32 = 29;
+pub const PROTOCOL_MIN: u32 = 27;
 /// A number above this is not a version but the output of a talkative shell.
 const PROTOCOL_SANE_MAX: i32 = 40;
 const PROTOCOL_SANE_MIN: i32 = 20;
@@ -29,6 +30,7 @@ impl Context {
         if protocol < PROTOCOL_MIN {
             return Err(mismatch());
         }
+        self.check_needs(protocol)?;
         let flags = self.exchange_compat_flags(protocol).await?;
         let (transfer_sum, file_sum, compressor, by_name) = self.negotiate(protocol, flags).await?;
         let seed = self.exchange_seed().await?;
@@ -66,6 +68,29 @@ impl Context {
             return Err(mismatch());
         }
         Ok(own.min(peer as u32))
+    }
+
+    /// What an old protocol can not do.
+    fn check_needs(&self, protocol: u32) -> Result<(), Error> {
+        let o = &self.config.options;
+        let several = o.alt_kind.filter(|_| o.alt_dirs.len() > 1);
+        let several = several.map(|kind| format!("Using more than one {} option", kind.option()));
+        let links = o.alt_kind == Some(AltKind::Link);
+        let needs = [
+            (o.acls && !self.is_local(), 30, "--acls"),
+            (o.xattrs > 0 && !self.is_local(), 30, "--xattrs"),
+            (o.fuzzy > 0, 29, "--fuzzy"),
+            (links && o.inplace, 29, "--link-dest with --inplace"),
+            (several.is_some(), 29, several.as_deref().unwrap_or_default()),
+            (o.prune_empty_dirs, 29, "--prune-empty-dirs"),
+        ];
+        match needs.into_iter().find(|(wanted, least, _)| *wanted && protocol < *least) {
+            Some((_, least, what)) => {
+                let text = format!("{what} requires protocol {least} or higher (negotiated {protocol}).");
+                Err(Error::peer(Exit::PROTOCOL, text))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The version that we announce; a server heeds a client that runs a pre-release (1.3.3).
@@ -166,10 +191,6 @@ impl Context {
             None if compresses => named.unwrap_or(Compressor::Zlib),
             None => Compressor::None,
         };
-        if file == Algorithm::None && o.checksum {
-            let text = "Invalid checksum-choice for --checksum: none (0)";
-            return Err(Error::new(Fault::Usage, Exit::UNSUPPORTED, text));
-        }
         Ok((transfer, file, compressor, by_name))
     }
 

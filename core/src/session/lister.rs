@@ -17,8 +17,7 @@ use super::filters::Rules;
 use super::removal::join;
 use super::say::Class;
 use super::show;
-use crate::Error;
-use crate::checksum::DigestValue;
+use crate::checksum::{Algorithm, DigestValue};
 use crate::filter::Check;
 use crate::flist::codec::{put_end, put_io_error};
 use crate::flist::lists::{NDX_FLIST_OFFSET, Numbering};
@@ -26,6 +25,7 @@ use crate::flist::{Caps, Digest, Encoder, Entry, FileList, Flags, Lists, Order};
 use crate::limits::PATH_BYTES_MAX;
 use crate::options::{Debug, Info, MissingArgs, Recursion};
 use crate::wire::index::NDX_FLIST_EOF;
+use crate::{Error, Exit, Fault};
 
 /// A directory that arguments are relative to.
 struct Root {
@@ -600,6 +600,14 @@ impl Lister {
     ) -> Option<Entry> {
         let cx = &self.cx;
         let o = &cx.config.options;
+        let contents = (o.copy_devices && matches!(meta.mode & TYPE, 0o020000 | 0o060000)).then(|| Meta {
+            // As long as it is now, and as new.
+            mode: REGULAR | meta.mode & 0o7777,
+            mtime: cx.unix_now(),
+            mtime_nsec: 0,
+            ..meta.clone()
+        });
+        let meta = contents.as_ref().unwrap_or(meta);
         let kind = meta.mode & TYPE;
         let device = matches!(kind, 0o020000 | 0o060000);
         let special = matches!(kind, 0o010000 | 0o140000);
@@ -620,6 +628,8 @@ impl Lister {
         if cx.munges() {
             target = target.map(|t| t.strip_prefix(show::MUNGED).filter(|rest| !rest.is_empty()).unwrap_or(t));
         }
+        // The oldest protocols tell device and inode of every file, so that the peer finds the links by itself.
+        let names_all = !self.encoder.caps().has_wide_flags();
         Some(Entry {
             name,
             mode,
@@ -636,7 +646,7 @@ impl Lister {
             group: None,
             acls: None,
             xattrs: None,
-            inode: (o.hard_links > 0 && meta.nlink > 1).then_some((meta.dev as i64, meta.ino as i64)),
+            inode: (o.hard_links > 0 && (meta.nlink > 1 || names_all)).then_some((meta.dev as i64, meta.ino as i64)),
             digest: digest.map(|d| Digest::new(d.as_bytes())),
         })
     }
@@ -656,6 +666,10 @@ impl Lister {
             cx.add_io_error(io_error::GENERAL);
             return Ok(());
         }
+        if cx.config.options.checksum && cx.agreed().file_sum == Algorithm::None && entry.mode & TYPE == REGULAR {
+            let text = "Invalid checksum-choice for --checksum: none (0)";
+            return Err(Error::new(Fault::Usage, Exit::UNSUPPORTED, text));
+        }
         let before = cx.outbox.borrow().written_total();
         cx.put(|out| self.encoder.encode(&draft.list, &entry, out));
         if cx.config.options.acls || cx.config.options.xattrs > 0 {
@@ -672,6 +686,7 @@ impl Lister {
             }
         }
         draft.list.push(&entry)?;
+        show::list_grows(&cx, draft.list.len() as u64);
         draft.origins.push(origin);
         Ok(())
     }

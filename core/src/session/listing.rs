@@ -120,6 +120,7 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
         arriving: RefCell::default(),
         transferred: Cell::default(),
         walked: Cell::new(-1),
+        old_bases: RefCell::default(),
         wanted: RefCell::default(),
     })
 }
@@ -219,6 +220,7 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
                     }
                 }
                 list.push(&entry)?;
+                show::list_grows(&cx, list.len() as u64);
             }
         }
     };

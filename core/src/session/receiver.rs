@@ -139,6 +139,9 @@ impl Receiver {
     async fn item(&mut self, ndx: i32) -> Result<(), Error> {
         let cx = self.rx.cx.clone();
         let mut record = show::read_item(&cx, ndx).await?;
+        if cx.protocol() < 29 {
+            record.basis = self.rx.old_bases.borrow_mut().remove(&ndx).unwrap_or(basis::FNAME);
+        }
         let Some(item) = item_of(&self.rx, ndx) else {
             return Err(bad_index(ndx, record.flags, "receiver", &self.rx));
         };

@@ -1,7 +1,7 @@
 //! What generator and receiver share: the lists, what is in flight, and what has to be asked for again. In stock rsync this
 //! travels through a pipe between two processes (spec 1.7.7).
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
@@ -76,6 +76,8 @@ pub(crate) struct Receiving {
     pub(crate) walked: Cell<i32>,
     /// Entries whose data the generator wants, where a batch is replayed.
     pub(crate) wanted: RefCell<BTreeSet<i32>>,
+    /// Bases other than the file itself, where the protocol (below 29) has no room to name them.
+    pub(crate) old_bases: RefCell<BTreeMap<i32, u8>>,
     /// Number of files transferred, for progress.
     pub(crate) transferred: Cell<u32>,
 }
@@ -183,6 +185,15 @@ impl Receiving {
             None => return Err(Error::peer(Exit::PROTOCOL, "got an end mark that was not asked for [receiver]")),
         }
         Ok(())
+    }
+
+    /// Keeps what kind of basis the generator signed for this entry.
+    pub(crate) fn note_old_basis(&self, ndx: i32, kind: u8) {
+        if kind == super::files::basis::FNAME {
+            self.old_bases.borrow_mut().remove(&ndx);
+        } else {
+            self.old_bases.borrow_mut().insert(ndx, kind);
+        }
     }
 
     pub(crate) fn close_oldest(&self) {

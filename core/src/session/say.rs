@@ -58,7 +58,9 @@ impl Context {
         if self.config.errors_to_client {
             return false;
         }
+        let old = self.agreed.get().is_some_and(|agreed| agreed.protocol < 29);
         match mode {
+            StderrMode::Errors if old && !self.config.options.stderr_explicit => false,
             StderrMode::All => true,
             StderrMode::Client => false,
             StderrMode::Errors => class != Class::Info,

@@ -335,8 +335,8 @@ impl Sender {
         let agreed = cx.agreed();
         let o = &cx.config.options;
         let head = signature.head;
-        let in_place = (o.inplace && record.basis == basis::FNAME)
-            || (agreed.inplace_partial && record.basis == basis::PARTIAL_DIR);
+        let overwrites = if agreed.protocol >= 29 { record.basis == basis::FNAME } else { !o.backup };
+        let in_place = (o.inplace && overwrites) || (agreed.inplace_partial && record.basis == basis::PARTIAL_DIR);
         let verify = append && (o.append == Append::Verify || agreed.protocol < 30);
         let skip = if append { head.basis_bytes().min(size) } else { 0 };
         let options = SearchOptions {

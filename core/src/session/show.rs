@@ -112,7 +112,8 @@ pub(crate) fn copies_directly(cx: &Context) -> bool {
     let aside = o.delay_updates || o.partial_dir.is_some();
     let batch = o.write_batch.is_some() || o.read_batch.is_some();
     let plain = !o.sparse && !follows && !aside && !batch && o.append == Append::Off;
-    sends_whole(cx) && plain && !shown && o.bwlimit == 0
+    let devices = o.copy_devices || o.write_devices;
+    sends_whole(cx) && plain && !shown && !devices && o.bwlimit == 0
 }
 
 fn info<'a>(cx: &'a Context, item: &'a Item, record: &'a ItemRecord, digest: Option<&'a DigestValue>) -> ItemInfo<'a> {
@@ -121,7 +122,8 @@ fn info<'a>(cx: &'a Context, item: &'a Item, record: &'a ItemRecord, digest: Opt
     let (sent, received) = cx.item_bytes();
     let is_transfer = record.flags.contains(ItemFlags::TRANSFER);
     let view = report::ItemView {
-        flags: (cx.protocol() >= 29).then_some(record.flags),
+        // Of what the sender is asked for, the oldest protocols tell nothing more.
+        flags: (cx.protocol() >= 29 || !is_transfer).then_some(record.flags),
         transfer: is_transfer,
         mode: item.mode,
         sends_away: cx.is_sender() && !cx.is_local(),
@@ -206,6 +208,27 @@ pub(crate) fn item(cx: &Context, item: &Item, record: &ItemRecord, digest: Optio
     }
 }
 
+/// An item that an old protocol can't tell the sender: who decided about it says so at once. A server, which has no format for
+/// the terminal, says its name.
+pub(crate) fn unsent_item(cx: &Context, item: &Item, record: &ItemRecord) {
+    let name_level = cx.config.options.levels.info(Info::Name);
+    if item.is_dir() && cx.config.options.omit_dir_times && !itemizes(cx) {
+        // The name of a directory stands for its time there.
+        return;
+    }
+    if !cx.is_server() {
+        let record = ItemRecord { basis: basis::FNAME, ..record.clone() };
+        self::item(cx, item, &record, None);
+    } else if name_level > 0 {
+        let rule = report::ShowRule { itemized: false, every: false, name_level: name_level.into() };
+        if report::is_shown(record.flags, item.is_dir(), record.xname.as_deref(), &rule) {
+            let mut line = report::expand(b"%n%L", &info(cx, item, record, None));
+            line.push(b'\n');
+            say_aside(cx, line);
+        }
+    }
+}
+
 fn log_item(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
     let rule = report::ShowRule {
         itemized: cx.is_server() || itemizes(cx),
@@ -259,7 +282,10 @@ pub(crate) fn after_transfer(cx: &Context, item: &Item, record: &ItemRecord, dig
 
 /// Something was deleted here.
 pub(crate) fn deleted(cx: &Context, path: &[u8], is_dir: bool) {
-    if cx.is_server() {
+    if cx.is_server() && cx.protocol() < 29 {
+        // No message for it: the client shows the line as it is, in the server's format.
+        show_deletion(cx, path, is_dir);
+    } else if cx.is_server() {
         let mut name = path.to_vec();
         if is_dir {
             name.push(0);
@@ -291,10 +317,12 @@ pub(crate) fn peer_deleted(cx: &Context, payload: &[u8]) {
 }
 
 fn show_deletion(cx: &Context, path: &[u8], is_dir: bool) {
+    // `X` is a server's word for a format that it need not know.
+    let format = format_of(cx).filter(|format| !cx.is_server() || *format != b"X");
     if cx.config.options.levels.info(Info::Del) < 1 && format_of(cx).is_none() {
         return;
     }
-    let mut line = deletion_line(cx, format_of(cx), path, is_dir);
+    let mut line = deletion_line(cx, format, path, is_dir);
     line.push(b'\n');
     say_aside(cx, line);
 }
@@ -504,10 +532,23 @@ pub(crate) fn list_begins(cx: &Context) {
         say_aside(cx, format!("{} incremental file list\n", verb.0).into_bytes());
     } else if (o.recursion != Recursion::Off) || o.dirs {
         say_aside(cx, format!("{} file list ... ", verb.1).into_bytes());
-        if o.levels.info(Info::Flist) > 1 {
-            say_aside(cx, b"\n".to_vec());
+        if cx.is_sender() {
+            list_grows(cx, 0);
         }
     }
+}
+
+/// The list has so many entries now: told at every hundredth, on a line of its own that the next count overwrites.
+pub(crate) fn list_grows(cx: &Context, count: u64) {
+    let o = &cx.config.options;
+    if !count.is_multiple_of(100) || o.levels.info(Info::Flist) < 2 || cx.is_server() || cx.agreed().inc || !o.dirs {
+        return;
+    }
+    let begins = count == if cx.is_sender() { 0 } else { 100 };
+    if begins {
+        say_aside(cx, b"\n".to_vec());
+    }
+    say_aside(cx, report::text::list::files_so_far(count));
 }
 
 pub(crate) fn list_ends(cx: &Context, count: usize) {

@@ -5,7 +5,8 @@ use std::io::{BufRead, BufReader};
 use rustix::fs::{Mode, OFlags, fstat};
 
 use super::log::Log;
-use super::{lists, names, sys, trusted, wild};
+use super::{lists, names, sys, wild};
+use crate::trusted;
 
 /// What an `auth users` rule makes of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use std::path::Path;
 use super::expand::{Env, expand};
 use super::params::{self, Kind, P, Param, Scope, Value};
 use super::parse::{Line, Lines};
-use super::trusted;
 use super::values::Values;
+use crate::trusted;
 
 /// A module.
 #[derive(Clone, Debug)]
@@ -23,6 +23,11 @@ pub struct Section {
 }
 
 impl Section {
+    /// A module of this name.
+    pub fn new(name: Vec<u8>, values: Values) -> Section {
+        Section { header: name, values }
+    }
+
     /// The name that clients use.
     pub fn name(&self) -> &[u8] {
         match self.values.raw(P::Name) {
@@ -55,6 +60,25 @@ pub enum Part {
     Globals,
     /// Everything.
     Whole,
+}
+
+/// Where a configuration comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    /// This file, whenever it is needed.
+    File(&'a [u8]),
+    /// It is there already.
+    Ready(&'a Config),
+}
+
+impl Source<'_> {
+    /// See [`load`].
+    pub fn load(self, part: Part, overrides: &[Override], env: &Env, log: &mut Vec<Vec<u8>>) -> Option<Config> {
+        match self {
+            Source::File(path) => load(path, part, overrides, env, log),
+            Source::Ready(config) => Some(config.clone()),
+        }
+    }
 }
 
 /// A name and a value from the command line (`--dparam`), which override the global section.

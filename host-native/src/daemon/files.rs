@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, ftruncate, openat, statat, unlinkat};
 
 use super::log::strerror;
-use super::{sys, trusted};
+use super::sys;
+use crate::trusted;
 
 /// The pid file of the listener. It goes away with this value, unless another process took over.
 #[derive(Debug)]

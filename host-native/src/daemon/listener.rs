@@ -2,7 +2,7 @@
 //! (spec 5.1).
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -12,7 +12,7 @@ use rustix::net::{self, sockopt as socket};
 use syncline_core::Exit;
 
 use super::bind::Wanted;
-use super::config::{self, Override, Part};
+use super::config::{self, Override, Part, Source};
 use super::expand::Env;
 use super::files::PidFile;
 use super::link::Link;
@@ -21,6 +21,7 @@ use super::names::Family;
 use super::params::{self, P};
 use super::sys::{self, Forked};
 use super::values::Values;
+use super::web::{self, Web};
 use super::worker::{self, Start};
 use super::{Engine, VERSION, error_line, lookup};
 
@@ -28,7 +29,8 @@ use super::{Engine, VERSION, error_line, lookup};
 const CONFIG: &[u8] = b"/etc/rsyncd.conf";
 /// What rsync listens on.
 const PORT: u16 = 873;
-const SIGNALS: &[i32] = &[libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGCHLD];
+/// What the listener catches.
+pub(super) const SIGNALS: &[i32] = &[libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGCHLD];
 
 /// The command line of a daemon.
 #[derive(Clone, Debug, Default)]
@@ -74,13 +76,14 @@ pub fn run(launch: &Launch, engine: Engine) -> i32 {
     let default = if behind_shell { b"rsyncd.conf" } else { CONFIG };
     let config = launch.config.as_deref().unwrap_or(default);
     let mut start = Start {
-        config,
+        config: Source::File(config),
         overrides: &launch.overrides,
         log_format: launch.log_format.as_deref(),
         bwlimit: launch.bwlimit,
         temp_dir: &launch.temp_dir,
         protocol: launch.protocol,
         shell: None,
+        handed_over: false,
         engine,
     };
     if launch.server {
@@ -115,7 +118,7 @@ fn first_log(launch: &Launch, global: Option<&Values>) -> Log {
 /// The global part of the configuration, for those who need the log before the worker reads all of it.
 fn globals(start: &Start<'_>, launch: &Launch) -> (Option<config::Config>, Log) {
     let mut lines = Vec::new();
-    let config = config::load(start.config, Part::Globals, start.overrides, &Env::default(), &mut lines);
+    let config = start.config.load(Part::Globals, start.overrides, &Env::default(), &mut lines);
     let log = first_log(launch, config.as_ref().map(|config| &config.global));
     if config.is_none() {
         lines.iter().for_each(|line| log.warn(line));
@@ -166,7 +169,8 @@ fn null_stdio(stderr: bool) -> io::Result<()> {
 fn stand_alone(start: &Start<'_>, launch: &Launch) -> i32 {
     let (config, log) = globals(start, launch);
     let Some(config) = config else {
-        eprintln!("Failed to parse config file: {}", String::from_utf8_lossy(start.config));
+        let shown = launch.config.as_deref().unwrap_or(CONFIG);
+        eprintln!("Failed to parse config file: {}", String::from_utf8_lossy(shown));
         log.warn(error_line(Exit::SYNTAX, "client"));
         return Exit::SYNTAX.0;
     };
@@ -209,8 +213,16 @@ fn stand_alone(start: &Start<'_>, launch: &Launch) -> i32 {
         backlog: global.integer(P::ListenBacklog) as i32,
         verbose: launch.verbose > 1,
     };
-    let status = match wanted.open(&log) {
-        Ok(sockets) => accept_loop(start, &log, sockets),
+    let opened = wanted.open(&log).and_then(|sockets| match web::Wish::new(global)? {
+        None => Ok((sockets, None)),
+        Some(wish) => wish.start(sockets, &log).map(|(sockets, web)| (sockets, Some(web))),
+    });
+    let status = match opened {
+        Ok((sockets, web)) => match accept_loop(start, &log, sockets, web) {
+            Ok(Over::Signal(signal)) => signalled(&log, signal),
+            Ok(Over::Worker(status)) => status,
+            Err(error) => io_error(&error),
+        },
         Err(text) => {
             text.iter().for_each(|line| log.warn(line));
             log.warn(error_line(Exit::SOCKET_IO, "Receiver"));
@@ -246,9 +258,9 @@ impl Wake {
     }
 
     /// Waits for a signal or a connection; the sockets that have one.
-    fn wait(&self, sockets: &[OwnedFd]) -> Vec<usize> {
+    fn wait<'a>(&self, sockets: impl Iterator<Item = BorrowedFd<'a>>) -> Vec<usize> {
         let mut ready: Vec<PollFd<'_>> = vec![PollFd::new(&self.out, PollFlags::IN)];
-        ready.extend(sockets.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
+        ready.extend(sockets.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN)));
         if poll(&mut ready, None).is_err() {
             return Vec::new();
         }
@@ -262,22 +274,38 @@ impl Wake {
     }
 }
 
+/// How a process leaves the loop.
+pub(super) enum Over {
+    /// The listener got this signal.
+    Signal(i32),
+    /// A worker has served its connection; this is its exit code.
+    Worker(i32),
+}
+
 /// Accepts connections until a signal ends the daemon; in a worker, serves its connection.
-fn accept_loop(start: &Start<'_>, log: &Log, sockets: Vec<OwnedFd>) -> i32 {
-    let wake = match Wake::on_signals() {
-        Ok(wake) => wake,
-        Err(error) => return io_error(&error),
-    };
+pub(super) fn accept_loop(
+    start: &Start<'_>,
+    log: &Log,
+    sockets: Vec<OwnedFd>,
+    mut web: Option<Web>,
+) -> io::Result<Over> {
+    let wake = Wake::on_signals()?;
     loop {
-        if let Some(status) = signalled(log) {
-            return status;
+        match sys::caught_signal() {
+            0 => {}
+            signal => return Ok(Over::Signal(signal)),
         }
         // A log that is not held open can be rotated by renaming.
         log.close_file();
-        for at in wake.wait(&sockets) {
-            let connection = match net::accept_with(&sockets[at], net::SocketFlags::CLOEXEC) {
-                Ok(connection) => connection,
-                Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => continue,
+        let control = web.as_ref().map(Web::control);
+        for at in wake.wait(sockets.iter().map(AsFd::as_fd).chain(control)) {
+            let accepted = match sockets.get(at) {
+                Some(socket) => net::accept_with(socket, net::SocketFlags::CLOEXEC).map(Some),
+                None => handed_over(&mut web, log),
+            };
+            let connection = match accepted {
+                Ok(Some(connection)) => connection,
+                Ok(None) | Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => continue,
                 Err(_) => {
                     // Most likely there are too many open files: it must not be tried without a pause.
                     std::thread::sleep(Duration::from_millis(100));
@@ -288,8 +316,12 @@ fn accept_loop(start: &Start<'_>, log: &Log, sockets: Vec<OwnedFd>) -> i32 {
                 Ok(Forked::Parent(_)) => {}
                 Ok(Forked::Child) => {
                     sys::default_signals(SIGNALS);
+                    let handed_over = at >= sockets.len();
+                    if let Some(web) = web {
+                        web.forget();
+                    }
                     drop((wake, sockets));
-                    return worker_of(start, log, connection);
+                    return Ok(Over::Worker(worker_of(&Start { handed_over, ..start.clone() }, log, connection)));
                 }
                 Err(error) => {
                     let reason = strerror(&error);
@@ -303,19 +335,25 @@ fn accept_loop(start: &Start<'_>, log: &Log, sockets: Vec<OwnedFd>) -> i32 {
     }
 }
 
-/// The exit code, if a signal asks for the end.
-fn signalled(log: &Log) -> Option<i32> {
-    match sys::caught_signal() {
-        0 => None,
-        libc::SIGTERM => {
-            log.info("sent 0 bytes  received 0 bytes  total size 0");
-            Some(0)
-        }
-        _ => {
-            log.warn(error_line(Exit::SIGNAL, "Receiver"));
-            Some(Exit::SIGNAL.0)
-        }
+/// The next connection that comes from our own gateway.
+fn handed_over(web: &mut Option<Web>, log: &Log) -> Result<Option<OwnedFd>, Errno> {
+    let Some(gateway) = web else { return Ok(None) };
+    let connection = gateway.receive()?;
+    if connection.is_none() {
+        log.warn("the web gateway has ended; the daemon goes on without it");
+        *web = None;
     }
+    Ok(connection)
+}
+
+/// What the log says of a signal that ends the daemon, and the exit code.
+fn signalled(log: &Log, signal: i32) -> i32 {
+    if signal == libc::SIGTERM {
+        log.info("sent 0 bytes  received 0 bytes  total size 0");
+        return 0;
+    }
+    log.warn(error_line(Exit::SIGNAL, "Receiver"));
+    Exit::SIGNAL.0
 }
 
 fn worker_of(start: &Start<'_>, log: &Log, connection: OwnedFd) -> i32 {

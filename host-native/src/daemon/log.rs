@@ -7,7 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{sys, trusted};
+use super::sys;
+use crate::trusted;
 
 /// Lines are cut here.
 const LINE_BYTES_MAX: usize = 2047;
@@ -117,7 +118,13 @@ impl State {
     }
 }
 
+/// What stands for standard error where a file is named. Opening it by that name would not do: it may be a socket.
+pub const STDERR: &[u8] = b"/dev/stderr";
+
 fn open_file(path: &[u8]) -> io::Result<File> {
+    if path == STDERR {
+        return Ok(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3)?.into());
+    }
     // Whatever the umask of the operator's shell was, others don't write to the log.
     let mask = sys::umask();
     sys::set_umask(mask | 0o022);
@@ -127,7 +134,8 @@ fn open_file(path: &[u8]) -> io::Result<File> {
     opened.map(File::from)
 }
 
-fn stamped(text: &[u8]) -> Vec<u8> {
+/// A line as it stands in a log file.
+pub fn stamped(text: &[u8]) -> Vec<u8> {
     let ([year, month, day, hour, minute, second], _) = sys::local_time(unix_time());
     let pid = std::process::id();
     let mut line = format!("{year:04}/{month:02}/{day:02} {hour:02}:{minute:02}:{second:02} [{pid}] ").into_bytes();

@@ -25,7 +25,12 @@ impl Worker<'_> {
             return Err(self.auth_failed(module, b"", reason.as_bytes()));
         }
         self.challenge(digest)?;
-        let (user, response) = match self.next_event()? {
+        let event = match self.next_event() {
+            // A client that finds no password of its own says nothing at all.
+            Err(End::Close) => return Err(self.auth_failed(module, b"", b"invalid challenge response")),
+            event => event?,
+        };
+        let (user, response) = match event {
             ServerEvent::Response { user, response } => (user, response),
             ServerEvent::BadResponse => {
                 return Err(self.auth_failed(module, b"", b"invalid challenge response"));

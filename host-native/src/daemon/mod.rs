@@ -10,13 +10,14 @@
 //! | module | what |
 //! |---|---|
 //! | [`listener`], [`bind`] | the three ways to run: stand-alone, from inetd, behind a remote shell |
+//! | [`share`], [`web`] | a daemon without a configuration file; the gateway that belongs to a daemon |
 //! | [`worker`], [`login`], [`module`], [`handover`] | one connection, in the order of events of spec 5.4.1 |
 //! | [`config`], [`parse`], [`params`], [`values`], [`expand`], [`lists`], [`wild`] | the configuration file |
 //! | [`access`], [`lookup`], [`proxy`] | who the peer is, and whether it may come in |
 //! | [`auth`] | users and secrets |
 //! | [`identity`], [`root`], [`tree`], [`paths`], [`rules`], [`refuse`] | what a module is to its clients |
 //! | [`hooks`] | the operator's commands |
-//! | [`files`], [`log`], [`sockopt`], [`trusted`], [`link`] | pid file, lock file, log, sockets |
+//! | [`files`], [`log`], [`sockopt`], [`link`] | pid file, lock file, log, sockets |
 //! | [`client`], [`password`] | the other end: talking to a daemon |
 //! | [`sys`], [`names`] | system calls that need `unsafe` |
 
@@ -38,7 +39,7 @@ mod login;
 mod lookup;
 mod module;
 pub mod names;
-mod params;
+pub mod params;
 mod parse;
 mod password;
 mod paths;
@@ -46,11 +47,12 @@ mod proxy;
 pub mod refuse;
 mod root;
 mod rules;
+pub mod share;
 pub mod sockopt;
-mod sys;
+pub mod sys;
 mod tree;
-mod trusted;
 mod values;
+mod web;
 mod wild;
 mod worker;
 

@@ -30,6 +30,8 @@ pub enum Value {
     Integer(i64),
     /// Of the others.
     Text(Vec<u8>),
+    /// Of the others, where it comes from no configuration file: a percent sign in it is one.
+    Exact(Vec<u8>),
 }
 
 /// Where a parameter may stand.
@@ -92,6 +94,13 @@ params! {
     ProxyProtocol     "proxy protocol"       Global Bool     "no"   true;
     ProxyHosts        "proxy protocol hosts" Global Text     ""     true;
     SocketOptions     "socket options"       Global Text     ""     true;
+    WebAddress        "web address"          Global Text     ""     true;
+    WebCertificate    "web certificate"      Global Text     ""     true;
+    WebKey            "web key"              Global Text     ""     true;
+    WebMetrics        "web metrics"          Global Bool     "no"   true;
+    WebOrigins        "web origins"          Global Text     ""     true;
+    WebProxies        "web trusted proxies"  Global Text     ""     true;
+    WebTokenFile      "web token file"       Global Text     ""     true;
     AuthDigest        "auth digest"          Module Text     ""     true;
     AuthUsers         "auth users"           Module Text     ""     true;
     Charset           "charset"              Module Text     ""     false;

@@ -3,8 +3,9 @@
 //! A pattern with a slash counts from the module's root, wherever the transfer starts: in the language of rules that is the
 //! modifier `/`. A pattern that ends in a slash also hides what is in the directory: it gets `***` at its end.
 
+use super::lists;
 use super::log::strerror;
-use super::{lists, trusted};
+use crate::trusted;
 
 /// The values of the parameters.
 #[derive(Clone, Debug, Default)]

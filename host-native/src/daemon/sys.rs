@@ -48,6 +48,12 @@ pub fn wait(pid: i32) -> i32 {
     }
 }
 
+/// Whether a child has ended, or is none of ours any more.
+pub fn has_ended(pid: i32) -> bool {
+    // SAFETY: a null status pointer is allowed.
+    unsafe { libc::waitpid(pid, ptr::null_mut(), libc::WNOHANG) != 0 }
+}
+
 /// Collects children that have ended, without waiting.
 pub fn reap() {
     // SAFETY: a null status pointer is allowed.

@@ -49,13 +49,16 @@ impl Values {
     /// A text as it was written.
     pub fn raw(&self, id: P) -> &[u8] {
         match &self.values[id as usize] {
-            Value::Text(text) => text,
+            Value::Text(text) | Value::Exact(text) => text,
             _ => b"",
         }
     }
 
     /// A text with its references replaced, for the shell if it is a command.
     pub fn text(&self, id: P, env: &Env) -> Result<Vec<u8>, Error> {
+        if let Value::Exact(text) = &self.values[id as usize] {
+            return Ok(text.clone());
+        }
         match PARAMS[id as usize].kind {
             Kind::Shell => expand_shell(self.raw(id), env),
             _ => expand(self.raw(id), env),

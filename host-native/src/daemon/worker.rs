@@ -10,7 +10,7 @@ use syncline_core::Exit;
 use syncline_core::session::greeting::{PROTOCOL, ServerEvent, ServerGreeting};
 
 use super::access::{self, Peer, Rules};
-use super::config::{self, Config, Override, Part, Section};
+use super::config::{Config, Override, Part, Section, Source};
 use super::expand::Env;
 use super::files::{self, NoSlot};
 use super::link::{Broken, Link};
@@ -21,9 +21,10 @@ use super::proxy::{self, Header};
 use super::{End, Engine, identity, module};
 
 /// What a worker is started with.
+#[derive(Clone)]
 pub struct Start<'a> {
-    /// The configuration file.
-    pub config: &'a [u8],
+    /// The configuration.
+    pub config: Source<'a>,
     /// `--dparam`
     pub overrides: &'a [Override],
     /// `--log-file-format`: transfers are logged in this format in all modules.
@@ -36,6 +37,8 @@ pub struct Start<'a> {
     pub protocol: Option<u32>,
     /// The peer, if the environment of a remote shell told it; a socket is asked otherwise.
     pub shell: Option<Peer>,
+    /// The connection comes from our own gateway, which tells who the peer is.
+    pub handed_over: bool,
     /// What happens after the text phase.
     pub engine: Engine,
 }
@@ -65,7 +68,7 @@ pub fn serve(start: &Start<'_>, link: Link, log: Log) -> i32 {
 fn begin<'a>(start: &'a Start<'a>, link: Link, log: Log) -> Option<(Config, Result<Worker<'a>, End>)> {
     let env = Env::default();
     let mut lines = Vec::new();
-    let config = config::load(start.config, Part::Whole, start.overrides, &env, &mut lines);
+    let config = start.config.load(Part::Whole, start.overrides, &env, &mut lines);
     lines.iter().for_each(|line| log.warn(line));
     let Some(config) = config else {
         log.warn("params.c:pm_process() - Failed.  Error returned from params.c:parse().");
@@ -91,15 +94,20 @@ impl Worker<'_> {
             }
             None => {
                 self.arm(global.integer(P::Timeout));
-                match lookup::socket_address(std::os::fd::AsFd::as_fd(&self.link.input)) {
+                let address = lookup::socket_address(std::os::fd::AsFd::as_fd(&self.link.input));
+                match address {
                     Some(address) => address,
+                    None if self.start.handed_over => Vec::new(),
                     None => return Err(End::Exit(Exit::SOCKET_IO.0)),
                 }
             }
         };
-        if self.start.shell.is_none() && global.on(P::ProxyProtocol) {
+        if self.start.handed_over {
+            self.proxy_header()?;
+        } else if self.start.shell.is_none() && global.on(P::ProxyProtocol) {
             let trusted = global.text(P::ProxyHosts, &self.env).map_err(|error| End::error(&self.log, &error))?;
-            self.proxy_header(&trusted)?;
+            self.check_proxy(&trusted)?;
+            self.proxy_header()?;
         }
         let sections = config.modules.iter().map(|module| &module.values).chain([global]);
         if self.peer.host == UNDETERMINED
@@ -128,13 +136,17 @@ impl Worker<'_> {
         self.link.set_deadline(Some(Duration::from_secs(seconds)));
     }
 
-    fn proxy_header(&mut self, trusted: &[u8]) -> Result<(), End> {
+    fn check_proxy(&self, trusted: &[u8]) -> Result<(), End> {
         let system = System { log: &self.log };
-        if !access::listed(&self.peer.address, trusted, &system) {
-            let text = b"proxy protocol rejected from untrusted peer UNDETERMINED (";
-            self.log.warn([text, self.peer.address.as_slice(), b")"].concat());
-            return Err(End::Close);
+        if access::listed(&self.peer.address, trusted, &system) {
+            return Ok(());
         }
+        let text = b"proxy protocol rejected from untrusted peer UNDETERMINED (";
+        self.log.warn([text, self.peer.address.as_slice(), b")"].concat());
+        Err(End::Close)
+    }
+
+    fn proxy_header(&mut self) -> Result<(), End> {
         loop {
             match proxy::parse(&self.link.pending) {
                 Header::Complete(length, address) => {

@@ -136,7 +136,8 @@ fn temp_output(
 fn in_place_output(roots: &mut Roots, create: &Create, buffer: Vec<u8>) -> HostResult<(Output, Option<Meta>)> {
     let spot = roots.spot(&create.at)?;
     let (file, is_new) = open_in_place(&spot.dir, &spot.name).map_err(errno)?;
-    let meta = meta_of(&fstat(&file).map_err(errno)?);
+    let mut meta = meta_of(&fstat(&file).map_err(errno)?);
+    let is_device = meta.mode & TYPE != REGULAR;
     // A regular file, or the device that `--write-devices` is about.
     if !matches!(meta.mode & TYPE, REGULAR | 0o020000 | 0o060000) {
         return Err(not_regular());
@@ -149,11 +150,15 @@ fn in_place_output(roots: &mut Roots, create: &Create, buffer: Vec<u8>) -> HostR
         uid: Some(meta.uid),
         gid: Some(meta.gid),
         spot,
-        sink: Sink::new(file, 0, meta.size, create.sparse, buffer),
+        sink: Sink::new(file, 0, meta.size, create.sparse && !is_device, buffer),
         basis: None,
         digest: Some(Digest::whole_file(create.digest.0, create.digest.1)),
         error: None,
     };
+    if is_device {
+        // What is not overwritten stays, and nothing can be cut off.
+        meta.size = read::reach_of(output.sink.file());
+    }
     Ok((output, if is_new { None } else { Some(meta) }))
 }
 

@@ -4,7 +4,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use rustix::fs::{Mode, OFlags, XattrFlags, open};
+use rustix::fs::{Mode, OFlags, XattrFlags, open, openat};
 use rustix::fs::{fgetxattr, flistxattr, fremovexattr, fsetxattr, lgetxattr, llistxattr, lremovexattr, lsetxattr};
 use rustix::io::Errno as Code;
 use syncline_core::flist::acl::{Acl, Acls};
@@ -12,7 +12,7 @@ use syncline_core::flist::xattr::Pair;
 use syncline_core::session::{Errno, Extended, ExtendedStep, Meta, SetExtended};
 
 use super::fake;
-use super::look::{DIRECTORY, SYMLINK, TYPE};
+use super::look::{BLOCK, DIRECTORY, SYMLINK, TYPE};
 use super::roots::Dir;
 use crate::errno::errno;
 
@@ -32,6 +32,8 @@ pub struct Wants {
     pub xattrs: bool,
     /// What `--fake-super` wrote down is shown as if it were so.
     pub fake: bool,
+    /// Devices have contents: they may be read, and are as large as what can be reached in them.
+    pub devices: bool,
 }
 
 /// A file whose attributes are meant.
@@ -204,6 +206,11 @@ pub fn add(meta: &mut Meta, dir: &Dir, name: &[u8], wants: Wants) {
     if wants.fake {
         fake::apply(meta, dir, name);
     }
+    if wants.devices && meta.mode & TYPE == BLOCK {
+        // What can't be opened now fails when it is to be read.
+        let file = openat(dir, name, super::read::READ | OFlags::NOFOLLOW, Mode::empty());
+        meta.size = file.map_or(0, super::read::reach_of);
+    }
     if wants.acls || wants.xattrs {
         meta.extended = Some(boxed(with_name(dir, name, |file| file.look(meta.mode, wants))));
     }
@@ -332,7 +339,7 @@ mod tests {
         let root = roots.open_root(tmp.path().as_os_str().as_bytes()).unwrap();
         let dir = roots.spot(&At { root, path: b"f".to_vec() }).unwrap().dir;
         let dir = &*dir;
-        let wants = Wants { acls: true, xattrs: true, fake: false };
+        let wants = Wants { acls: true, xattrs: true, fake: false, devices: false };
         let set = SetExtended {
             set: vec![(b"user.b".to_vec(), long.clone()), (b"user.a".to_vec(), Vec::new())],
             ..SetExtended::default()

@@ -43,7 +43,7 @@ impl Fs {
                 if let Some(&root) = self.sources.get(&root) {
                     return Ok(At { root, path });
                 }
-                let id = self.roots.open_root(&root).map_err(OutputError::Source)?;
+                let id = self.roots.open_source(&root).map_err(OutputError::Source)?;
                 self.sources.insert(root, id);
                 Ok(At { root: id, path })
             }

@@ -22,6 +22,10 @@ pub const REGULAR: u32 = 0o100000;
 pub const DIRECTORY: u32 = 0o040000;
 /// A symlink.
 pub const SYMLINK: u32 = 0o120000;
+/// A block device.
+pub const BLOCK: u32 = 0o060000;
+/// A character device.
+pub const CHARACTER: u32 = 0o020000;
 /// Bytes of names that are read from a directory at once.
 const NAMES_BYTES: usize = 64 << 10;
 
@@ -133,7 +137,7 @@ pub fn list(roots: &mut Roots, at: &At, follow: Follow, algorithm: Option<Algori
                         .open_following(&child, READ, reach)
                         .and_then(|file| digest_whole(&file, Digest::list(algorithm)))
                 } else {
-                    digest_in(&*dir, &name, algorithm)
+                    digest_in(roots, &*dir, &name, &join(path, &name), algorithm)
                 };
                 digest.unwrap_or_else(|_| DigestValue::zero(algorithm.digest_bytes()))
             });
@@ -166,13 +170,18 @@ fn names(dir: impl AsFd) -> HostResult<Vec<Vec<u8>>> {
 /// [`syncline_core::session::Ask::Digest`].
 pub fn digest(roots: &mut Roots, at: &At, algorithm: Algorithm) -> HostResult<DigestValue> {
     let spot = roots.spot(at)?;
-    digest_in(&*spot.dir, &spot.name, algorithm)
+    digest_in(roots, &*spot.dir, &spot.name, &at.path, algorithm)
 }
 
-fn digest_in(dir: impl AsFd, name: &[u8], algorithm: Algorithm) -> HostResult<DigestValue> {
+/// The digest of the file `name` in an open directory, whose whole path is `path`.
+fn digest_in(roots: &Roots, dir: impl AsFd, name: &[u8], path: &[u8], algorithm: Algorithm) -> HostResult<DigestValue> {
     let file = openat(dir, name, READ | OFlags::NOFOLLOW, Mode::empty()).map_err(errno)?;
-    if fstat(&file).map_err(errno)?.st_mode & TYPE != REGULAR {
+    let stat = fstat(&file).map_err(errno)?;
+    if stat.st_mode & TYPE != REGULAR {
         return Err(not_regular());
+    }
+    if let Some(known) = roots.ahead.as_ref().and_then(|ahead| ahead.digest(path, &stat, algorithm)) {
+        return Ok(known);
     }
     digest_whole(&file, Digest::list(algorithm))
 }

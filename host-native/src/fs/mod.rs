@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `roots` | open directories, and the way from them to a file without being led astray |
 //! | `look` | what files are, directories, digests |
+//! | `ahead` | digests of the destination while those of the source are made |
 //! | `read` | sources, signatures, small files |
 //! | `ids` | names of users and groups |
 //! | `create` `temp` | making an output |
@@ -14,6 +15,7 @@
 //!
 //! All calls block; a session has many asks under way, so a host that wants more runs several of these on threads.
 
+mod ahead;
 mod attributes;
 mod basis;
 mod clone;
@@ -35,13 +37,15 @@ mod temp;
 mod unshare;
 mod zeros;
 
+pub use ahead::Ahead;
+
 use std::collections::HashMap;
 
 use rustix::io::Errno as Code;
 use syncline_core::checksum::DigestValue;
 use syncline_core::options::{Options, Super};
 use syncline_core::session::{
-    Ask, At, Commit, Create, Errno, FileId, HostResult, Meta, OutputError, Reply, RootId, SetErrors,
+    Ask, At, Commit, Create, Errno, FileId, HostResult, Meta, OutputError, Reply, Role, RootId, SetErrors,
 };
 
 use crate::errno::errno;
@@ -78,11 +82,29 @@ impl Fs {
     }
 
     /// For a session with these options.
-    pub fn for_session(umask: u32, options: &Options) -> Fs {
+    pub fn for_session(umask: u32, role: Role, options: &Options) -> Fs {
         let mut fs = Fs::new().with_umask(umask);
-        fs.roots.wants =
-            Wants { acls: options.acls, xattrs: options.xattrs > 0, fake: options.super_mode == Super::Fake };
+        fs.roots.wants = Wants {
+            acls: options.acls,
+            xattrs: options.xattrs > 0,
+            fake: options.super_mode == Super::Fake,
+            devices: options.copy_devices || options.write_devices,
+        };
+        if role == Role::Receiver && !options.insecure_links {
+            fs.roots.beware();
+        }
+        if let Some(root) =
+            options.confine_root.as_ref().filter(|_| role == Role::Receiver || options.files_from.is_some())
+        {
+            fs.roots.fence(root, role == Role::Sender);
+        }
         fs
+    }
+
+    /// With digests begun early, if the transfer wants any.
+    pub fn with_ahead(mut self, ahead: Option<Ahead>) -> Fs {
+        self.roots.ahead = ahead;
+        self
     }
 
     /// The umask for directories that the engine leaves the mode of to the host, where that of the process was cleared.

@@ -8,7 +8,7 @@ use syncline_core::checksum::{Digest, DigestValue, Strong};
 use syncline_core::delta::{Signer, SumHead};
 use syncline_core::session::{At, HostResult, Meta};
 
-use super::look::{REGULAR, TYPE, meta_of};
+use super::look::{BLOCK, CHARACTER, REGULAR, TYPE, meta_of};
 use super::roots::{Roots, not_regular};
 use super::sink::retry;
 use crate::errno::errno;
@@ -101,11 +101,18 @@ pub fn open(roots: &mut Roots, at: &At, follow: bool) -> HostResult<(OwnedFd, Me
         let spot = roots.spot(at)?;
         openat(&*spot.dir, spot.name.as_slice(), READ | OFlags::NOFOLLOW, Mode::empty()).map_err(errno)?
     };
-    let meta = meta_of(&fstat(&file).map_err(errno)?);
-    if meta.mode & TYPE != REGULAR {
-        return Err(not_regular());
+    let mut meta = meta_of(&fstat(&file).map_err(errno)?);
+    match meta.mode & TYPE {
+        REGULAR => {}
+        BLOCK | CHARACTER if roots.wants.devices => meta.size = reach_of(&file),
+        _ => return Err(not_regular()),
     }
     Ok((file, meta))
+}
+
+/// How far one can go in a device: its size, or 0 where it has none.
+pub fn reach_of(file: impl AsFd) -> u64 {
+    rustix::fs::seek(file, rustix::fs::SeekFrom::End(0)).unwrap_or(0)
 }
 
 /// Digests a whole file.

@@ -5,14 +5,16 @@
 //! the parent is followed as long as it stays beneath the root (spec 3.12.2): `openat2` sees to that in the kernel, where
 //! nobody can swap a component between check and use.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::sync::{Arc, OnceLock};
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2, readlinkat, statat};
 use rustix::io::Errno as Code;
 use rustix::process::{getegid, geteuid};
 use syncline_core::session::{At, Errno, HostResult, RootId};
 
+use super::ahead::Ahead;
 use super::extended::Wants;
 use crate::errno::errno;
 
@@ -30,6 +32,22 @@ pub enum Reach {
     Beneath,
     /// Wherever its symlinks point, as the user who asked for `-L` and its kin wants it.
     Anywhere,
+}
+
+/// `--confine-root`: what no path of the operator's may lead out of.
+#[derive(Clone, Debug)]
+struct Fence {
+    root: Vec<u8>,
+    /// What lies beneath the roots counts too: the operator's list names it.
+    beneath: bool,
+}
+
+impl Fence {
+    fn check(&self, fd: impl AsFd) -> HostResult<()> {
+        let link = format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd());
+        let path = readlinkat(CWD, link.as_str(), Vec::new()).map_err(errno)?.into_bytes();
+        if self.root == b"/" || is_within(&path, &self.root) { Ok(()) } else { Err(errno(Code::LOOP)) }
+    }
 }
 
 /// A directory held open.
@@ -112,10 +130,14 @@ pub struct Roots {
     roots: Vec<Root>,
     kept: Vec<Kept>,
     confined: bool,
+    wary: bool,
+    fence: Option<Fence>,
     walks: bool,
     version: u64,
     /// What is looked at besides what `stat` tells.
     pub wants: Wants,
+    /// Digests begun early, in a local copy.
+    pub ahead: Option<Ahead>,
 }
 
 impl Roots {
@@ -124,6 +146,19 @@ impl Roots {
     pub fn confine(&mut self) {
         self.confined = true;
         self.kept.clear();
+    }
+
+    /// From now on no directory is entered through a symlink that belongs to somebody whom we don't trust.
+    pub fn beware(&mut self) {
+        self.wary = true;
+    }
+
+    /// From now on directories that options name must lie within `root`, and with `beneath` all that is looked at too. Where
+    /// the transfer itself begins is free.
+    pub fn fence(&mut self, root: &[u8], beneath: bool) {
+        let real = std::fs::canonicalize(std::ffi::OsStr::from_bytes(root));
+        let root = real.map_or_else(|_| trim(root).to_vec(), |real| real.into_os_string().into_vec());
+        self.fence = Some(Fence { root, beneath });
     }
 
     /// How far a path may lead whose symlinks are to be followed.
@@ -155,6 +190,21 @@ impl Roots {
 
     /// Opens a directory that the operator named, as a root.
     pub fn open_root(&mut self, path: &[u8]) -> HostResult<RootId> {
+        let fd = if self.wary && !self.confined && !path.is_empty() {
+            crate::trusted::open_aloud(path, DIR).map_err(|error| crate::errno::of_io(&error))?
+        } else {
+            self.open_operator(path, DIR)?
+        };
+        // A handle of this kind is had of any directory; one that can't be entered is told now, as changing to it would.
+        statat(&fd, ".", AtFlags::empty()).map_err(errno)?;
+        if let Some(fence) = self.fence.as_ref().filter(|fence| !fence.beneath && !self.roots.is_empty()) {
+            fence.check(&fd)?;
+        }
+        self.add(Dir::new(fd), path.to_vec())
+    }
+
+    /// Opens a directory that the sending half of a local copy has entered before.
+    pub fn open_source(&mut self, path: &[u8]) -> HostResult<RootId> {
         let fd = self.open_operator(path, DIR)?;
         self.add(Dir::new(fd), path.to_vec())
     }
@@ -204,6 +254,10 @@ impl Roots {
     /// A directory beneath a root, kept open for the next time.
     pub fn dir(&mut self, root: RootId, path: &[u8], reach: Reach) -> HostResult<Arc<Dir>> {
         let top = &self.roots.get(root.0 as usize).ok_or_else(|| errno(Code::BADF))?.dir;
+        let fence = self.fence.as_ref().filter(|fence| fence.beneath);
+        if let Some(fence) = fence.filter(|_| path.is_empty() || path == b".") {
+            fence.check(&**top)?;
+        }
         if path.is_empty() || path == b"." {
             return Ok(top.clone());
         }
@@ -216,7 +270,11 @@ impl Roots {
             Reach::Beneath => open_beneath(top, path, DIR, self.walks),
             Reach::Anywhere => openat(top, path, DIR, Mode::empty()),
         };
-        let dir = Dir::new(fd.map_err(errno)?);
+        let fd = fd.map_err(errno)?;
+        if let Some(fence) = fence {
+            fence.check(&fd)?;
+        }
+        let dir = Dir::new(fd);
         self.kept.truncate(KEPT_MAX - 1);
         self.kept.insert(0, Kept { root, path: path.to_vec(), reach, dir: dir.clone() });
         Ok(dir)
@@ -243,7 +301,16 @@ impl Roots {
     /// The same roots, for another thread.
     pub fn fork(&self) -> Roots {
         let roots = self.roots.clone();
-        Roots { roots, confined: self.confined, walks: self.walks, wants: self.wants, ..Roots::default() }
+        let fence = self.fence.clone();
+        Roots {
+            roots,
+            confined: self.confined,
+            fence,
+            walks: self.walks,
+            wants: self.wants,
+            ahead: self.ahead.clone(),
+            ..Roots::default()
+        }
     }
 
     /// Counts the events after which a fork is out of date: new roots, and directories that were removed or renamed.
@@ -327,8 +394,7 @@ fn walk(top: impl AsFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Code> {
 }
 
 fn is_symlink(dir: &OwnedFd, name: &[u8]) -> bool {
-    rustix::fs::statat(dir, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
-        .is_ok_and(|stat| stat.st_mode & 0o170000 == 0o120000)
+    statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| stat.st_mode & 0o170000 == 0o120000)
 }
 
 /// What a file is that should have been a regular one but is not.

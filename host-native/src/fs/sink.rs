@@ -118,10 +118,14 @@ impl Sink {
         done
     }
 
+    fn is_device(&self) -> bool {
+        rustix::fs::fstat(&self.file).is_ok_and(|stat| stat.st_mode & 0o170000 != 0o100000)
+    }
+
     /// Writes what is buffered and gives the file its exact length.
     pub fn finish(&mut self) -> Result<(), Code> {
         self.flush()?;
-        if self.end != self.at || self.reserved > self.at {
+        if (self.end != self.at || self.reserved > self.at) && !self.is_device() {
             retry(|| ftruncate(&self.file, self.at))?;
             self.end = self.at;
         }

@@ -28,7 +28,7 @@ pub enum ServerEvent {
         /// The proof.
         response: Vec<u8>,
     },
-    /// The client's answer has no blank, so it names no user.
+    /// The client's answer has no blank, so it names no user, or no end.
     BadResponse,
     /// The argument block; the binary stream follows at once, unless the words ask for secluded args, which
     /// [`Arguments::secluded`] reads.
@@ -123,6 +123,10 @@ impl ServerGreeting {
                 let (count, progress) = self.line.feed(bytes);
                 let event = match progress {
                     Progress::More => None,
+                    Progress::Bad if matches!(self.state, State::Response) => {
+                        self.state = State::Idle;
+                        Some(ServerEvent::BadResponse)
+                    }
                     Progress::Bad => Some(self.close()),
                     Progress::Complete(line) => self.take_line(&line),
                 };

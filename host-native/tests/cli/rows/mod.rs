@@ -11,6 +11,7 @@ mod daemon;
 mod listing;
 mod local;
 pub mod open;
+mod protocols;
 mod remote;
 mod usage;
 
@@ -82,5 +83,5 @@ impl Row {
 
 /// All tables.
 pub fn all() -> Vec<Row> {
-    [usage::ROWS, local::ROWS, listing::ROWS, remote::ROWS, daemon::ROWS].concat()
+    [usage::ROWS, local::ROWS, listing::ROWS, remote::ROWS, protocols::ROWS, daemon::ROWS].concat()
 }

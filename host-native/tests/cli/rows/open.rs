@@ -14,8 +14,6 @@ pub const OPEN: &[&str] = &[
     "option checksum none",
     "option confine root relative",
     "pull only missing",
-    "pull protocol 27",
-    "push protocol 27",
     "remove source told",
     "shell cut pull",
     "unreadable delete",

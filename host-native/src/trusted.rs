@@ -1,5 +1,5 @@
-//! Opening the files that the operator named: a symlink on the way is followed only if it belongs to root or to the user
-//! that the daemon runs as, so that nobody else can redirect it (spec 5.9.5).
+//! Opening what the operator named: a symlink on the way is followed only if it belongs to root or to the user that we are, so
+//! that nobody else can redirect it (spec 3.12.2, 5.9.5). `--insecure-links` does without.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -7,12 +7,36 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, readlinkat, statat};
 
-use super::sys;
+use crate::daemon::sys;
 
 const LINKS_MAX: u32 = 40;
+/// What is said before the error.
+const REFUSED: &str = "refusing to follow a symlink owned by an untrusted user; use --insecure-links locally or \
+    \"insecure links = yes\" in a daemon module ONLY if every path component is trusted";
+
+/// Opens a path for a user who sees standard error, and says there if it is refused for a link on the way.
+pub fn open_aloud(path: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
+    let mut refused = false;
+    let opened = walk(path, flags, Mode::empty(), &mut refused);
+    if refused {
+        eprintln!("{REFUSED}");
+    }
+    opened
+}
+
+/// Reads a whole file; as [`open_aloud`].
+pub fn read_aloud(path: &[u8]) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::from(open_aloud(path, OFlags::RDONLY)?).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
 
 /// Opens a file.
 pub fn open(path: &[u8], flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+    walk(path, flags, mode, &mut false)
+}
+
+fn walk(path: &[u8], flags: OFlags, mode: Mode, refused: &mut bool) -> io::Result<OwnedFd> {
     let mut dir: Option<OwnedFd> = None;
     let mut parts = VecDeque::new();
     let mut links = 0;
@@ -20,7 +44,7 @@ pub fn open(path: &[u8], flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
     loop {
         let part = parts.pop_front().ok_or(io::ErrorKind::NotFound)?;
         let is_last = parts.is_empty();
-        if let Some(target) = link_target(&dir, &part)? {
+        if let Some(target) = link_target(&dir, &part, refused)? {
             links += 1;
             if links > LINKS_MAX {
                 return Err(io::Error::from_raw_os_error(libc::ELOOP));
@@ -28,7 +52,7 @@ pub fn open(path: &[u8], flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
             push_front(&mut parts, &target);
             continue;
         }
-        let how = if is_last { flags } else { OFlags::DIRECTORY | OFlags::RDONLY };
+        let how = if is_last { flags } else { OFlags::DIRECTORY | OFlags::PATH };
         let how = how | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = match &dir {
             Some(dir) => openat(dir, part.as_slice(), how, mode),
@@ -42,7 +66,7 @@ pub fn open(path: &[u8], flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
 }
 
 /// Where a symlink leads, if `part` is one; an error if it belongs to somebody whom we don't trust.
-fn link_target(dir: &Option<OwnedFd>, part: &[u8]) -> io::Result<Option<Vec<u8>>> {
+fn link_target(dir: &Option<OwnedFd>, part: &[u8], refused: &mut bool) -> io::Result<Option<Vec<u8>>> {
     let found = match dir {
         Some(dir) => statat(dir, part, AtFlags::SYMLINK_NOFOLLOW),
         None => statat(CWD, part, AtFlags::SYMLINK_NOFOLLOW),
@@ -54,6 +78,7 @@ fn link_target(dir: &Option<OwnedFd>, part: &[u8]) -> io::Result<Option<Vec<u8>>
         return Ok(None);
     }
     if stat.st_uid != 0 && stat.st_uid != sys::euid() {
+        *refused = true;
         return Err(io::Error::from_raw_os_error(libc::ELOOP));
     }
     let target = match dir {
