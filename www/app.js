@@ -40,7 +40,6 @@ async function begin() {
   const offered = address ? [] : await targets();
   if (offered.length) {
     $("target").replaceChildren(...offered.map(({ name, title }) => new Option(title || name, name)));
-    $("target-field").hidden = offered.length === 1;
     $("target-field").hidden = false;
     $("address-field").hidden = true;
     await loadModules();

@@ -172,3 +172,12 @@ export async function startTalker(talk) {
 
 /** The daemons that the tests talk to. */
 export const daemons = ["stock", "ours"];
+
+/** Our own gateway in front of a daemon, with the page that is in the program. */
+export async function startGateway(targetPort) {
+  const port = await freePort();
+  const target = `main=rsync://127.0.0.1:${targetPort}`;
+  const child = start(OURS, ["gateway", "--target", target, "--listen", `127.0.0.1:${port}`]);
+  await listens(port, child);
+  return { url: `http://127.0.0.1:${port}/`, close: () => stop(child) };
+}
