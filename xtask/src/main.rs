@@ -1,14 +1,16 @@
-//! The chores of the project: `cargo xtask demo | test | bench | fuzz | wasm`.
+//! The chores of the project: `cargo xtask demo | serve | test | bench | fuzz | wasm`.
 //!
 //! One program, without dependencies, so that a fresh clone needs nothing but cargo to run it. What a machine may lack (a
 //! WebAssembly target, a fuzzer, stock rsync to test against) is known here and nowhere else.
 
 mod bench;
+mod browser;
 mod demo;
 mod embed;
 mod fuzz;
 mod older;
 mod run;
+mod serve;
 mod test;
 mod wasm;
 
@@ -17,10 +19,11 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask COMMAND
   demo              build syncline, sync a small folder twice, show what the second run saved
+  serve [WORDS]     build the page and the program, share a small folder with it until Ctrl-C
   test              everything that must pass: format, lints, docs, wasm, tests, a short fuzz run
   bench [WHICH]     criterion (the default), or versus: whole processes beside stock rsync
   fuzz SECONDS      each fuzz target for that long, two at a time
-  wasm              build the engine for wasm32-unknown-unknown, and as modules and components in target/embed
+  wasm              build the page and the npm package, and modules and components of the engine in target/embed
   embed             build those, and run the programs in examples that host them";
 
 fn main() -> ExitCode {
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
         Some("test") => test::test(),
         Some("bench") => bench::bench(rest),
         Some("fuzz") => fuzz::command(rest),
+        Some("serve") => serve::serve(rest),
         Some("wasm") => wasm::build().and_then(|()| embed::build()),
         Some("embed") => embed::test(),
         _ => Err(USAGE.to_string()),

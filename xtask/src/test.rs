@@ -1,7 +1,7 @@
 //! Everything that must pass before a change is good.
 
 use crate::run::{Outcome, cargo, installed, run};
-use crate::{embed, fuzz, older, wasm};
+use crate::{browser, embed, fuzz, older, wasm};
 use std::time::Instant;
 
 const FUZZ_SECONDS: u32 = 10;
@@ -9,7 +9,7 @@ const FUZZ_SECONDS: u32 = 10;
 /// `cargo xtask test`: cheap checks first, the tests themselves last, so that their result lines end the output.
 pub fn test() -> Outcome {
     complete()?;
-    let wasm = wasm::command()?;
+    wasm::available()?;
     let older = match older::rsync() {
         // Other releases of Debian don't offer it; what counts is that no run of the whole is without.
         Err(text) if std::env::var_os("CI").is_none() => {
@@ -24,7 +24,8 @@ pub fn test() -> Outcome {
     let mut docs = cargo(&["doc", "--release", "--workspace", "--no-deps", "--document-private-items"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
     timed("docs", || run(docs))?;
-    timed("wasm", || run(wasm))?;
+    timed("wasm", wasm::build)?;
+    timed("browser", browser::test)?;
     if fuzz::available() {
         timed("fuzz", || fuzz::fuzz(FUZZ_SECONDS))?;
     } else {

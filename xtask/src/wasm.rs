@@ -1,59 +1,95 @@
-//! The engine for `wasm32-unknown-unknown`: it has to build where there is no operating system.
+//! WebAssembly: the engine bound for JavaScript, the page, and a package for npm.
 //!
 //! rustup's target is used where it is installed. Where rustup cannot download one, Debian's own Rust can build it: its
 //! packages bring the source of the standard library, which `-Z build-std` compiles for the target.
+//!
+//! ```text
+//! target/web/    index.html, scripts, wasm/simd, wasm/base    what a gateway serves, and puts into its program
+//! target/npm/    package.json, README.md, web/, bundler/      what is published
+//! ```
 
-use crate::run::{self, Outcome, cargo, program, run};
-use std::path::Path;
+use crate::run::{self, Outcome, cargo, output, program, run};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const PACKAGES: &str = "rustc-web cargo-web rust-web-src lld-22";
+/// Name of the module and its glue.
+const NAME: &str = "syncline_wasm";
+/// Bytes of a module on the line.
+const GZIP_BYTES_MAX: u64 = 400 << 10;
 
-/// Builds `syncline-core` alone.
+/// What a browser may have: vector instructions, or not.
+const BUILDS: [(&str, &str); 2] = [("simd", "-C target-feature=+simd128"), ("base", "")];
+
+/// `cargo xtask wasm`.
 pub fn build() -> Outcome {
-    run(command()?)
+    let web = run::target().join("web");
+    let npm = run::target().join("npm");
+    for folder in [&web, &npm] {
+        // What an earlier build left and this one doesn't make would be served and published.
+        let _ = fs::remove_dir_all(folder);
+    }
+    run(cargo(&["build", "--release", "-p", "xtask-web"]))?;
+    for (name, flags) in BUILDS {
+        let module = module(name, flags)?;
+        bind(&module, &web.join("wasm").join(name), "web")?;
+        for kind in ["web", "bundler"] {
+            bind(&module, &npm.join(kind).join(name), kind)?;
+        }
+        check_size(&web.join("wasm").join(name))?;
+    }
+    let www = run::root().join("www");
+    for part in ["index.html", "style.css", "icon.svg", "app.js", "worker.js", "js"] {
+        copy(&www.join(part), &web.join(part))?;
+    }
+    for part in ["package.json", "README.md"] {
+        copy(&run::root().join("host-wasm/npm").join(part), &npm.join(part))?;
+    }
+    for license in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        copy(&run::root().join(license), &npm.join(license))?;
+    }
+    eprintln!("the page is in {}, the package in {}", web.display(), npm.display());
+    Ok(())
 }
 
 /// A build for the target with these words and compiler flags, in a folder of its own below the target folder.
 pub fn compile(words: &[&str], flags: &str, folder: &str) -> Result<Command, String> {
-    let mut command = if rustup_has_target() {
-        cargo(&["build"])
-    } else if debian_has_target() {
-        debian(&["build", "-Z", "build-std=std,panic_abort"])
-    } else {
-        return command();
-    };
+    available()?;
+    let mut command =
+        if rustup_has_target() { cargo(&["build"]) } else { debian(&["-Z", "build-std=std,panic_abort"]) };
     command.args(["--target", TARGET]).args(words);
     command.env("RUSTFLAGS", flags).env("CARGO_TARGET_DIR", run::target().join(folder));
     Ok(command)
 }
 
 /// Where a build of [`compile`] puts what it makes.
-pub fn made(folder: &str, profile: &str, name: &str) -> std::path::PathBuf {
+pub fn made(folder: &str, profile: &str, name: &str) -> PathBuf {
     run::target().join(folder).join(TARGET).join(profile).join(name)
 }
 
-/// The way that works on this machine, or one line that says what to install.
-pub fn command() -> Result<Command, String> {
-    if rustup_has_target() {
-        Ok(cargo(&["build", "--release", "-p", "syncline-core", "--target", TARGET]))
-    } else if debian_has_target() {
-        Ok(debian(&[
-            "build",
-            "--release",
-            "-Z",
-            "build-std=std,panic_abort",
-            "-p",
-            "syncline-core",
-            "--target",
-            TARGET,
-        ]))
-    } else {
-        Err(format!(
-            "no way to build for {TARGET}: `rustup target add {TARGET}`, or on Debian `apt-get install {PACKAGES}`"
-        ))
+/// Whether there is a way to build, or one line that says what to install.
+pub fn available() -> Outcome {
+    if rustup_has_target() || debian_has_target() {
+        return Ok(());
     }
+    Err(format!(
+        "no way to build for {TARGET}: `rustup target add {TARGET}`, or on Debian `apt-get install {PACKAGES}`"
+    ))
+}
+
+/// Builds the module with these compiler flags; where it is.
+fn module(name: &str, flags: &str) -> Result<PathBuf, String> {
+    available()?;
+    let folder = run::target().join("wasm").join(name);
+    let small = ["-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"];
+    let mut command = if rustup_has_target() { cargo(&["build"]) } else { debian(&small) };
+    command.args(["--profile", "wasm", "--target", TARGET, "-p", "syncline-wasm"]);
+    // Other flags, or another compiler: a folder of its own, or they would rebuild each other's work.
+    command.env("RUSTFLAGS", flags).env("CARGO_TARGET_DIR", &folder);
+    run(command)?;
+    Ok(folder.join(TARGET).join("wasm").join(NAME).with_extension("wasm"))
 }
 
 fn rustup_has_target() -> bool {
@@ -61,25 +97,55 @@ fn rustup_has_target() -> bool {
     if let Some(toolchain) = std::env::var_os("RUSTUP_TOOLCHAIN") {
         rustc.env("RUSTUP_TOOLCHAIN", toolchain);
     }
-    run::output(rustc).is_ok_and(|dir| Path::new(dir.trim()).is_dir())
+    output(rustc).is_ok_and(|dir| Path::new(dir.trim()).is_dir())
 }
 
 fn debian_has_target() -> bool {
-    let sysroot = run::output(program("/usr/bin/rustc", &["--print", "sysroot"]));
+    let sysroot = output(program("/usr/bin/rustc", &["--print", "sysroot"]));
     let source = sysroot.is_ok_and(|dir| Path::new(dir.trim()).join("lib/rustlib/src/rust/library/core").is_dir());
     source && Path::new("/usr/bin/cargo").is_file() && run::installed("wasm-ld-22")
 }
 
-fn debian(args: &[&str]) -> Command {
-    let mut command = program("/usr/bin/cargo", args);
+fn debian(std: &[&str]) -> Command {
+    let mut command = program("/usr/bin/cargo", &[&["build"], std].concat());
     let path = std::env::var("PATH").unwrap_or_default();
     command
         .env("PATH", format!("/usr/bin:{path}"))
         .env("RUSTC", "/usr/bin/rustc")
         .env("RUSTC_BOOTSTRAP", "1") // `-Z` on a stable compiler
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld-22")
-        .env("RUSTFLAGS", "-C target-feature=+simd128")
-        // Another compiler: a folder of its own, or the two would rebuild each other's work.
-        .env("CARGO_TARGET_DIR", run::target().join("wasm"));
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld-22");
     command
+}
+
+fn bind(module: &Path, folder: &Path, kind: &str) -> Outcome {
+    let mut command = program(run::target().join("release/xtask-web"), &[]);
+    command.arg(module).arg(folder).args([NAME, kind]);
+    run(command)
+}
+
+/// What travels when the page is loaded for the first time.
+fn check_size(folder: &Path) -> Outcome {
+    let module = folder.join(format!("{NAME}_bg.wasm"));
+    let mut gzip = program("gzip", &["-9", "-c"]);
+    let packed = gzip.arg(&module).output().map_err(|error| format!("gzip: {error}"))?;
+    let size = packed.stdout.len() as u64;
+    eprintln!("{}: {size} bytes compressed", module.display());
+    if !packed.status.success() || size > GZIP_BYTES_MAX {
+        return Err(format!("{}: {size} bytes compressed, more than {GZIP_BYTES_MAX}", module.display()));
+    }
+    Ok(())
+}
+
+/// Copies a file, or a folder with all that is in it.
+fn copy(from: &Path, to: &Path) -> Outcome {
+    let fail = |error: std::io::Error| format!("{}: {error}", from.display());
+    if from.is_dir() {
+        fs::create_dir_all(to).map_err(fail)?;
+        for entry in fs::read_dir(from).map_err(fail)? {
+            let name = entry.map_err(fail)?.file_name();
+            copy(&from.join(&name), &to.join(&name))?;
+        }
+        return Ok(());
+    }
+    fs::copy(from, to).map(drop).map_err(fail)
 }

@@ -66,6 +66,7 @@ pub use step::*;
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 
+use crate::report::Stats;
 use crate::{Error, Exit};
 use context::{Context, Shared, io_error};
 use say::Class;
@@ -385,6 +386,11 @@ impl Session {
     /// Whether the last line of this process was said already, to the client and to the log.
     pub fn exit_is_told(&self) -> bool {
         self.exit_is_told
+    }
+
+    /// What was counted so far; the connection's bytes come in only at the end.
+    pub fn stats(&self) -> Stats {
+        *self.cx.stats.borrow()
     }
 
     /// What messages call this process.

@@ -1,0 +1,29 @@
+//! The tests of the page, in a real browser: `www/tests`, run by node.
+
+use crate::run::{self, Outcome, cargo, program, run};
+
+/// Programs, and the packages that have them.
+const NEEDED: [(&str, &str); 4] =
+    [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium"), ("websockify", "websockify")];
+
+/// Runs them against the page that `cargo xtask wasm` has built, and against daemons, stock and our own.
+pub fn test() -> Outcome {
+    let missing: Vec<&str> = NEEDED.iter().filter(|(name, _)| !run::installed(name)).map(|(_, deb)| *deb).collect();
+    if !missing.is_empty() {
+        let text = format!("the browser tests need `apt-get install {}`", missing.join(" "));
+        // What counts is that no run of the whole is without.
+        if std::env::var_os("CI").is_some() {
+            return Err(text);
+        }
+        eprintln!("browser tests left out; {text}");
+        return Ok(());
+    }
+    run(cargo(&["build", "--release", "-p", "syncline"]))?;
+    let www = run::root().join("www");
+    let mut install = program("npm", &["ci", "--no-audit", "--no-fund"]);
+    install.current_dir(&www);
+    run(install)?;
+    let mut tests = program("npm", &["test"]);
+    tests.current_dir(&www);
+    run(tests)
+}
