@@ -35,7 +35,6 @@ pub fn begin(options: &Options, args: &[Vec<u8>], rules: &[Vec<u8>], console: &m
         how.write(true).create(true).truncate(true).mode(mode).open(path)
     };
     let path = path_of(name);
-    let file = create(&path, 0o600).map_err(|error| open_error(&path, Exit::FILE_IO, &error, "sender"))?;
     let mut script = path.clone().into_os_string();
     script.push(".sh");
     let script = PathBuf::from(script);
@@ -43,7 +42,8 @@ pub fn begin(options: &Options, args: &[Vec<u8>], rules: &[Vec<u8>], console: &m
     let text = script_text(options, &words, args, rules);
     create(&script, 0o700)
         .and_then(|mut file| file.write_all(&text))
-        .map_err(|error| open_error(&script, Exit::FILE_SELECT, &error, "sender"))?;
+        .map_err(|error| open_error(&script, Exit::FILE_SELECT, &error, "Receiver"))?;
+    let file = create(&path, 0o600).map_err(|error| open_error(&path, Exit::FILE_IO, &error, "Receiver"))?;
     console.keep_batch(file);
     Ok(())
 }
@@ -172,7 +172,7 @@ pub fn open(name: &[u8], config: &mut Config, console: &mut Console) -> Result<O
 fn bytes<const N: usize>(file: &mut File) -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     file.read_exact(&mut bytes).map_err(|_| {
-        Error::host(Exit::STREAM, "connection unexpectedly closed (0 bytes received so far) [Receiver]")
+        Error::host(Exit::STREAM, "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]")
     })?;
     Ok(bytes)
 }

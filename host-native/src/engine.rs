@@ -13,7 +13,7 @@ use crate::daemon::{Engine, Parsed, Served, listener};
 use crate::drive::{self, Wire};
 use crate::fs::Fs;
 use crate::output::Console;
-use crate::{signals, time};
+use crate::{iconv, signals, time};
 
 /// Runs `syncline --daemon`.
 pub fn run_daemon(options: DaemonOptions) -> i32 {
@@ -54,7 +54,7 @@ pub fn unknown_parameter(words: &[Vec<u8>], error: &Error) -> Option<Error> {
     Some(Error::usage([b"Unknown parameter \"".as_slice(), &unknown, b"\""].concat()))
 }
 
-fn parse(words: &[Vec<u8>], refuse_list: &[u8]) -> Parsed {
+fn parse(words: &[Vec<u8>], refuse_list: &[u8], charset: &[u8]) -> Parsed {
     let known: Vec<_> = spellings().collect();
     let shorts: Vec<Option<u8>> = known.iter().map(|spelling| spelling.short.map(|short| short as u8)).collect();
     let rows: Vec<Row<'_>> = known
@@ -68,7 +68,7 @@ fn parse(words: &[Vec<u8>], refuse_list: &[u8]) -> Parsed {
         })
         .collect();
     let mut notes = Vec::new();
-    let refusals = Refusals::new(&refused(refuse_list, false, &rows, &mut notes));
+    let refusals = Refusals::new(&refused(refuse_list, !charset.is_empty(), &rows, &mut notes));
     let worker = parse_worker(words, &Env::default(), &Setup::default(), &refusals, None);
     let options = worker.options;
     Parsed {
@@ -127,6 +127,16 @@ fn serve(served: Served) -> i32 {
         config.options.super_mode = Super::Fake;
     }
     config.refused = refused;
+    if config.options.iconv.is_some() {
+        // Whatever set the client thinks that the names are in.
+        match iconv::named(&policy.charset) {
+            Ok(conversion) => config.conversion = Some(conversion),
+            Err(error) => config.refused = config.refused.or(Some(error)),
+        }
+    }
+    if let Some(module) = &config.module {
+        config.options.levels.limit(module.max_verbosity);
+    }
     let own = config.options.bwlimit;
     let limit = match (own, policy.bwlimit) {
         (0, limit) | (limit, 0) => limit,

@@ -10,7 +10,7 @@
 //! | [`net`] | remote shells and sockets |
 //! | [`trusted`], [`copy_as`] | paths that others could redirect, another user for the transfer |
 //! | [`daemon`] | the daemon, and the client's text phase with one |
-//! | [`output`], [`signals`], [`time`], [`errno`], [`glob`], [`simd`], [`zstd`] | the system around it |
+//! | [`output`], [`signals`], [`time`], [`errno`], [`glob`], [`iconv`], [`simd`], [`zstd`] | the system around it |
 
 mod batch;
 mod client;
@@ -21,6 +21,7 @@ mod engine;
 mod errno;
 mod fs;
 mod glob;
+mod iconv;
 mod net;
 mod output;
 mod pool;

@@ -162,6 +162,18 @@ impl Levels {
         }
     }
 
+    /// Lowers all words to what so many `-v` would raise them to (`max verbosity`); above 5 there is no limit.
+    pub fn limit(&mut self, verbose: u32) {
+        if verbose > VERBOSE_MAX {
+            return;
+        }
+        let mut most = Levels::default();
+        most.imply_verbose(verbose);
+        for (slot, most) in self.info.iter_mut().zip(most.info).chain(self.debug.iter_mut().zip(most.debug)) {
+            slot.level = slot.level.min(most.level);
+        }
+    }
+
     /// Raises words that the user did not set.
     pub(super) fn imply(&mut self, family: Family, words: &str) {
         for word in words.as_bytes().split(|&b| b == b',') {

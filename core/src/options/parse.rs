@@ -113,6 +113,8 @@ pub fn with_words(options: Options, words: &[Vec<u8>]) -> Result<Options, Error>
     let mut parser = Parser::new(words, Setup::default(), &env);
     parser.options = options;
     parser.run()?;
+    let verbose = parser.options.verbose;
+    parser.options.levels.imply_verbose(verbose);
     Ok(parser.options)
 }
 
@@ -188,6 +190,9 @@ impl<'a> Parser<'a> {
         let options = Box::new(self.options);
         if waits {
             return Ok(Command::Secluded(Secluded { options }));
+        }
+        if options.server && self.args.is_empty() && !self.resumed {
+            return Err(Error::usage(super::help_text()));
         }
         if !options.server {
             return Ok(Command::Client { options, args: self.args });

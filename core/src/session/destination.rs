@@ -53,7 +53,8 @@ pub(crate) async fn enter(rx: &Rx) -> Result<(), Error> {
 /// Number of entries, and whether the first is a directory (and so the only one, if there is one).
 fn count_entries(rx: &Rx) -> (usize, bool) {
     let lists = rx.lists.borrow();
-    let count = lists.iter().map(|list| list.iter().filter(View::is_active).count()).sum();
+    // What is listed twice is counted twice.
+    let count = lists.iter().map(|list| list.iter().count()).sum();
     let first = lists.list(0).and_then(|list| list.iter_sorted().find(View::is_active));
     (count, first.is_some_and(|view| view.is_dir()))
 }

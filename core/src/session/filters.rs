@@ -9,7 +9,7 @@ use super::context::Context;
 use crate::Error;
 use crate::filter::build::{Builder, Missing, NeedFile};
 use crate::filter::codec::{Transit, accept, put_list, read_rule};
-use crate::filter::per_dir::{DirNeed, PerDir, Place};
+use crate::filter::per_dir::{DirNeed, PerDir, Place, directories_above};
 use crate::filter::rule::Choice;
 use crate::filter::{Check, FilterList, Rule, Side, Subject, Verdict};
 use crate::options::{Debug, Delete, FilterArg, Options};
@@ -23,12 +23,26 @@ pub(crate) struct Rules {
     list: RefCell<FilterList>,
     /// What per-directory files say, by directory; the directory that is worked on and those above it.
     per_dir: RefCell<HashMap<Vec<u8>, PerDir>>,
+    /// The absolute path of the transfer root that names are beneath.
+    root: RefCell<Vec<u8>>,
     nothing: PerDir,
 }
 
 impl Rules {
     pub(crate) fn new(list: FilterList) -> Rules {
         Rules { list: RefCell::new(list), ..Rules::default() }
+    }
+
+    /// From now on names are beneath this directory, given as the user would write it.
+    pub(crate) fn at_root(&self, cx: &Context, path: &[u8]) {
+        if self.list.borrow().is_empty() {
+            return;
+        }
+        let root = crate::flist::verify::clean(&super::show::full_path(cx, path));
+        if *self.root.borrow() != root {
+            *self.root.borrow_mut() = root;
+            self.per_dir.borrow_mut().clear();
+        }
     }
 
     fn verdict(&self, path: &[u8], is_dir: bool, check: Check) -> Verdict {
@@ -38,7 +52,9 @@ impl Rules {
         }
         let per_dir = self.per_dir.borrow();
         let parent = path.iter().rposition(|&b| b == b'/').map_or(&b"."[..], |at| &path[..at]);
-        list.check(&Subject::new(path, is_dir), check, per_dir.get(parent).unwrap_or(&self.nothing))
+        let root = self.root.borrow();
+        let subject = Subject::new(path, is_dir).at_root(&root);
+        list.check(&subject, check, per_dir.get(parent).unwrap_or(&self.nothing))
     }
 
     /// Whether the sender hides a name.
@@ -58,7 +74,8 @@ impl Rules {
         }
         let (list, per_dir) = (self.list.borrow(), self.per_dir.borrow());
         let parent = path.iter().rposition(|&b| b == b'/').map_or(&b"."[..], |at| &path[..at]);
-        let subject = Subject::new(path, is_dir);
+        let root = self.root.borrow();
+        let subject = Subject::new(path, is_dir).at_root(&root);
         let Some(decision) = list.decide(&subject, check, per_dir.get(parent).unwrap_or(&self.nothing)) else {
             return false;
         };
@@ -80,36 +97,57 @@ impl Rules {
     }
 
     /// Loads what the files of a directory say, and of those above it that were not loaded yet.
-    pub(crate) async fn enter(&self, cx: &Context, root: RootId, dir: &[u8]) {
+    pub(crate) async fn enter(&self, cx: &Context, root: RootId, dir: &[u8]) -> Result<(), Error> {
         if !self.has_dir_merges() {
-            return;
+            return Ok(());
         }
         let mut ends: Vec<usize> = dir.iter().enumerate().filter(|&(_, &b)| b == b'/').map(|(at, _)| at).collect();
         ends.push(dir.len());
-        let mut outer = self.enter_one(cx, root, b".", None).await;
+        let top = self.per_dir.borrow().get(b".".as_slice()).cloned();
+        let mut outer = match top {
+            Some(known) => known,
+            None => {
+                let above = self.above(cx, root).await?;
+                self.enter_one(cx, root, b".", above).await?
+            }
+        };
         for end in ends.into_iter().filter(|_| dir != b".") {
-            outer = self.enter_one(cx, root, &dir[..end], Some(outer)).await;
+            outer = self.enter_one(cx, root, &dir[..end], outer).await?;
         }
+        Ok(())
     }
 
-    async fn enter_one(&self, cx: &Context, root: RootId, dir: &[u8], outer: Option<PerDir>) -> PerDir {
-        if let Some(known) = self.per_dir.borrow().get(dir) {
-            return known.clone();
+    /// What files in the directories above the transfer root say, if their names ask for that.
+    async fn above(&self, cx: &Context, root: RootId) -> Result<PerDir, Error> {
+        if cx.config.module.is_some() {
+            // A module has nothing above it.
+            return Ok(PerDir::default());
         }
+        let dirs = directories_above(&self.list.borrow(), &self.root.borrow());
+        let mut outer = PerDir::default();
+        for above in dirs {
+            outer = self.read(cx, root, Place::Above(above), outer).await?;
+        }
+        Ok(outer)
+    }
+
+    async fn enter_one(&self, cx: &Context, root: RootId, dir: &[u8], outer: PerDir) -> Result<PerDir, Error> {
+        if let Some(known) = self.per_dir.borrow().get(dir) {
+            return Ok(known.clone());
+        }
+        let inner = self.read(cx, root, Place::Beneath(dir.to_vec()), outer).await?;
+        self.per_dir.borrow_mut().insert(dir.to_vec(), inner.clone());
+        Ok(inner)
+    }
+
+    /// Reads the files of one directory.
+    async fn read(&self, cx: &Context, root: RootId, place: Place, outer: PerDir) -> Result<PerDir, Error> {
         let mut enter = {
             let list = self.list.borrow();
             let side = if cx.is_sender() { Side::Sender } else { Side::Receiver };
-            outer.unwrap_or_default().enter(&list, Place::Beneath(dir.to_vec()), side, &cx.config.cwd)
+            outer.enter(&list, place, side, &self.root.borrow())
         };
-        loop {
-            let need = match enter.run() {
-                Ok(Some(need)) => need,
-                Ok(None) => break,
-                Err(error) => {
-                    cx.say(super::say::Class::Transfer, error.text);
-                    break;
-                }
-            };
+        while let Some(need) = enter.run()? {
             let ask = match need {
                 DirNeed::Beneath(path) => Ask::ReadAt { at: At { root, path }, max: FILE_BYTES_MAX },
                 DirNeed::Above(path) => Ask::ReadPath { path, max: FILE_BYTES_MAX },
@@ -124,14 +162,9 @@ impl Rules {
                 }
             };
             let contents = cx.bytes(ask).await.map_err(missing);
-            if let Err(error) = enter.supply(contents) {
-                cx.say(super::say::Class::Transfer, error.text);
-                break;
-            }
+            enter.supply(contents)?;
         }
-        let inner = enter.finish();
-        self.per_dir.borrow_mut().insert(dir.to_vec(), inner.clone());
-        inner
+        Ok(enter.finish())
     }
 }
 
@@ -169,8 +202,8 @@ fn add_options(builder: &mut Builder, o: &Options, partial_perishes: bool) {
     }
 }
 
-/// The rules of the command line, in full. Fails where they are no rules or their files can't be read. `read` reads a file; standard input is
-/// not touched.
+/// The rules of the command line, in full. Fails where they are no rules or their files can't be read. `read` reads a file; `-` is
+/// standard input.
 pub fn check_rules(
     o: &Options,
     mut read: impl FnMut(&[u8]) -> Result<Vec<u8>, Missing>,
@@ -179,8 +212,8 @@ pub fn check_rules(
     add_options(&mut builder, o, true);
     while let Some(need) = builder.run()? {
         let contents = match need {
-            NeedFile::Named { name, .. } if name != b"-" => read(&name),
-            _ => Ok(Vec::new()),
+            NeedFile::Named { name, .. } => read(&name),
+            NeedFile::HomeCvsIgnore => Ok(Vec::new()),
         };
         builder.supply(contents)?;
     }

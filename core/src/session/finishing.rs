@@ -83,7 +83,7 @@ impl Finishing {
         let (uid, gid) = cx.config.ids;
         let current = match (&self.existing, self.in_place) {
             (Some(meta), true) => Meta { mtime: i64::MIN, ..meta.clone() },
-            _ => Meta { uid, gid, mtime: i64::MIN, mode: u32::MAX, ..Meta::default() },
+            _ => Meta { uid, gid, mtime: i64::MIN, mode: !mode, ..Meta::default() },
         };
         let mut meta = decide::to_set(o, &rx.powers, item, &current, mode, true);
         super::xattrs::add(&rx.powers, item, self.existing.as_ref().filter(|_| self.in_place), &mut meta);

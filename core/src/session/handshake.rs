@@ -39,6 +39,11 @@ impl Context {
             protocol,
             inc: has(compat::INC_RECURSE),
             symlink_times: has(compat::SYMLINK_TIMES) || self.is_server() || !self.is_sender(),
+            symlink_iconv: if self.is_server() && self.is_sender() {
+                self.config.options.capabilities.as_ref().is_some_and(|letters| letters.contains(&b's'))
+            } else {
+                has(compat::SYMLINK_ICONV)
+            },
             safe_list: protocol >= 31 || has(compat::SAFE_LIST),
             inplace_partial: has(compat::INPLACE_PARTIAL),
             varint_flags: has(compat::VARINT_FLAGS),

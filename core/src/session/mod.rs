@@ -26,6 +26,7 @@ mod ask;
 mod backup;
 mod batch;
 mod context;
+mod conversion;
 mod dataplane;
 mod decide;
 mod destination;
@@ -58,6 +59,7 @@ mod xattrs;
 
 pub use ask::*;
 pub use batch::{BatchHead, adopt_flags};
+pub use conversion::{Conversion, Convert};
 pub use filters::check_rules;
 pub use handshake::{PROTOCOL, PROTOCOL_MIN};
 pub use names::unreadable;
@@ -385,6 +387,12 @@ impl Session {
     /// Whether the last line of this process was said already, to the client and to the log.
     pub fn exit_is_told(&self) -> bool {
         self.exit_is_told
+    }
+
+    /// Whether it ended because the peer had nothing to send: a peer that failed can't be answered, since it is gone by then.
+    pub fn got_nothing(&self) -> bool {
+        let receives = self.cx.receiving.borrow().as_ref().is_some_and(|rx| rx.entries.get() == 0);
+        receives && !self.cx.is_server() && self.cx.agreed.get().is_some_and(|agreed| agreed.has_exit_exchange())
     }
 
     /// What messages call this process.

@@ -59,7 +59,7 @@ pub(crate) fn token_format(cx: &Context) -> TokenFormat {
         compressor: cx.agreed().compressor,
         level: o.compress_level,
         protocol: cx.protocol(),
-        stored: false,
+        stored: cx.is_sender() && cx.config.module.as_ref().is_some_and(|module| module.stores),
         threads: o.compress_threads.max(0) as u32,
     }
 }
@@ -97,6 +97,9 @@ impl Receiver {
         let end = self.list_end();
         super::batch::list_ended(&self.rx, end).await?;
         self.rx.take_mark()?;
+        if self.phase == 0 || !self.rx.cx.agreed().inc {
+            show::progress_at_end(&self.rx.cx, &self.rx.transferred, end, self.confirmed);
+        }
         if self.phase == 0 && self.rx.cx.agreed().inc {
             self.confirmed += 1;
             self.rx.free_oldest();
@@ -563,8 +566,8 @@ pub(crate) fn copy_plan(
     let o = &cx.config.options;
     let (uid, gid) = cx.config.ids;
     let mode = create_mode(cx, rx, item);
-    let current = Meta { uid, gid, mtime: i64::MIN, mode: u32::MAX, ..Meta::default() };
     let wanted = decide::wanted_mode(o, &rx.powers, item, None);
+    let current = Meta { uid, gid, mtime: i64::MIN, mode: !wanted, ..Meta::default() };
     let mut meta = decide::to_set(o, &rx.powers, item, &current, wanted, true);
     let replaces = record.is_none_or(|r| r.flags.0 & ItemFlags::IS_NEW.0 == 0);
     // Without -p an existing file keeps its mode, which only the host knows by now.

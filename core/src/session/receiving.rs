@@ -119,6 +119,13 @@ impl Receiving {
         found.is_some_and(|list| crate::flist::order::find_either(list, order, path, false).is_some())
     }
 
+    /// The index of the entry at a sorted position of a list.
+    pub(crate) fn ndx_at(&self, list: usize, at: usize) -> i32 {
+        let lists = self.lists.borrow();
+        let found = list.checked_sub(self.freed.get()).and_then(|number| lists.list(number));
+        found.and_then(|list| lists.index(list, at)).map_or(-1, |ndx| ndx as i32)
+    }
+
     /// The receiver is done with the oldest list.
     pub(crate) fn free_oldest(&self) {
         if self.lists.borrow_mut().free_oldest().is_some() {

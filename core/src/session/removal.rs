@@ -87,9 +87,9 @@ impl Generator {
 
     /// The pass of `--delete-before` and `--delete-after`.
     pub(crate) async fn delete_everywhere(&mut self) -> Result<(), Error> {
-        let (start, len) = self.rx.bounds(0);
+        let (_, len) = self.rx.bounds(0);
         for at in 0..len {
-            if let Some(item) = self.item(start + at as i32)
+            if let Some(item) = self.item(self.rx.ndx_at(0, at))
                 && item.is_dir()
                 && item.content_dir
                 && self.is_directory_here(&item).await
@@ -118,7 +118,7 @@ impl Generator {
             return Ok(());
         }
         let later = self.delete_when() == Delete::Delay;
-        for (path, meta) in self.extraneous(dir, list).await {
+        for (path, meta) in self.extraneous(dir, list).await? {
             if later {
                 self.removal.delayed.push((path, meta));
             } else {
@@ -140,15 +140,15 @@ impl Generator {
     }
 
     /// The entries of a directory at the destination that the list has not, in the order in which they go.
-    async fn extraneous(&mut self, dir: &Item, list: usize) -> Vec<(Vec<u8>, Meta)> {
+    async fn extraneous(&mut self, dir: &Item, list: usize) -> Result<Vec<(Vec<u8>, Meta)>, Error> {
         let entries = match self.list_dir(&dir.path).await {
             Ok(entries) => entries,
             Err(errno) => {
                 self.unreadable(&dir.path, &errno);
-                return Vec::new();
+                return Ok(Vec::new());
             }
         };
-        self.enter_filters(&dir.path).await;
+        self.enter_filters(&dir.path).await?;
         let one_fs = self.cx.config.options.one_file_system > 0;
         let dev = if one_fs { self.look(dir).await.ok().map(|m| m.dev) } else { None };
         let mut found = Vec::new();
@@ -168,7 +168,7 @@ impl Generator {
             found.push((path, meta));
         }
         sort_for_removal(&mut found, self.cx.protocol());
-        found
+        Ok(found)
     }
 
     /// Says that a directory can't be read. After that nothing more is deleted.
@@ -236,7 +236,7 @@ impl Generator {
                 return Ok(Outcome::Removed);
             }
         };
-        self.enter_filters(path).await;
+        self.enter_filters(path).await?;
         let mut outcome = Outcome::Removed;
         let mut inside: Vec<(Vec<u8>, Meta)> = Vec::new();
         for entry in entries {
@@ -383,8 +383,9 @@ impl Generator {
     }
 
     /// Loads the per-directory rules of a directory of the destination.
-    async fn enter_filters(&mut self, path: &[u8]) {
-        self.rx.filters.enter(&self.cx, self.rx.dest(), path).await;
+    async fn enter_filters(&mut self, path: &[u8]) -> Result<(), Error> {
+        self.rx.filters.at_root(&self.cx, &self.rx.dest_path.borrow());
+        self.rx.filters.enter(&self.cx, self.rx.dest(), path).await
     }
 }
 

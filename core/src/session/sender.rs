@@ -69,6 +69,10 @@ impl Sender {
             self.remove_sources();
             match ndx {
                 NDX_DONE => {
+                    if phase == 0 || !cx.agreed().inc {
+                        let (end, number) = self.lister.oldest_end();
+                        show::progress_at_end(&cx, &self.transferred, end, number);
+                    }
                     if phase == 0 && cx.agreed().inc {
                         self.lister.close_oldest();
                         if self.lister.has_open_lists() {

@@ -71,7 +71,7 @@ const VERSION: &str = "3.5.0";
 #[derive(Clone, Copy)]
 pub struct Engine {
     /// Parses a client's words, refusing what the value of `refuse options` says (the second argument).
-    pub parse: fn(&[Vec<u8>], &[u8]) -> Parsed,
+    pub parse: fn(&[Vec<u8>], &[u8], &[u8]) -> Parsed,
     /// Whether the rules of a module make sense; the error ends the connection.
     pub check_filters: fn(&[Vec<u8>]) -> Result<(), Error>,
     /// Whether the rules of a module hide a path from its clients.
@@ -133,6 +133,8 @@ pub struct Policy {
     pub fake_super: bool,
     /// KiB/s at most, 0 for no limit; a client's own lower limit counts.
     pub bwlimit: u64,
+    /// The character set of the module's file names, for clients that want them converted.
+    pub charset: Vec<u8>,
 }
 
 /// How a worker ends before there is a session.

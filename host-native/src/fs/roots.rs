@@ -192,6 +192,8 @@ impl Roots {
         } else {
             self.open_operator(path, DIR)?
         };
+        // To enter a directory takes the right to search it.
+        openat(&fd, ".", DIR, Mode::empty()).map_err(errno)?;
         if let Some(fence) = self.fence.as_ref().filter(|fence| !fence.beneath && !self.roots.is_empty()) {
             fence.check(&fd)?;
         }

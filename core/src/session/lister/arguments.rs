@@ -291,6 +291,7 @@ impl Lister {
             Err(errno) => return self.missing_argument(&argument, errno, origin, draft).await,
         };
         let is_dir = meta.mode & TYPE == DIRECTORY;
+        self.rules.at_root(&cx, &self.roots[usize::from(origin)].path);
         if !dot && self.rules.excludes(&cx, name, is_dir, Check::SENDER) {
             return Ok(());
         }

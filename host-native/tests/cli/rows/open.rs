@@ -3,17 +3,9 @@
 
 /// Names of rows.
 pub const OPEN: &[&str] = &[
-    "conflict insecure confine",
-    "daemon dparam alone",
     "daemon push secluded",
     "dirs only",
     "files from entry missing",
-    "list remote home",
-    "option bad copy as",
-    "option bad iconv",
-    "option checksum none",
-    "option confine root relative",
-    "pull only missing",
     "remove source told",
     "shell cut pull",
     "unreadable delete",
