@@ -299,7 +299,7 @@ fn finish(config: Config, mut reached: Reached, console: &mut Console) -> Outcom
     let role = if exit == Exit::OK { session.role() } else { session.last_words_role().unwrap_or_default() };
     let Some(shell) = reached.shell else { return Ok((exit, role)) };
     let last = shell.finish(exit);
-    if exit == Exit::OK && is_counted(last) && session.got_nothing() {
+    if is_counted(last) && session.got_nothing() {
         console.error(b"rsync: [Receiver] write error: Broken pipe (32)\n");
     }
     Ok((last, role))
@@ -337,6 +337,18 @@ fn reach(options: &Options, remote: &Remote, push: bool, umask: u32, console: &m
     }
     let port = if remote.port == 0 { DAEMON_PORT } else { remote.port };
     let (shell, input, output) = if remote.is_socket(options) {
+        if options.levels.debug(Debug::Connect) >= 1 {
+            let text = match env("RSYNC_CONNECT_PROG") {
+                Some(program) => {
+                    let instead = b"Using RSYNC_CONNECT_PROG instead of opening tcp connection to ".as_slice();
+                    let port = format!(" port {port}\nRunning socket program: \"");
+                    [instead, &remote.host, port.as_bytes(), &program, b"\"\n"].concat()
+                }
+                None => [b"opening tcp connection to ".as_slice(), &remote.host, format!(" port {port}\n").as_bytes()]
+                    .concat(),
+            };
+            console.print(&text);
+        }
         let socket = tcp::open(&remote.host, port as u16, options, role)?;
         let other = socket.try_clone().map_err(|error| io_error("dup failed", &error))?;
         (None, socket, other)
@@ -360,12 +372,14 @@ fn reach(options: &Options, remote: &Remote, push: bool, umask: u32, console: &m
         Words { plain: words.visible, secluded: words.secluded.map(on_wire) }
     };
     let quiet = options.quiet || !options.motd;
+    let tells_words = options.levels.debug(Debug::Cmd) >= 1;
     let mut show = |line: &[u8]| {
         if !quiet {
             console.print(line);
         }
     };
-    let call = Call { request, password_file: options.password_file.as_deref(), role, words: &words, show: &mut show };
+    let password_file = options.password_file.as_deref();
+    let call = Call { request, password_file, role, words: &words, tells_words, show: &mut show };
     match crate::daemon::client::call(input, output, call)? {
         Answered::Listed => Ok(Answer::Listed),
         Answered::Ready { protocol, pending, input, output } => {

@@ -69,7 +69,13 @@ fn parse(words: &[Vec<u8>], refuse_list: &[u8], charset: &[u8]) -> Parsed {
         .collect();
     let mut notes = Vec::new();
     let refusals = Refusals::new(&refused(refuse_list, !charset.is_empty(), &rows, &mut notes));
-    let worker = parse_worker(words, &Env::default(), &Setup::default(), &refusals, None);
+    let mut worker = parse_worker(words, &Env::default(), &Setup::default(), &refusals, None);
+    // A module whose names have a character set may insist that its clients name theirs.
+    let insists = refuse_list.split(u8::is_ascii_whitespace).any(|item| item.eq_ignore_ascii_case(b"no-iconv"));
+    if insists && !charset.is_empty() && worker.options.iconv.is_none() && !worker.secluded {
+        let text = "rsync: The server is configured to refuse --no-iconv";
+        worker.refused.get_or_insert(Error::peer(Exit::UNSUPPORTED, text));
+    }
     let options = worker.options;
     Parsed {
         sender: options.sender,
@@ -117,8 +123,13 @@ fn serve(served: Served) -> i32 {
         Role::Sender => (policy.outgoing_chmod, true),
         Role::Receiver => (policy.incoming_chmod, false),
     };
-    if let Some(chmod) = Chmod::parse(&chmod).filter(|_| !chmod.is_empty()) {
-        config.module_chmod = Some(chmod);
+    match Chmod::parse(&chmod) {
+        _ if chmod.is_empty() => {}
+        Some(chmod) => config.module_chmod = Some(chmod),
+        None => {
+            let name = if sends { "outgoing" } else { "incoming" };
+            log.warn([b"Invalid \"".as_slice(), name.as_bytes(), b" chmod\" directive: ", &chmod].concat());
+        }
     }
     if !sends && config.options.temp_dir.is_none() && !policy.temp_dir.is_empty() {
         config.options.temp_dir = Some(policy.temp_dir);

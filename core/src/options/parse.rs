@@ -140,7 +140,10 @@ pub fn parse_worker(
         Err(error) => Some(Error { exit: Exit::UNSUPPORTED, ..error }),
     };
     let secluded = parser.waits_for_words();
-    let paths = parser.args.into_iter().skip(1).collect();
+    // What was asked for is known even if how is refused.
+    let rest = core::mem::take(&mut parser.pending).into_iter().map(|word| word.bytes);
+    let unread = rest.skip_while(|word| parser.args.is_empty() && word != b".").collect::<Vec<_>>();
+    let paths = parser.args.into_iter().chain(unread).skip(1).collect();
     Worker { options: parser.options, paths, secluded, refused }
 }
 

@@ -113,7 +113,11 @@ async fn make_directory(rx: &Rx, dest: &[u8]) -> Result<(), Error> {
         return Err(Error::host(Exit::FILE_IO, Vec::new()));
     }
     if o.levels.info(Info::Name) >= 1 || show::itemizes(cx) {
-        cx.say(Class::Info, [b"created directory ".as_slice(), trimmed].concat());
+        let text = [b"created directory ".as_slice(), trimmed].concat();
+        if cx.config.module.is_some() {
+            cx.log_line(&text);
+        }
+        cx.say(Class::Info, text);
     }
     if o.dry_run {
         rx.dest_missing.set(true);
@@ -189,6 +193,18 @@ async fn make_path(cx: &Context, dest: &[u8], count: usize, slash: bool) -> Resu
     Ok(())
 }
 
+/// The path of a directory that an option names, in a module that is not a root of its own.
+fn real(cx: &Context, dir: &[u8]) -> Vec<u8> {
+    match &cx.config.module {
+        Some(module) if module.sanitize => {
+            let beneath =
+                crate::flist::verify::sanitize(dir, crate::flist::verify::Sanitize { depth: 0, keep_dots: false });
+            super::removal::join(&module.path, &beneath)
+        }
+        _ => dir.to_vec(),
+    }
+}
+
 /// The directories that options name besides the destination.
 async fn side_directories(rx: &Rx) -> Result<(), Error> {
     let cx = &rx.cx;
@@ -196,7 +212,7 @@ async fn side_directories(rx: &Rx) -> Result<(), Error> {
     if let Some(dir) = &o.temp_dir {
         let meta = match cx.stat(Ask::StatPath { path: beside(rx, dir) }).await {
             Ok(meta) => meta,
-            Err(errno) if errno.is_not_found() => return Err(usage(b"The temp-dir does not exist: ", dir)),
+            Err(errno) if errno.is_not_found() => return Err(usage(b"The temp-dir does not exist: ", &real(cx, dir))),
             Err(errno) => {
                 let text = format!(": {} ({})", errno.text, errno.code);
                 let text = [b"Failed to stat temp-dir ".as_slice(), dir, text.as_bytes()].concat();
@@ -204,7 +220,7 @@ async fn side_directories(rx: &Rx) -> Result<(), Error> {
             }
         };
         if meta.mode & TYPE != DIRECTORY {
-            return Err(usage(b"The temp-dir is not a directory: ", dir));
+            return Err(usage(b"The temp-dir is not a directory: ", &real(cx, dir)));
         }
         rx.temp_root.set(cx.root(Ask::Root { path: beside(rx, dir) }).await.ok());
     }

@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 
 use super::agreed::{Agreed, compat};
 use super::context::Context;
+use super::say::Class;
 use super::step::Transport;
 use crate::checksum::{ALGORITHMS, Algorithm};
-use crate::options::{AltKind, Capabilities, Delete, Options, Recursion, RemoveSource};
+use crate::options::{AltKind, Capabilities, Debug, Delete, Options, Recursion, RemoveSource};
 use crate::wire::negotiate::{Name, Offer};
 use crate::wire::{Compressor, NdxCoder, item, negotiate};
 use crate::{Error, Exit};
@@ -72,7 +73,11 @@ impl Context {
         if !(PROTOCOL_SANE_MIN..=PROTOCOL_SANE_MAX).contains(&peer) {
             return Err(mismatch());
         }
-        Ok(own.min(peer as u32))
+        let agreed = own.min(peer as u32);
+        if self.config.options.levels.debug(Debug::Proto) >= 1 && !self.is_server() {
+            self.say(Class::Info, format!("(Client) Protocol versions: remote={peer}, negotiated={agreed}"));
+        }
+        Ok(agreed)
     }
 
     /// What an old protocol can not do.

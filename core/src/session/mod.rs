@@ -412,6 +412,11 @@ impl Session {
         if !error.text.is_empty() && self.state == State::Running {
             error.lines().for_each(|line| self.cx.say(Class::Error, line));
         }
+        if self.cx.config.module.is_some() && self.cx.is_sender() && self.state == State::Running {
+            // A daemon that sends counts whatever became of it.
+            let line = self.cx.stats.borrow().log_summary();
+            self.cx.log_line(&line);
+        }
         if self.cx.config.errors_to_client && self.state == State::Running && !self.ended_by_peer {
             // A client that can't see how its server ends is told.
             let (name, role) = (error.exit.name(), self.cx.role_name());

@@ -116,7 +116,25 @@ pub(crate) fn copies_directly(cx: &Context) -> bool {
     sends_whole(cx) && plain && !shown && !devices && o.bwlimit == 0
 }
 
-fn info<'a>(cx: &'a Context, item: &'a Item, record: &'a ItemRecord, digest: Option<&'a DigestValue>) -> ItemInfo<'a> {
+/// Where in its module a daemon's destination is: logs show names with it.
+fn place(cx: &Context) -> Vec<u8> {
+    match cx.receiving.borrow().as_ref() {
+        Some(rx) if cx.config.module.is_some() => {
+            let path = crate::flist::verify::clean(&rx.dest_path.borrow());
+            let path = path.strip_prefix(b"/").unwrap_or(&path);
+            if path == b"." { Vec::new() } else { path.to_vec() }
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn info<'a>(
+    cx: &'a Context,
+    item: &'a Item,
+    record: &'a ItemRecord,
+    digest: Option<&'a DigestValue>,
+    prefix: &'a [u8],
+) -> ItemInfo<'a> {
     let o = &cx.config.options;
     let sum = if o.checksum { cx.agreed().file_sum } else { cx.agreed().transfer_sum };
     let (sent, received) = cx.item_bytes();
@@ -135,7 +153,7 @@ fn info<'a>(cx: &'a Context, item: &'a Item, record: &'a ItemRecord, digest: Opt
         operation: if cx.is_sender() { Operation::Send } else { Operation::Receive },
         view,
         name: &item.name,
-        source_prefix: &item.prefix,
+        source_prefix: if cx.is_sender() { &item.prefix } else { cx.config.module.as_ref().map_or(&[], |_| prefix) },
         size: item.size,
         mtime: item.mtime,
         uid: if o.owner { item.uid } else { 0 },
@@ -171,7 +189,7 @@ pub(crate) fn numbers(cx: &Context) -> Numbers {
 
 fn show(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
     if let Some(format) = format_of(cx).filter(|_| !cx.is_server()) {
-        let mut line = report::expand(format, &info(cx, item, record, digest));
+        let mut line = report::expand(format, &info(cx, item, record, digest, &place(cx)));
         line.push(b'\n');
         say_aside(cx, line);
     }
@@ -186,7 +204,7 @@ fn say_aside(cx: &Context, text: Vec<u8>) {
 
 fn transfer_log(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
     if let Some(format) = cx.log_format() {
-        let line = report::expand(format, &info(cx, item, record, digest));
+        let line = report::expand(format, &info(cx, item, record, digest, &place(cx)));
         cx.log_line(&line);
     }
 }
@@ -224,7 +242,7 @@ pub(crate) fn unsent_item(cx: &Context, item: &Item, record: &ItemRecord) {
     } else if name_level > 0 {
         let rule = report::ShowRule { itemized: false, every: false, name_level: name_level.into() };
         if report::is_shown(record.flags, item.is_dir(), record.xname.as_deref(), &rule) {
-            let mut line = report::expand(b"%n%L", &info(cx, item, record, None));
+            let mut line = report::expand(b"%n%L", &info(cx, item, record, None, &place(cx)));
             line.push(b'\n');
             say_aside(cx, line);
         }
@@ -255,7 +273,7 @@ fn log_name(cx: &Context, item: &Item, record: &ItemRecord) {
     }
     let rule = report::ShowRule { itemized: false, every: false, name_level: name_level.into() };
     if report::is_shown(record.flags, item.is_dir(), record.xname.as_deref(), &rule) {
-        cx.log_line(&report::expand(b"%n%L", &info(cx, item, record, None)));
+        cx.log_line(&report::expand(b"%n%L", &info(cx, item, record, None, &place(cx))));
     }
 }
 
@@ -334,7 +352,8 @@ fn deletion_line(cx: &Context, format: Option<&[u8]>, path: &[u8], is_dir: bool)
     let mode = if is_dir { super::decide::DIRECTORY } else { super::decide::REGULAR };
     let gone = Item { path: path.to_vec(), name: path.to_vec(), mode, ..Item::default() };
     let record = ItemRecord::default();
-    let mut info = info(cx, &gone, &record, None);
+    let prefix = place(cx);
+    let mut info = info(cx, &gone, &record, None, &prefix);
     info.operation = Operation::Delete;
     report::expand_deletion(format, &info)
 }
