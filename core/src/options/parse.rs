@@ -207,7 +207,7 @@ impl<'a> Parser<'a> {
 
     /// A server that was told of secluded words has not seen them yet.
     fn waits_for_words(&self) -> bool {
-        self.options.server && self.options.secluded_args == Some(true) && !self.resumed
+        self.options.server && self.options.secluded_args == Some(true) && !self.resumed && self.args.is_empty()
     }
 
     /// All words, until one of them decides everything.

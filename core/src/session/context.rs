@@ -51,6 +51,8 @@ pub(crate) struct Context {
     pub(crate) now_ms: Cell<u64>,
     /// Bits of [`io_error`].
     pub(crate) io_error: Cell<i32>,
+    /// Those of them that did not come with a list.
+    pub(crate) own_errors: Cell<i32>,
     /// An error was reported that makes the exit code 23.
     pub(crate) transfer_error: Cell<bool>,
     /// The peer ended the session with this exit code.
@@ -124,6 +126,7 @@ impl Context {
             agreed: OnceCell::new(),
             now_ms: Cell::new(0),
             io_error: Cell::new(0),
+            own_errors: Cell::new(0),
             transfer_error: Cell::new(false),
             peer_exit: Cell::new(None),
             goodbye: Cell::new(false),
@@ -175,6 +178,12 @@ impl Context {
     }
 
     pub(crate) fn add_io_error(&self, bits: i32) {
+        self.io_error.set(self.io_error.get() | bits);
+        self.own_errors.set(self.own_errors.get() | bits);
+    }
+
+    /// An error that came with a list: it counts from there on.
+    pub(crate) fn add_list_error(&self, bits: i32) {
         self.io_error.set(self.io_error.get() | bits);
     }
 

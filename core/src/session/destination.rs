@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::ask::{Ask, Errno, Meta};
 use super::context::Context;
 use super::decide::{DIRECTORY, TYPE};
-use super::receiving::Rx;
+use super::receiving::{Receiving, Rx};
 use super::say::Class;
 use super::show;
 use crate::flist::View;
@@ -225,11 +225,8 @@ async fn side_directories(rx: &Rx) -> Result<(), Error> {
         rx.temp_root.set(cx.root(Ask::Root { path: beside(rx, dir) }).await.ok());
     }
     if let Some(dir) = o.partial_dir.as_ref().filter(|dir| dir.starts_with(b"/")) {
-        let path = beside(rx, dir);
-        if !o.dry_run {
-            let _ = cx.unit(Ask::MkdirPath { path: path.clone() }).await;
-        }
-        rx.partial_root.set(cx.root(Ask::Root { path }).await.ok());
+        // If it is not there, it is made when there is something to put into it.
+        rx.partial_root.set(cx.root(Ask::Root { path: beside(rx, dir) }).await.ok());
     }
     if let Some(dir) = &o.backup_dir {
         enter_backup_dir(rx, dir).await?;
@@ -314,7 +311,7 @@ async fn alternates(rx: &Rx) {
 }
 
 /// A path that is relative to the destination directory, as the host understands paths.
-fn beside(rx: &Rx, dir: &[u8]) -> Vec<u8> {
+pub(crate) fn beside(rx: &Receiving, dir: &[u8]) -> Vec<u8> {
     let absolute = dir.starts_with(b"/");
     let path = if absolute { dir.to_vec() } else { super::removal::join(&rx.dest_path.borrow(), dir) };
     if rx.cx.config.module.as_ref().is_some_and(|module| module.sanitize) { within_module(&path) } else { path }

@@ -91,6 +91,22 @@ impl Rules {
         decision.is_excluded()
     }
 
+    /// Whether an extended attribute is left out on this side (modifier `x`).
+    pub(crate) fn excludes_xattr(&self, cx: &Context, name: &[u8]) -> bool {
+        if self.list.borrow().is_empty() {
+            return false;
+        }
+        let check = if cx.is_sender() { Check::SENDER } else { Check::RECEIVER };
+        let (list, check) = (self.list.borrow(), Check { xattr: true, ..check });
+        let Some(decision) = list.decide(&Subject::new(name, false), check, &self.nothing) else { return false };
+        if cx.config.options.levels.debug(Debug::Filter) >= 1 && cx.is_sender() {
+            let verb: &[u8] = if decision.is_excluded() { b"[sender] hiding" } else { b"[sender] showing" };
+            let text = [verb, b" xattr ", name, b" because of pattern ", &decision.shown()].concat();
+            cx.say(super::say::Class::Info, text);
+        }
+        decision.is_excluded()
+    }
+
     /// Whether rules are read from directories.
     pub(crate) fn has_dir_merges(&self) -> bool {
         self.list.borrow().dir_merges().next().is_some()

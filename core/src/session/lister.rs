@@ -692,6 +692,7 @@ impl Lister {
         cx.put(|out| self.encoder.encode(&draft.list, converted.as_ref().unwrap_or(&entry), out));
         if cx.config.options.acls || cx.config.options.xattrs > 0 {
             let mut extended = extended.unwrap_or_default();
+            extended.xattrs.retain(|(name, _)| !self.rules.excludes_xattr(&cx, name));
             super::xattrs::name_for_peer(&cx, &mut extended.xattrs);
             cx.put(|out| self.encoder.encode_extended(&mut entry, &extended.acls, &extended.xattrs, out));
         }

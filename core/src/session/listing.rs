@@ -121,6 +121,7 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
         arriving: RefCell::default(),
         transferred: Cell::default(),
         walked: Cell::new(-1),
+        bad_list: Cell::new(usize::MAX),
         old_bases: RefCell::default(),
         wanted: RefCell::default(),
     })
@@ -188,7 +189,7 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
         inbox.received_total() - if dir.is_none() { inbox.backlog() } else { 0 }
     };
     let scope = rx.powers.xattrs;
-    let xattr_name = |name: &[u8]| scope.here(name);
+    let xattr_name = |name: &[u8]| scope.here(name).filter(|name| !rx.filters.excludes_xattr(&cx, name));
     let conversion = cx.config.conversion.as_ref();
     let recode = |name: &[u8]| match conversion {
         Some(conversion) => conversion.0.from_wire(name).map_err(|errno| errno.text),
@@ -261,7 +262,11 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
         }
     }
     if !ignore {
-        cx.add_io_error(io_errors as i32 & (io_error::GENERAL | io_error::VANISHED | io_error::DEL_LIMIT));
+        let bits = io_errors as i32 & (io_error::GENERAL | io_error::VANISHED | io_error::DEL_LIMIT);
+        cx.add_list_error(bits);
+        if bits & io_error::GENERAL != 0 {
+            rx.bad_list.set(rx.bad_list.get().min(rx.received()));
+        }
     }
     learn_ids(rx).await;
     map_owners(rx, &mut list);

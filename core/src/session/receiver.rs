@@ -10,7 +10,7 @@ use super::dataplane::Source;
 use super::decide::{self, Item};
 use super::files::basis;
 use super::finishing::{Finishing, stored};
-use super::partial::{make_partial_dir, partial_path, remove_partial_dir};
+use super::partial::{make_partial_dir, partial_path, place_for_partial, remove_partial_dir};
 use super::receiving::{Receiving, Rx};
 use super::say::Class;
 use super::show::{self, ItemRecord};
@@ -615,7 +615,7 @@ pub(crate) async fn wind_up(rx: Rx) {
     }
     let _ = cx.ask(Ask::Finish { file: arriving.file }).await;
     let item = &arriving.item;
-    let partial = partial_path(&rx, &item.path).filter(|_| !arriving.in_place);
+    let partial = place_for_partial(&rx, &item.path).await.filter(|_| !arriving.in_place);
     if let Some(partial) = &partial {
         make_partial_dir(&cx, &rx, partial).await;
     }

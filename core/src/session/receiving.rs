@@ -68,6 +68,8 @@ pub(crate) struct Receiving {
     pub(crate) finishing: Cell<u32>,
     /// The entry that the generator wrote last about.
     pub(crate) last_ndx: Cell<i32>,
+    /// The first list that came with the word that something could not be read.
+    pub(crate) bad_list: Cell<usize>,
     /// Groups of hard links.
     pub(crate) links: RefCell<super::hardlinks::Links>,
     /// The file whose data is arriving.

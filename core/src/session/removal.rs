@@ -72,10 +72,13 @@ impl Generator {
     }
 
     /// An error at the sender makes its list incomplete: then nothing may be deleted.
-    pub(crate) fn guarded(&mut self) -> bool {
+    pub(crate) fn guarded(&mut self, list: usize) -> bool {
         let o = &self.cx.config.options;
         let ignore = o.ignore_errors || self.cx.config.module.as_ref().is_some_and(|m| m.ignore_errors);
-        if self.cx.io_error.get() & io_error::GENERAL == 0 || ignore {
+        // What is wrong with later lists is not known yet.
+        let known = self.cx.own_errors.get() & io_error::GENERAL != 0
+            || self.rx.bad_list.get() <= list && self.rx.bad_list.get() < usize::MAX;
+        if !known || ignore {
             return false;
         }
         if !self.removal.said_guard {
@@ -114,7 +117,7 @@ impl Generator {
 
     /// Deletes what one directory holds and the list doesn't.
     pub(crate) async fn delete_in(&mut self, dir: &Item, list: usize) -> Result<(), Error> {
-        if self.rx.local_name.borrow().is_some() || self.is_missing_below(&dir.path) || self.guarded() {
+        if self.rx.local_name.borrow().is_some() || self.is_missing_below(&dir.path) || self.guarded(list) {
             return Ok(());
         }
         let later = self.delete_when() == Delete::Delay;
@@ -130,9 +133,6 @@ impl Generator {
 
     /// What was found by `--delete-delay`.
     pub(crate) async fn delete_delayed(&mut self) -> Result<(), Error> {
-        if self.guarded() {
-            return Ok(());
-        }
         for (path, meta) in core::mem::take(&mut self.removal.delayed) {
             self.remove(&path, &meta, true).await?;
         }
