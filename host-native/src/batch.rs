@@ -7,7 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use syncline_core::options::Options;
+use syncline_core::options::{Info, Options};
 use syncline_core::session::{BatchHead, Config, adopt_flags};
 use syncline_core::{Error, Exit};
 
@@ -98,7 +98,7 @@ fn is_selection(word: &[u8]) -> bool {
     let name = word.split(|&byte| byte == b'=').next().unwrap_or_default();
     let names: [&[u8]; 6] =
         [b"--filter", b"--include", b"--exclude", b"--include-from", b"--exclude-from", b"--files-from"];
-    names.contains(&name) || word.starts_with(b"-f")
+    names.contains(&name) || word == b"-f"
 }
 
 fn put_word(text: &mut Vec<u8>, word: &[u8]) {
@@ -160,7 +160,13 @@ pub fn open(name: &[u8], config: &mut Config, console: &mut Console) -> Result<O
         return Err(Error::host(Exit::PROTOCOL, text));
     }
     let protocol = protocol.max(0) as u32;
-    for line in adopt_flags(&mut config.options, flags, protocol) {
+    let converts = flags >> 9 & 1 != 0;
+    if protocol >= 30 && converts != config.options.iconv.is_some() {
+        let verb = if converts { "Please" } else { "Do not" };
+        return Err(Error::usage(format!("{verb} specify the --iconv option to use this batch file.")));
+    }
+    let tells = config.options.levels.info(Info::Misc) >= 1;
+    for line in adopt_flags(&mut config.options, flags, protocol).into_iter().filter(|_| tells) {
         console.print(format!("{line}\n").as_bytes());
     }
     let compat = if protocol >= 30 { varint(&mut file)? } else { 0 };

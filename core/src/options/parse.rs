@@ -242,6 +242,8 @@ impl<'a> Parser<'a> {
         let equals = text.iter().position(|&b| b == b'=');
         let name = text.get(..equals.unwrap_or(text.len())).unwrap_or_default();
         let value = equals.and_then(|at| text.get(at + 1..));
+        // Stock clients send a spelling that no stock server knows.
+        let name = if name == b"use-qsort" && self.options.server { b"qsort".as_slice() } else { name };
         if self.expand_alias(name, &word.from, value, &[]) {
             return Ok(None);
         }

@@ -86,6 +86,8 @@ pub struct Session {
     last_output_ms: u64,
     started_ms: u64,
     exit_is_told: bool,
+    /// The role that failed, where that is not what the whole is called.
+    failed_as: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -119,6 +121,7 @@ impl Session {
             last_output_ms: 0,
             started_ms: 0,
             exit_is_told: false,
+            failed_as: None,
         }
     }
 
@@ -381,7 +384,7 @@ impl Session {
         let State::Ending { exit, .. } = self.state else { return None };
         let counted = [Exit::PARTIAL, Exit::VANISHED, Exit::DEL_LIMIT].contains(&exit);
         let silent = exit == Exit::OK || self.ended_by_peer || (counted && self.cx.is_server());
-        (!silent).then(|| self.cx.role_name())
+        (!silent).then(|| self.failed_as.unwrap_or(self.cx.role_name()))
     }
 
     /// Whether the last line of this process was said already, to the client and to the log.
@@ -408,6 +411,9 @@ impl Session {
 
     /// The session can't go on.
     fn fail(&mut self, error: Error) {
+        if self.state == State::Running && error.text.ends_with(b" [receiver]") {
+            self.failed_as = Some("receiver");
+        }
         // What fails after the end is a consequence of it.
         if !error.text.is_empty() && self.state == State::Running {
             error.lines().for_each(|line| self.cx.say(Class::Error, line));

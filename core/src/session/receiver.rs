@@ -320,9 +320,7 @@ impl Receiver {
         cx.stats.borrow_mut().matched += u64::from(len);
         let Some(file) = file else { return Ok(len) };
         if !has_basis {
-            let mut text = b"got a block match with no basis file for \"".to_vec();
-            text.extend_from_slice(&item.path);
-            text.push(b'"');
+            let text = show::quoted(&cx, b"got a block match with no basis file for ", &item.path, b" [receiver]");
             return Err(Error::peer(Exit::PROTOCOL, text));
         }
         let from = u64::from(index) * u64::from(head.block_bytes);

@@ -145,6 +145,8 @@ pub struct Roots {
     fence: Option<Fence>,
     walks: bool,
     version: u64,
+    /// Directories may be listed that links lead to, wherever that is: the sender has replaced those links (`--copy-unsafe-links`).
+    pub lists_anywhere: bool,
     /// What is looked at besides what `stat` tells.
     pub wants: Wants,
 }
@@ -311,7 +313,15 @@ impl Roots {
     pub fn fork(&self) -> Roots {
         let roots = self.roots.clone();
         let fence = self.fence.clone();
-        Roots { roots, confined: self.confined, fence, walks: self.walks, wants: self.wants, ..Roots::default() }
+        Roots {
+            roots,
+            confined: self.confined,
+            fence,
+            lists_anywhere: self.lists_anywhere,
+            walks: self.walks,
+            wants: self.wants,
+            ..Roots::default()
+        }
     }
 
     /// Counts the events after which a fork is out of date: new roots, and directories that were removed or renamed.

@@ -13,6 +13,7 @@ mod local;
 pub mod open;
 mod protocols;
 mod remote;
+mod special;
 mod usage;
 
 use crate::mask::Order;
@@ -83,5 +84,5 @@ impl Row {
 
 /// All tables.
 pub fn all() -> Vec<Row> {
-    [usage::ROWS, local::ROWS, listing::ROWS, remote::ROWS, protocols::ROWS, daemon::ROWS].concat()
+    [usage::ROWS, local::ROWS, listing::ROWS, remote::ROWS, protocols::ROWS, special::ROWS, daemon::ROWS].concat()
 }
