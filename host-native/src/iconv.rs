@@ -80,7 +80,7 @@ impl Convert for Pair {
         self.to_wire.convert(local)
     }
 
-    fn from_wire(&self, wire: &[u8]) -> HostResult<Vec<u8>> {
+    fn to_local(&self, wire: &[u8]) -> HostResult<Vec<u8>> {
         self.from_wire.convert(wire)
     }
 }
@@ -130,12 +130,12 @@ mod tests {
     fn names_go_to_and_fro() {
         let latin = named(b"ISO-8859-1").expect("a set that every system has");
         assert_eq!(latin.0.to_wire(b"z\xe9").unwrap(), "z\u{e9}".as_bytes());
-        assert_eq!(latin.0.from_wire("z\u{e9}".as_bytes()).unwrap(), b"z\xe9");
-        assert!(latin.0.from_wire("\u{65e5}".as_bytes()).is_err());
+        assert_eq!(latin.0.to_local("z\u{e9}".as_bytes()).unwrap(), b"z\xe9");
+        assert!(latin.0.to_local("\u{65e5}".as_bytes()).is_err());
         assert!(named(b"UTF-8").unwrap().0.to_wire(b"b\xff").is_err());
         // Growing beyond the first guess.
         let wide = named(b"UTF-32LE").expect("a set that every system has");
-        assert_eq!(wide.0.from_wire(&[b'a'; 100]).unwrap().len(), 400);
+        assert_eq!(wide.0.to_local(&[b'a'; 100]).unwrap().len(), 400);
         assert!(named(b"no-such-set").is_err());
     }
 }

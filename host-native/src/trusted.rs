@@ -76,8 +76,8 @@ fn walk(path: &[u8], flags: OFlags, mode: Mode, refused: &mut bool) -> io::Resul
 
 /// Whether links in this directory are the kernel's own (`/proc/self/fd`).
 fn is_magic(dir: &OwnedFd) -> bool {
-    const PROC_SUPER_MAGIC: i64 = 0x9fa0;
-    rustix::fs::fstatfs(dir).is_ok_and(|stat| i64::from(stat.f_type) == PROC_SUPER_MAGIC)
+    const PROC_SUPER_MAGIC: u64 = 0x9fa0;
+    rustix::fs::fstatfs(dir).is_ok_and(|stat| stat.f_type as u64 == PROC_SUPER_MAGIC)
 }
 
 /// Where a symlink leads, if `part` is one; an error if it belongs to somebody whom we don't trust.

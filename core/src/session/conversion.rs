@@ -14,7 +14,7 @@ pub trait Convert: Send + Sync {
     /// A local name, as it travels.
     fn to_wire(&self, local: &[u8]) -> HostResult<Vec<u8>>;
     /// A name that came, as it is here.
-    fn from_wire(&self, wire: &[u8]) -> HostResult<Vec<u8>>;
+    fn to_local(&self, wire: &[u8]) -> HostResult<Vec<u8>>;
 }
 
 /// How names are converted.
@@ -35,7 +35,7 @@ impl Conversion {
 
     /// Words that came.
     pub fn words_from_wire(&self, words: &[Vec<u8>]) -> Vec<Vec<u8>> {
-        words.iter().map(|word| self.0.from_wire(word).unwrap_or_else(|_| word.clone())).collect()
+        words.iter().map(|word| self.0.to_local(word).unwrap_or_else(|_| word.clone())).collect()
     }
 }
 
@@ -51,7 +51,7 @@ impl Context {
     /// A text of the peer's.
     pub(crate) fn text_from_wire(&self, text: Vec<u8>) -> Vec<u8> {
         match &self.config.conversion {
-            Some(conversion) => conversion.0.from_wire(&text).unwrap_or(text),
+            Some(conversion) => conversion.0.to_local(&text).unwrap_or(text),
             None => text,
         }
     }

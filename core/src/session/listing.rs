@@ -192,7 +192,7 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
     let xattr_name = |name: &[u8]| scope.here(name).filter(|name| !rx.filters.excludes_xattr(&cx, name));
     let conversion = cx.config.conversion.as_ref();
     let recode = |name: &[u8]| match conversion {
-        Some(conversion) => conversion.0.from_wire(name).map_err(|errno| errno.text),
+        Some(conversion) => conversion.0.to_local(name).map_err(|errno| errno.text),
         None => Ok(name.to_vec()),
     };
     let convert = conversion.is_some().then_some(&recode as &crate::flist::codec::Recode<'_>);

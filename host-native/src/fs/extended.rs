@@ -339,7 +339,7 @@ mod tests {
         let root = roots.open_root(tmp.path().as_os_str().as_bytes()).unwrap();
         let dir = roots.spot(&At { root, path: b"f".to_vec() }).unwrap().dir;
         let dir = &*dir;
-        let wants = Wants { acls: true, xattrs: true, fake: false };
+        let wants = Wants { acls: true, xattrs: true, fake: false, devices: false };
         let set = SetExtended {
             set: vec![(b"user.b".to_vec(), long.clone()), (b"user.a".to_vec(), Vec::new())],
             ..SetExtended::default()

@@ -21,7 +21,7 @@ fn both_ways(test: impl Fn(&mut Roots, &std::path::Path)) {
 }
 
 fn bytes(path: &std::path::Path) -> &[u8] {
-    std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str())
+    path.as_os_str().as_bytes()
 }
 
 #[test]

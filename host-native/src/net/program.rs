@@ -27,10 +27,10 @@ pub fn connect(command: &[u8], host: &[u8], role: &str) -> Result<OwnedFd, Error
     // The program ends when the connection does; its status tells nothing that the daemon's words don't.
     let mut program = Command::new(shell);
     program.arg("-c").arg(OsStr::from_bytes(&command));
-    program.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::from(OwnedFd::from(output)));
+    program.stdin(Stdio::from(theirs)).stdout(Stdio::from(output));
     child::prepare(&mut program);
     program.spawn().map_err(failed)?;
-    Ok(ours.into())
+    Ok(ours)
 }
 
 /// A connection of this process with itself over the loopback: a daemon that inetd could have started wants to know its peer's

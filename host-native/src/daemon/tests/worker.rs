@@ -23,7 +23,7 @@ path = DIR/m
 exclude = hidden.c
 auth users = alice:rw
 secrets file = DIR/secrets
-charset = utf8
+name converter = cat
 post-xfer exec = echo post $RSYNC_EXIT_STATUS $RSYNC_MODULE_NAME $RSYNC_USER_NAME >> DIR/hooks
 pre-xfer exec = echo pre $RSYNC_REQUEST $RSYNC_ARG0 $RSYNC_ARG4 >> DIR/hooks
 ";
