@@ -218,8 +218,8 @@ fn add_options(builder: &mut Builder, o: &Options, partial_perishes: bool) {
     }
 }
 
-/// The rules of the command line, in full. Fails where they are no rules or their files can't be read. `read` reads a file; `-` is
-/// standard input.
+/// The rules of the command line, in full. Fails where they are no rules or their files can't be read. `read` reads a
+/// file; `-` is standard input.
 pub fn check_rules(
     o: &Options,
     mut read: impl FnMut(&[u8]) -> Result<Vec<u8>, Missing>,
