@@ -23,6 +23,7 @@ pub const OPEN: &[&str] = &[
     "protocol too old for link dest in place",
     "protocol too old for two copy dest",
     "pull only missing",
+    "push with -ai --backup-dir_bak --delete",
     "remove source told",
     "shell cut pull",
     "unreadable delete",
