@@ -1,14 +1,14 @@
 // The page: what the user wants becomes a job, and what becomes of it is shown.
 
 import { $, announce, throttle } from "./js/dom.js";
-import { allFiles, opfsFolder, removeOpfsFolder } from "./js/directory.js";
 import { bytes, files } from "./js/format.js";
 import { isAddress, targets } from "./js/gateway.js";
+import * as login from "./js/login.js";
 import { list, modules, showListing } from "./js/remote.js";
 import { Runner } from "./js/runner.js";
+import { offerSave } from "./js/save.js";
 import * as sources from "./js/sources.js";
 import { forget, idOf, keepHandle, keptHandle, readJson, writeJson } from "./js/store.js";
-import { tar } from "./js/tar.js";
 import { showTree } from "./js/tree_view.js";
 import { Work } from "./js/work.js";
 import * as words from "./js/words.js";
@@ -24,7 +24,6 @@ const state = {
   into: null,
   /** A download of one file rather than of a folder. */
   isFile: false,
-  login: { user: "", password: null },
   busy: false,
 };
 
@@ -99,45 +98,7 @@ async function look() {
 
 // ---- Who ----
 
-/** A password that was given before, or one that is asked for now; null for none. */
-function askPassword() {
-  if (state.login.password !== null && !state.login.rejected) return state.login.password;
-  return new Promise((resolve) => {
-    const dialog = $("login");
-    $("login-note").textContent = state.login.rejected
-      ? "The server did not accept these."
-      : `“${$("module").value}” asks for a user and a password.`;
-    $("user").value = state.login.user;
-    $("password").value = "";
-    dialog.returnValue = "";
-    dialog.onclose = () => {
-      const isOk = dialog.returnValue === "ok";
-      const user = $("user").value.trim();
-      const changed = user !== state.login.user;
-      state.login = { user, password: isOk ? $("password").value : null, rejected: false };
-      // The user's name is part of the greeting, so a new one needs a new connection.
-      if (isOk && changed) state.login.again = true;
-      resolve(isOk && !changed ? state.login.password : null);
-    };
-    dialog.showModal();
-    (state.login.user ? $("password") : $("user")).focus();
-  });
-}
-
-/** Runs a job, and once more when the login was changed in the middle or was wrong. */
-async function withLogin(job, how = {}) {
-  for (;;) {
-    state.login.again = false;
-    runner.cancelled = false;
-    const outcome = await runner.run(where(), { ...job, user: state.login.user }, { askPassword, ...how });
-    if (state.login.again && !runner.cancelled) continue;
-    if (outcome.explained?.action === "login") {
-      state.login.rejected = true;
-      state.login.password = null;
-    }
-    return outcome;
-  }
-}
+const withLogin = (job, how) => login.run(runner, where(), job, how);
 
 /** Runs a command that asks the server something. */
 function ask(job, tell) {
@@ -185,7 +146,7 @@ function describe() {
     path: $("path").value.trim().replace(/^\/+|\/+$/g, ""),
     options: options(),
     isFile: state.isFile,
-    user: state.login.user,
+    user: login.user(),
   };
   if (state.mode === "upload") {
     if (!state.entries.length) return { missing: "First choose what to upload." };
@@ -308,7 +269,7 @@ async function ended(outcome, plan) {
     await forgetPlan();
     const done = plan.mode === "upload" ? "Uploaded." : "Downloaded.";
     work.succeed(done, work.finished.size ? `${files(work.finished.size)} brought up to date.` : "Everything was up to date.");
-    if (plan.mode === "download" && plan.into === "browser") offerSave(plan);
+    if (plan.mode === "download" && plan.into === "browser") offerSave(plan.folder);
     return;
   }
   work.fail(outcome.explained);
@@ -322,27 +283,6 @@ function complain(text) {
   work = new Work(text);
   work.fail({ title: text, advice: "", failures: [] });
   show();
-}
-
-// ---- Downloads that are kept here ----
-
-function offerSave(plan) {
-  $("save").hidden = $("discard").hidden = false;
-  $("save").onclick = async () => {
-    const found = await allFiles(await opfsFolder(plan.folder));
-    const isOne = found.length === 1;
-    const blob = isOne ? found[0].file : tar(found);
-    const link = document.createElement("a");
-    link.download = isOne ? found[0].path.split("/").pop() : `${plan.folder}.tar`;
-    link.href = URL.createObjectURL(blob);
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  };
-  $("discard").onclick = async () => {
-    await removeOpfsFolder(plan.folder);
-    $("save").hidden = $("discard").hidden = true;
-    announce("Removed.");
-  };
 }
 
 // ---- What was not finished ----
@@ -381,7 +321,7 @@ async function goOn(plan, handle) {
   await loadModules(plan.module);
   $("path").value = plan.path;
   state.isFile = plan.isFile;
-  state.login.user = plan.user ?? "";
+  login.setUser(plan.user ?? "");
   for (const key of ["remove", "checksum", "compress"]) $(key).checked = plan.options[key];
   $("excludes").value = plan.options.excludes.join(" ");
   $("unfinished").hidden = true;
@@ -450,7 +390,7 @@ function wire() {
   };
   $("target").onchange = () => loadModules();
   $("module").onchange = () => {
-    state.login = { user: state.login.user, password: null };
+    login.forgetPassword();
     $("path").value = "";
     if (state.mode === "download") look();
   };

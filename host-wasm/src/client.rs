@@ -4,10 +4,9 @@
 use std::collections::VecDeque;
 
 use syncline_core::options::{Command, Env, Link, Options, Outgoing, Plan, Remote, RemoteKind, parse, plan};
-use syncline_core::report::{LocalTime, Stats};
+use syncline_core::report::Stats;
 use syncline_core::session::greeting::{ClientEvent, ClientGreeting, ClientRequest, encode_arguments, encode_secluded};
 use syncline_core::session::{Config, Notice, PROTOCOL, Role, Session, Side, Step, Transport};
-use syncline_core::wire::Codecs;
 use syncline_core::{Error, Exit, Fault};
 
 use crate::files::Files;
@@ -77,10 +76,6 @@ pub struct Client {
     sent: u64,
     received: u64,
     stats: Stats,
-}
-
-fn utc(unix: i64) -> LocalTime {
-    LocalTime::at(unix, 0)
 }
 
 fn wish(words: &[Vec<u8>], user: &[u8], unix_time: i64, seed: i32) -> Result<Wish, Error> {
@@ -409,36 +404,17 @@ fn put(watch: &mut Watch, files: &Files, file: syncline_core::session::FileId, l
 }
 
 fn config(wish: &Wish, protocol: u32) -> Config {
+    let role = if wish.push { Role::Sender } else { Role::Receiver };
     Config {
-        options: wish.options.clone(),
-        side: Side::Client,
-        role: if wish.push { Role::Sender } else { Role::Receiver },
         transport: Transport::Daemon,
         protocol: Some(protocol),
         paths: wish.paths.clone(),
         requested: if wish.push { Vec::new() } else { wish.remote.paths.clone() },
-        umask: 0o022,
-        root: false,
-        groups: Vec::new(),
         cwd: b"/".to_vec(),
         seed: wish.seed,
         unix_time: wish.unix_time,
         pid: 1,
-        local_time: utc,
-        ids: (0, 0),
-        home: Vec::new(),
-        stop_after_ms: None,
-        cvsignore: Vec::new(),
-        names: None,
-        checksum_list: None,
-        compress_list: None,
-        codecs: Codecs::default(),
         scan: Some(syncline_wasm_scan::scan),
-        module: None,
-        module_chmod: None,
-        rule_files: Vec::new(),
-        batch: None,
-        refused: None,
-        errors_to_client: false,
+        ..Config::new(wish.options.clone(), Side::Client, role)
     }
 }

@@ -27,13 +27,13 @@ pub fn build() -> Outcome {
     let componentize = run::target().join("component/release/syncline-componentize");
     for (suffix, flags) in BUILDS {
         let built = format!("wasm/embed{suffix}");
-        run(wasm::compile(&["--profile", "embed", "-p", "syncline-embed"], flags, &built)?)?;
+        run(wasm::compile(&["--profile", "embed", "-p", "syncline-embed"], flags, &built, &[])?)?;
         let module = wasm::made(&built, "embed", "syncline_embed.wasm");
         no_imports(&module)?;
         copy(&module, &folder().join(format!("syncline{suffix}.wasm")))?;
 
         let words = ["--profile", "embed", "-p", "syncline-component", "--manifest-path", COMPONENT];
-        run(wasm::compile(&words, flags, &built)?)?;
+        run(wasm::compile(&words, flags, &built, &[])?)?;
         let module = wasm::made(&built, "embed", "syncline_component.wasm");
         let component = folder().join(format!("syncline-component{suffix}.wasm"));
         run(program(&componentize, &[&module.to_string_lossy(), &component.to_string_lossy()]))?;

@@ -54,13 +54,14 @@ pub fn build() -> Outcome {
     Ok(())
 }
 
-/// A build for the target with these words and compiler flags, in a folder of its own below the target folder.
-pub fn compile(words: &[&str], flags: &str, folder: &str) -> Result<Command, String> {
+/// A build for the target with these words and compiler flags, in a folder of its own below the target folder: other flags or
+/// another compiler would rebuild what is there. `std` are words for a standard library that is built with it.
+pub fn compile(words: &[&str], flags: &str, folder: &str, std: &[&str]) -> Result<Command, String> {
     available()?;
-    let mut command =
-        if rustup_has_target() { cargo(&["build"]) } else { debian(&["-Z", "build-std=std,panic_abort"]) };
+    let mut command = if rustup_has_target() { cargo(&["build"]) } else { debian(std) };
     command.args(["--target", TARGET]).args(words);
     command.env("RUSTFLAGS", flags).env("CARGO_TARGET_DIR", run::target().join(folder));
+    command.env("RUSTC_BOOTSTRAP", "1"); // `-Z` on a stable compiler
     Ok(command)
 }
 
@@ -81,15 +82,12 @@ pub fn available() -> Outcome {
 
 /// Builds the module with these compiler flags; where it is.
 fn module(name: &str, flags: &str) -> Result<PathBuf, String> {
-    available()?;
-    let folder = run::target().join("wasm").join(name);
-    let small = ["-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"];
-    let mut command = if rustup_has_target() { cargo(&["build"]) } else { debian(&small) };
-    command.args(["--profile", "wasm", "--target", TARGET, "-p", "syncline-wasm"]);
-    // Other flags, or another compiler: a folder of its own, or they would rebuild each other's work.
-    command.env("RUSTFLAGS", flags).env("CARGO_TARGET_DIR", &folder);
-    run(command)?;
-    Ok(folder.join(TARGET).join("wasm").join(NAME).with_extension("wasm"))
+    let folder = format!("wasm/{name}");
+    // Where a panic happened, and what Debug would print: nobody sees it, and it would be 3 % of what travels.
+    let flags = format!("{flags} -Z location-detail=none -Z fmt-debug=none");
+    let small = ["-Z", "build-std-features=optimize_for_size"];
+    run(compile(&["--profile", "wasm", "-p", "syncline-wasm"], &flags, &folder, &small)?)?;
+    Ok(made(&folder, "wasm", &format!("{NAME}.wasm")))
 }
 
 fn rustup_has_target() -> bool {
@@ -107,12 +105,12 @@ fn debian_has_target() -> bool {
 }
 
 fn debian(std: &[&str]) -> Command {
-    let mut command = program("/usr/bin/cargo", &[&["build"], std].concat());
+    let build = ["build", "-Z", "build-std=std,panic_abort"];
+    let mut command = program("/usr/bin/cargo", &[&build, std].concat());
     let path = std::env::var("PATH").unwrap_or_default();
     command
         .env("PATH", format!("/usr/bin:{path}"))
         .env("RUSTC", "/usr/bin/rustc")
-        .env("RUSTC_BOOTSTRAP", "1") // `-Z` on a stable compiler
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld-22");
     command
 }
