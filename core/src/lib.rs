@@ -221,6 +221,7 @@ pub mod checksum;
 pub mod delta;
 pub mod filter;
 pub mod flist;
+#[cfg(feature = "format")]
 pub mod format;
 pub mod options;
 pub mod report;

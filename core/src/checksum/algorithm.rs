@@ -21,6 +21,7 @@ pub enum Algorithm {
     /// MD4 as protocols 27 to 29 use it unasked: like [`Algorithm::Md4`], but the digest of a file starts with the seed.
     Md4Old,
     /// BLAKE2b with 256 bits. Not rsync's: only signature files know it (see [`crate::format`]).
+    #[cfg(feature = "format")]
     Blake2,
 }
 
@@ -49,6 +50,7 @@ pub const ALGORITHMS: &[Row] = &[
 ];
 
 /// The algorithm that is never negotiated.
+#[cfg(feature = "format")]
 const BLAKE2: Row = row(Algorithm::Blake2, "blake2", &["blake2b"], 32);
 
 const fn row(algorithm: Algorithm, name: &'static str, aliases: &'static [&'static str], digest_bytes: usize) -> Row {
@@ -81,6 +83,7 @@ impl Algorithm {
     }
 
     fn row(self) -> &'static Row {
+        #[cfg(feature = "format")]
         if self == Algorithm::Blake2 {
             return &BLAKE2;
         }

@@ -79,6 +79,7 @@ enum State {
     Md5(md5::Md5),
     Md4(md4::Md4),
     Sha1(sha1::Sha1),
+    #[cfg(feature = "format")]
     Blake2(Box<blake2::Blake2b256>),
     None,
 }
@@ -102,6 +103,7 @@ impl Digest {
             Algorithm::Md5 => State::Md5(md5::Md5::new()),
             Algorithm::Md4 | Algorithm::Md4Old => State::Md4(md4::Md4::new()),
             Algorithm::Sha1 => State::Sha1(sha1::Sha1::new()),
+            #[cfg(feature = "format")]
             Algorithm::Blake2 => State::Blake2(Box::default()),
             Algorithm::None => State::None,
         })
@@ -115,6 +117,7 @@ impl Digest {
             State::Md5(state) => state.update(data),
             State::Md4(state) => state.update(data),
             State::Sha1(state) => state.update(data),
+            #[cfg(feature = "format")]
             State::Blake2(state) => state.update(data),
             State::None => {}
         }
@@ -129,6 +132,7 @@ impl Digest {
             State::Md5(state) => DigestValue::from_bytes(&state.finalize()),
             State::Md4(state) => DigestValue::from_bytes(&state.finalize()),
             State::Sha1(state) => DigestValue::from_bytes(&state.finalize()),
+            #[cfg(feature = "format")]
             State::Blake2(state) => DigestValue::from_bytes(&state.finalize()),
             State::None => DigestValue::from_bytes(&[0]),
         }
@@ -144,6 +148,7 @@ impl core::fmt::Debug for Digest {
             State::Md5(_) => "Digest(md5)",
             State::Md4(_) => "Digest(md4)",
             State::Sha1(_) => "Digest(sha1)",
+            #[cfg(feature = "format")]
             State::Blake2(_) => "Digest(blake2)",
             State::None => "Digest(none)",
         })

@@ -49,6 +49,7 @@ impl Strong {
                 let sum = sha1::Sha1::new().chain_update(seed).chain_update(data).finalize();
                 out[..20].copy_from_slice(&sum);
             }
+            #[cfg(feature = "format")]
             Algorithm::Blake2 => {
                 let sum = blake2::Blake2b256::new().chain_update(seed).chain_update(data).finalize();
                 out.copy_from_slice(&sum);
