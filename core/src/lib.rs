@@ -19,8 +19,8 @@
 //! | [`report`] | every text that a user reads: items, progress, statistics, listings |
 //! | [`session`] | the roles, and the one contract with the host |
 //!
-//! Features: `serde` writes down what a session asks and is answered, for hosts on the other side of a boundary. There are no
-//! others: the crate is `no_std` with `alloc`, forbids `unsafe`, and needs Rust 1.88.
+//! Features: `format` (on unless turned off) has the module of that name; `serde` writes down what a session asks and is
+//! answered, for hosts on the other side of a boundary. The crate is `no_std` with `alloc`, forbids `unsafe`, and needs Rust 1.88.
 //!
 //! # A delta of two slices
 //!

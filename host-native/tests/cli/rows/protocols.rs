@@ -56,11 +56,32 @@ pub const ROWS: &[Row] = &[
         "remote -av --delete --out-format='%i %n %l' --protocol=28 src/ host:$PWD/dst",
     ),
     row("protocol push 28 max delete", stale, "remote -av --delete --max-delete=1 --protocol=28 src/ host:$PWD/dst"),
-    row("protocol too old for acls", stale, "remote -aA --protocol=29 src/ host:$PWD/dst"),
-    row("protocol too old for xattrs", stale, "remote -aX --protocol=28 src/ host:$PWD/dst"),
-    row("protocol too old for fuzzy", stale, "remote -ay --protocol=28 src/ host:$PWD/dst"),
-    row("protocol too old for prune", stale, "r -am --protocol=28 src/ dst"),
-    row("protocol too old for link dest in place", stale, "r -a --inplace --link-dest=/tmp --protocol=28 src/ dst"),
-    row("protocol too old for two copy dest", stale, "r -a --copy-dest=/usr --copy-dest=/tmp --protocol=28 src/ dst"),
+    // Which of the processes comes to print what follows is chance.
+    row(
+        "protocol too old for acls",
+        stale,
+        "remote -aA --protocol=29 src/ host:$PWD/dst 2>&1 | grep requires | sort -u",
+    ),
+    row(
+        "protocol too old for xattrs",
+        stale,
+        "remote -aX --protocol=28 src/ host:$PWD/dst 2>&1 | grep requires | sort -u",
+    ),
+    row(
+        "protocol too old for fuzzy",
+        stale,
+        "remote -ay --protocol=28 src/ host:$PWD/dst 2>&1 | grep requires | sort -u",
+    ),
+    row("protocol too old for prune", stale, "r -am --protocol=28 src/ dst 2>&1 | grep requires | sort -u"),
+    row(
+        "protocol too old for link dest in place",
+        stale,
+        "r -a --inplace --link-dest=/tmp --protocol=28 src/ dst 2>&1 | grep requires | sort -u",
+    ),
+    row(
+        "protocol too old for two copy dest",
+        stale,
+        "r -a --copy-dest=/usr --copy-dest=/tmp --protocol=28 src/ dst 2>&1 | grep requires | sort -u",
+    ),
     row("protocol 19 remote", stale, "remote -a --protocol=19 host:$PWD/src/ dst").loose(),
 ];
