@@ -14,7 +14,7 @@
 //! | [`serve`] | folders shared without a configuration |
 //! | [`subcommand`] | what rsync doesn't have, by its first word |
 //! | [`files`] | `syncline signature`, `delta`, `patch` |
-//! | [`output`], [`signals`], [`time`], [`errno`], [`glob`], [`simd`], [`zstd`] | the system around it |
+//! | [`output`], [`signals`], [`time`], [`errno`], [`glob`], [`iconv`], [`simd`], [`zstd`] | the system around it |
 
 mod batch;
 mod client;
@@ -27,6 +27,7 @@ mod files;
 mod fs;
 mod gateway;
 mod glob;
+mod iconv;
 mod net;
 mod output;
 mod pool;

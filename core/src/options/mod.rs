@@ -72,7 +72,7 @@ const PROTOCOL: i32 = crate::session::PROTOCOL as i32;
 const PROTOCOL_MIN: i32 = 20;
 
 /// Options that nothing acts on yet: using one is refused, never ignored.
-pub const NOT_BUILT: &[&str] = &["crtimes", "iconv"];
+pub const NOT_BUILT: &[&str] = &["crtimes"];
 
 /// Whether an item format holds the escape `%` ... `letter`, with whatever modifiers between.
 pub fn format_has(format: &[u8], letter: u8) -> bool {

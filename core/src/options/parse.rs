@@ -113,6 +113,8 @@ pub fn with_words(options: Options, words: &[Vec<u8>]) -> Result<Options, Error>
     let mut parser = Parser::new(words, Setup::default(), &env);
     parser.options = options;
     parser.run()?;
+    let verbose = parser.options.verbose;
+    parser.options.levels.imply_verbose(verbose);
     Ok(parser.options)
 }
 
@@ -138,7 +140,10 @@ pub fn parse_worker(
         Err(error) => Some(Error { exit: Exit::UNSUPPORTED, ..error }),
     };
     let secluded = parser.waits_for_words();
-    let paths = parser.args.into_iter().skip(1).collect();
+    // What was asked for is known even if how is refused.
+    let rest = core::mem::take(&mut parser.pending).into_iter().map(|word| word.bytes);
+    let unread = rest.skip_while(|word| parser.args.is_empty() && word != b".").collect::<Vec<_>>();
+    let paths = parser.args.into_iter().chain(unread).skip(1).collect();
     Worker { options: parser.options, paths, secluded, refused }
 }
 
@@ -189,6 +194,9 @@ impl<'a> Parser<'a> {
         if waits {
             return Ok(Command::Secluded(Secluded { options }));
         }
+        if options.server && self.args.is_empty() && !self.resumed {
+            return Err(Error::usage(super::help_text()));
+        }
         if !options.server {
             return Ok(Command::Client { options, args: self.args });
         }
@@ -199,7 +207,7 @@ impl<'a> Parser<'a> {
 
     /// A server that was told of secluded words has not seen them yet.
     fn waits_for_words(&self) -> bool {
-        self.options.server && self.options.secluded_args == Some(true) && !self.resumed
+        self.options.server && self.options.secluded_args == Some(true) && !self.resumed && self.args.is_empty()
     }
 
     /// All words, until one of them decides everything.
@@ -234,6 +242,8 @@ impl<'a> Parser<'a> {
         let equals = text.iter().position(|&b| b == b'=');
         let name = text.get(..equals.unwrap_or(text.len())).unwrap_or_default();
         let value = equals.and_then(|at| text.get(at + 1..));
+        // Stock clients send a spelling that no stock server knows.
+        let name = if name == b"use-qsort" && self.options.server { b"qsort".as_slice() } else { name };
         if self.expand_alias(name, &word.from, value, &[]) {
             return Ok(None);
         }

@@ -75,9 +75,10 @@ impl Generator {
         if existing.is_none() {
             cx.stats.borrow_mut().created.dirs += 1;
             self.missing.get_or_insert_with(|| item.path.clone());
-            if entered && matches!(self.delete_when(), Delete::During | Delete::Delay) {
+            if item.content_dir && (entered || own_list) && matches!(self.delete_when(), Delete::During | Delete::Delay)
+            {
                 // Nothing is there to delete, but that an error would have stopped it is said all the same.
-                self.guarded();
+                self.guarded(list);
             }
         } else if item.content_dir && matches!(self.delete_when(), Delete::During | Delete::Delay) {
             self.delete_in(item, list).await?;

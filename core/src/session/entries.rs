@@ -160,7 +160,8 @@ impl Generator {
     pub(super) fn ruled_out(&self, item: &Item, meta: &HostResult<Meta>) -> bool {
         let o = &self.cx.config.options;
         let skip_level = o.levels.info(Info::Skip);
-        if o.existing && meta.is_err() {
+        let made = item.path == b"." && self.rx.dest_new.get();
+        if o.existing && meta.is_err() && !made {
             if skip_level >= 1 {
                 let what = if item.is_dir() { "directory" } else { "file" };
                 let mut text = format!("not creating new {what} \"").into_bytes();

@@ -43,6 +43,7 @@ pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
     }
     read_list(&rx, None).await?;
     if rx.entries.get() == 0 && !cx.is_server() {
+        show::list_ends(&cx, 0);
         cx.goodbye.set(true);
         return Ok(());
     }
@@ -120,6 +121,7 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
         arriving: RefCell::default(),
         transferred: Cell::default(),
         walked: Cell::new(-1),
+        bad_list: Cell::new(usize::MAX),
         old_bases: RefCell::default(),
         wanted: RefCell::default(),
     })
@@ -187,17 +189,28 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
         inbox.received_total() - if dir.is_none() { inbox.backlog() } else { 0 }
     };
     let scope = rx.powers.xattrs;
-    let xattr_name = |name: &[u8]| scope.here(name);
+    let xattr_name = |name: &[u8]| scope.here(name).filter(|name| !rx.filters.excludes_xattr(&cx, name));
+    let conversion = cx.config.conversion.as_ref();
+    let recode = |name: &[u8]| match conversion {
+        Some(conversion) => conversion.0.to_local(name).map_err(|errno| errno.text),
+        None => Ok(name.to_vec()),
+    };
+    let convert = conversion.is_some().then_some(&recode as &crate::flist::codec::Recode<'_>);
     let io_errors = loop {
-        let decoded = cx
+        let result = cx
             .item(|r| {
                 let mut reading = rx.reading.borrow_mut();
                 let Reading { decoder, requested, .. } = &mut *reading;
                 let mut judge = |name: &[u8], is_dir: bool| judge(rx, requested.as_ref(), name, is_dir);
-                let mut rules = Rules { judge: &mut judge, chmod: &chmod, xattr_name: &xattr_name };
+                let mut rules = Rules { judge: &mut judge, chmod: &chmod, xattr_name: &xattr_name, convert };
                 decoder.decode(r, &list, &mut entry, &mut rules)
             })
-            .await?;
+            .await;
+        let unconverted = rx.reading.borrow_mut().decoder.unconverted.take();
+        if let Some((name, reason)) = unconverted {
+            cx.say_inconvertible(&name, &reason);
+        }
+        let decoded = result?;
         let mut stats = cx.stats.borrow_mut();
         match decoded {
             Decoded::End { io_error } => break io_error,
@@ -210,6 +223,19 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
                     stats.total_size += entry.size;
                 }
                 drop(stats);
+                let to_convert = entry.target.as_mut().filter(|_| cx.agreed().symlink_iconv);
+                if let (Some(convert), Some(target)) = (convert, to_convert) {
+                    match convert(target) {
+                        Ok(local) => *target = local,
+                        Err(reason) => {
+                            let full = show::full_path(&cx, &entry.name);
+                            let what = b"[Receiver] cannot convert symlink data for: \"".as_slice();
+                            cx.say(Class::Transfer, [what, &full, b"\" (", reason.as_bytes(), b")"].concat());
+                            cx.add_io_error(io_error::GENERAL);
+                            entry.flags.set(crate::flist::Flags::INACTIVE, true);
+                        }
+                    }
+                }
                 if let Some(target) = &mut entry.target {
                     if cx.munges() {
                         *target = [show::MUNGED, target].concat();
@@ -236,7 +262,11 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
         }
     }
     if !ignore {
-        cx.add_io_error(io_errors as i32 & (io_error::GENERAL | io_error::VANISHED | io_error::DEL_LIMIT));
+        let bits = io_errors as i32 & (io_error::GENERAL | io_error::VANISHED | io_error::DEL_LIMIT);
+        cx.add_list_error(bits);
+        if bits & io_error::GENERAL != 0 {
+            rx.bad_list.set(rx.bad_list.get().min(rx.received()));
+        }
     }
     learn_ids(rx).await;
     map_owners(rx, &mut list);

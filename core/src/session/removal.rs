@@ -72,10 +72,13 @@ impl Generator {
     }
 
     /// An error at the sender makes its list incomplete: then nothing may be deleted.
-    pub(crate) fn guarded(&mut self) -> bool {
+    pub(crate) fn guarded(&mut self, list: usize) -> bool {
         let o = &self.cx.config.options;
         let ignore = o.ignore_errors || self.cx.config.module.as_ref().is_some_and(|m| m.ignore_errors);
-        if self.cx.io_error.get() & io_error::GENERAL == 0 || ignore {
+        // What is wrong with later lists is not known yet.
+        let known = self.cx.own_errors.get() & io_error::GENERAL != 0
+            || self.rx.bad_list.get() <= list && self.rx.bad_list.get() < usize::MAX;
+        if !known || ignore {
             return false;
         }
         if !self.removal.said_guard {
@@ -87,9 +90,9 @@ impl Generator {
 
     /// The pass of `--delete-before` and `--delete-after`.
     pub(crate) async fn delete_everywhere(&mut self) -> Result<(), Error> {
-        let (start, len) = self.rx.bounds(0);
+        let (_, len) = self.rx.bounds(0);
         for at in 0..len {
-            if let Some(item) = self.item(start + at as i32)
+            if let Some(item) = self.item(self.rx.ndx_at(0, at))
                 && item.is_dir()
                 && item.content_dir
                 && self.is_directory_here(&item).await
@@ -114,11 +117,11 @@ impl Generator {
 
     /// Deletes what one directory holds and the list doesn't.
     pub(crate) async fn delete_in(&mut self, dir: &Item, list: usize) -> Result<(), Error> {
-        if self.rx.local_name.borrow().is_some() || self.is_missing_below(&dir.path) || self.guarded() {
+        if self.rx.local_name.borrow().is_some() || self.is_missing_below(&dir.path) || self.guarded(list) {
             return Ok(());
         }
         let later = self.delete_when() == Delete::Delay;
-        for (path, meta) in self.extraneous(dir, list).await {
+        for (path, meta) in self.extraneous(dir, list).await? {
             if later {
                 self.removal.delayed.push((path, meta));
             } else {
@@ -130,9 +133,6 @@ impl Generator {
 
     /// What was found by `--delete-delay`.
     pub(crate) async fn delete_delayed(&mut self) -> Result<(), Error> {
-        if self.guarded() {
-            return Ok(());
-        }
         for (path, meta) in core::mem::take(&mut self.removal.delayed) {
             self.remove(&path, &meta, true).await?;
         }
@@ -140,15 +140,15 @@ impl Generator {
     }
 
     /// The entries of a directory at the destination that the list has not, in the order in which they go.
-    async fn extraneous(&mut self, dir: &Item, list: usize) -> Vec<(Vec<u8>, Meta)> {
+    async fn extraneous(&mut self, dir: &Item, list: usize) -> Result<Vec<(Vec<u8>, Meta)>, Error> {
         let entries = match self.list_dir(&dir.path).await {
             Ok(entries) => entries,
             Err(errno) => {
                 self.unreadable(&dir.path, &errno);
-                return Vec::new();
+                return Ok(Vec::new());
             }
         };
-        self.enter_filters(&dir.path).await;
+        self.enter_filters(&dir.path).await?;
         let one_fs = self.cx.config.options.one_file_system > 0;
         let dev = if one_fs { self.look(dir).await.ok().map(|m| m.dev) } else { None };
         let mut found = Vec::new();
@@ -168,7 +168,7 @@ impl Generator {
             found.push((path, meta));
         }
         sort_for_removal(&mut found, self.cx.protocol());
-        found
+        Ok(found)
     }
 
     /// Says that a directory can't be read. After that nothing more is deleted.
@@ -236,7 +236,7 @@ impl Generator {
                 return Ok(Outcome::Removed);
             }
         };
-        self.enter_filters(path).await;
+        self.enter_filters(path).await?;
         let mut outcome = Outcome::Removed;
         let mut inside: Vec<(Vec<u8>, Meta)> = Vec::new();
         for entry in entries {
@@ -383,8 +383,8 @@ impl Generator {
     }
 
     /// Loads the per-directory rules of a directory of the destination.
-    async fn enter_filters(&mut self, path: &[u8]) {
-        self.rx.filters.enter(&self.cx, self.rx.dest(), path).await;
+    async fn enter_filters(&mut self, path: &[u8]) -> Result<(), Error> {
+        self.rx.filters.enter(&self.cx, self.rx.dest(), path).await
     }
 }
 

@@ -69,6 +69,10 @@ impl Sender {
             self.remove_sources();
             match ndx {
                 NDX_DONE => {
+                    if phase == 0 || !cx.agreed().inc {
+                        let (end, number) = self.lister.oldest_end();
+                        show::progress_at_end(&cx, &self.transferred, end, number);
+                    }
                     if phase == 0 && cx.agreed().inc {
                         self.lister.close_oldest();
                         if self.lister.has_open_lists() {
@@ -433,19 +437,23 @@ impl Sender {
     /// `--remove-source-files`: what the receiving side has stored.
     fn remove_sources(&self) {
         let confirmed: Vec<i32> = self.cx.stored.borrow_mut().drain(..).collect();
-        for ndx in confirmed {
-            let Some(item) = self.lister.item(ndx) else { continue };
-            let at = self.lister.at(ndx);
-            let left: Rc<core::cell::Cell<u32>> = self.lister.removals.clone();
-            left.set(left.get() + 1);
-            let cx = self.cx.clone();
-            self.cx.spawn(async move {
-                remove_source(&cx, &item, at).await;
-                left.set(left.get() - 1);
-                cx.moved.notify();
-                Ok(())
-            });
+        let found = confirmed.into_iter().filter_map(|ndx| Some((self.lister.item(ndx)?, self.lister.at(ndx))));
+        let found: Vec<_> = found.collect();
+        if found.is_empty() {
+            return;
         }
+        let left: Rc<core::cell::Cell<u32>> = self.lister.removals.clone();
+        left.set(left.get() + 1);
+        let cx = self.cx.clone();
+        self.cx.spawn(async move {
+            // In the order in which they were stored.
+            for (item, at) in found {
+                remove_source(&cx, &item, at).await;
+            }
+            left.set(left.get() - 1);
+            cx.moved.notify();
+            Ok(())
+        });
     }
 }
 

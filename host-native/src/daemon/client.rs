@@ -19,6 +19,8 @@ pub struct Call<'a> {
     pub role: &'a str,
     /// Gives the words for the server once the protocol is known.
     pub words: &'a dyn Fn(u32) -> Words,
+    /// The words are shown too.
+    pub tells_words: bool,
     /// Shows a line of the daemon's text, newline included. (It doesn't, where the user wants no such text.)
     pub show: &'a mut dyn FnMut(&[u8]),
 }
@@ -51,7 +53,7 @@ pub enum Answered {
 
 /// Holds the text phase over a connection.
 pub fn call(input: OwnedFd, output: OwnedFd, call: Call<'_>) -> Result<Answered, Error> {
-    let Call { request, password_file, role, words, show } = call;
+    let Call { request, password_file, role, words, tells_words, show } = call;
     let mut link = Link::new(input, output);
     let mut greeting = ClientGreeting::new(request)?;
     loop {
@@ -65,7 +67,13 @@ pub fn call(input: OwnedFd, output: OwnedFd, call: Call<'_>) -> Result<Answered,
             Some(ClientEvent::Password) => greeting.password(&password::find(password_file, role)?),
             Some(ClientEvent::Exit) => return Ok(Answered::Listed),
             Some(ClientEvent::Ready { protocol }) => {
-                send_words(&mut link, &words(protocol), protocol)?;
+                let words = words(protocol);
+                if tells_words {
+                    let shown: Vec<u8> = words.plain.iter().flat_map(|word| [word, b" ".as_slice()].concat()).collect();
+                    let count = format!(" ({} args)\n", words.plain.len());
+                    show(&[b"sending daemon args: ", &shown[..], count.as_bytes()].concat());
+                }
+                send_words(&mut link, &words, protocol)?;
                 let Link { input, output, pending, .. } = link;
                 return Ok(Answered::Ready { protocol, pending, input, output });
             }

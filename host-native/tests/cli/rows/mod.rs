@@ -15,6 +15,7 @@ pub mod open;
 mod options;
 mod protocols;
 mod remote;
+mod special;
 mod usage;
 
 use crate::mask::Order;
@@ -85,7 +86,15 @@ impl Row {
 
 /// All tables.
 pub fn all() -> Vec<Row> {
-    let tables =
-        [usage::ROWS, local::ROWS, listing::ROWS, remote::ROWS, protocols::ROWS, daemon::ROWS, environment::ROWS];
+    let tables = [
+        usage::ROWS,
+        local::ROWS,
+        listing::ROWS,
+        remote::ROWS,
+        protocols::ROWS,
+        special::ROWS,
+        daemon::ROWS,
+        environment::ROWS,
+    ];
     [tables.concat(), options::rows()].concat()
 }

@@ -428,8 +428,9 @@ const KEEP: &[Line] = &[
     line("-ai --chown=daemon", attributed).root(),
     line("-ai --chown=:daemon", attributed).root(),
     line("-ai --copy-as=nobody", basic).root(),
-    line("-ai --iconv=UTF-8,LATIN1", odd),
-    line("-ai --iconv=.", basic),
+    // A daemon whose module has no charset refuses and closes: whether the client sees a reset as well is chance.
+    line("-ai --iconv=UTF-8,LATIN1", odd).ways(OURS),
+    line("-ai --iconv=.", basic).ways(OURS),
     line("-ai --no-iconv", basic),
     line("-ai --insecure-links", basic),
     line("-ai --no-insecure-links", basic),
