@@ -14,6 +14,7 @@ mod local;
 pub mod open;
 mod options;
 mod protocols;
+mod random;
 mod remote;
 mod special;
 mod usage;
@@ -96,5 +97,5 @@ pub fn all() -> Vec<Row> {
         daemon::ROWS,
         environment::ROWS,
     ];
-    [tables.concat(), options::rows()].concat()
+    [tables.concat(), options::rows(), random::rows()].concat()
 }
