@@ -8,13 +8,14 @@ use syncline_core::options::{
     Command, Debug, Env, Link, Options, Outgoing, Plan, Remote, RemoteKind, Secluded, Server, Setup, aliases::Aliases,
     hostspec, plan, shell_command, with_words,
 };
+use syncline_core::report::text;
 use syncline_core::session::greeting::{ClientRequest, EARLY_INPUT_MAX};
 use syncline_core::session::{Config, PROTOCOL, Role, Session, Side, Transport};
 use syncline_core::wire::Codecs;
 use syncline_core::{Error, Exit};
 
 use crate::batch;
-use crate::daemon::client::{Answered, Call, Words};
+use crate::daemon::client::{Answered, Call, Voice, Words};
 use crate::drive::{self, Wire, socket_pair};
 use crate::fs::{Ahead, Fs};
 use crate::net::{shell, tcp};
@@ -333,10 +334,7 @@ fn reach(options: &Options, remote: &Remote, push: bool, umask: u32, console: &m
         let words = outgoing.words();
         let argv = shell_command(options, remote, &words.visible)?;
         if options.levels.debug(Debug::Cmd) >= 1 {
-            let mut text = b"opening connection using: ".to_vec();
-            argv.iter().for_each(|word| text.extend_from_slice(&[word, b" ".as_slice()].concat()));
-            text.extend_from_slice(format!(" ({} args)\n", argv.len()).as_bytes());
-            console.print(&text);
+            console.tell(options, &text::words(b"opening connection using: ", &argv));
         }
         // The remote shell, and what it starts on this machine, gets the user's umask back.
         rustix::process::umask(rustix::fs::Mode::from_bits_truncate(umask));
@@ -344,6 +342,9 @@ fn reach(options: &Options, remote: &Remote, push: bool, umask: u32, console: &m
         time::umask_and_clear();
         let (shell, input, output) = started?;
         if let Some(secluded) = words.secluded {
+            if options.levels.debug(Debug::Cmd) >= 1 {
+                console.tell(options, &text::words(b"protected args: ", &secluded));
+            }
             let block = syncline_core::options::secluded::encode_secluded(&on_wire(secluded));
             write_all(&output, &block)?;
         }
@@ -353,16 +354,15 @@ fn reach(options: &Options, remote: &Remote, push: bool, umask: u32, console: &m
     let port = if remote.port == 0 { DAEMON_PORT } else { remote.port };
     let (shell, input, output) = if remote.is_socket(options) {
         if options.levels.debug(Debug::Connect) >= 1 {
-            let text = match env("RSYNC_CONNECT_PROG") {
+            let opening = match env("RSYNC_CONNECT_PROG") {
                 Some(program) => {
                     let instead = b"Using RSYNC_CONNECT_PROG instead of opening tcp connection to ".as_slice();
                     let port = format!(" port {port}\nRunning socket program: \"");
-                    [instead, &remote.host, port.as_bytes(), &program, b"\"\n"].concat()
+                    [instead, &remote.host, port.as_bytes(), &program, b"\""].concat()
                 }
-                None => [b"opening tcp connection to ".as_slice(), &remote.host, format!(" port {port}\n").as_bytes()]
-                    .concat(),
+                None => [b"opening tcp connection to ".as_slice(), &remote.host, format!(" port {port}").as_bytes()].concat(),
             };
-            console.print(&text);
+            console.tell(options, &opening);
         }
         let socket = tcp::open(&remote.host, port as u16, options, role)?;
         let other = socket.try_clone().map_err(|error| io_error("dup failed", &error))?;
@@ -387,10 +387,10 @@ fn reach(options: &Options, remote: &Remote, push: bool, umask: u32, console: &m
     };
     let quiet = options.quiet || !options.motd;
     let tells_words = options.levels.debug(Debug::Cmd) >= 1;
-    let mut show = |line: &[u8]| {
-        if !quiet {
-            console.print(line);
-        }
+    let mut show = |voice: Voice, line: &[u8]| match voice {
+        Voice::Daemon if quiet => {}
+        Voice::Daemon => console.print(line),
+        Voice::Client => console.tell(options, line),
     };
     let password_file = options.password_file.as_deref();
     let call = Call { request, password_file, role, words: &words, tells_words, show: &mut show };

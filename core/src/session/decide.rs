@@ -39,6 +39,7 @@ pub(crate) struct Item {
     pub(crate) target: Option<Box<[u8]>>,
     pub(crate) digest: Option<DigestValue>,
     pub(crate) content_dir: bool,
+    pub(crate) top_dir: bool,
     pub(crate) implied: bool,
     /// The group of hard links that it is in.
     pub(crate) group: Option<u32>,

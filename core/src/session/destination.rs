@@ -10,6 +10,7 @@ use super::receiving::{Receiving, Rx};
 use super::say::Class;
 use super::show;
 use crate::flist::View;
+use crate::flist::verify::{Sanitize, sanitize};
 use crate::options::{AltKind, Info};
 use crate::{Error, Exit, Fault};
 
@@ -204,8 +205,7 @@ fn say_made(cx: &Context, text: Vec<u8>) {
 fn real(cx: &Context, dir: &[u8]) -> Vec<u8> {
     match &cx.config.module {
         Some(module) if module.sanitize => {
-            let beneath =
-                crate::flist::verify::sanitize(dir, crate::flist::verify::Sanitize { depth: 0, keep_dots: false });
+            let beneath = sanitize(dir, Sanitize { depth: 0, keep_dots: false });
             super::removal::join(&module.path, &beneath)
         }
         _ => dir.to_vec(),
@@ -309,11 +309,23 @@ async fn alternates(rx: &Rx) {
             None => root = cx.root(Ask::Root { path }).await.ok(),
             Some(problem) => {
                 let mut text = format!("--{name} arg {problem}: ").into_bytes();
-                text.extend_from_slice(&show::full_path(cx, &path));
+                text.extend_from_slice(&shown_alternate(rx, dir, &path));
                 cx.say(Class::Warning, text);
             }
         }
         rx.alternates.borrow_mut().push(root);
+    }
+}
+
+/// What an alternate directory is called: in a module that is not a root of its own, as the client's word was made harmless.
+fn shown_alternate(rx: &Rx, dir: &[u8], path: &[u8]) -> Vec<u8> {
+    match &rx.cx.config.module {
+        Some(module) if module.sanitize && !dir.starts_with(b"/") => {
+            let depth = within_module(&rx.dest_path.borrow()).split(|&b| b == b'/').filter(|part| *part != b".").count();
+            sanitize(dir, Sanitize { depth, keep_dots: false })
+        }
+        Some(module) if module.sanitize => real(&rx.cx, dir),
+        _ => show::full_path(&rx.cx, path),
     }
 }
 

@@ -62,6 +62,7 @@ pub(crate) fn of_entry(ndx: i32, view: &View<'_>) -> Item {
         target: view.target().map(Into::into),
         digest: view.digest().map(|digest| DigestValue::from_bytes(digest.as_bytes())),
         content_dir: flags.has(Flags::CONTENT_DIR),
+        top_dir: flags.has(Flags::TOP_DIR),
         implied: flags.has(Flags::IMPLIED),
         group: view.group(),
         acls: None,

@@ -16,7 +16,7 @@ use super::say::Class;
 use crate::Error;
 use crate::filter::Check;
 use crate::flist::order::{Key, Order, compare};
-use crate::options::{Delete, Info};
+use crate::options::{Debug, Delete, Info};
 
 /// What deletions have to remember.
 #[derive(Default)]
@@ -90,6 +90,7 @@ impl Generator {
 
     /// The pass of `--delete-before` and `--delete-after`.
     pub(crate) async fn delete_everywhere(&mut self) -> Result<(), Error> {
+        let tells = self.cx.config.options.levels.debug(Debug::Del) >= 1;
         let (_, len) = self.rx.bounds(0);
         for at in 0..len {
             if let Some(item) = self.item(self.rx.ndx_at(0, at))
@@ -97,6 +98,9 @@ impl Generator {
                 && item.content_dir
                 && self.is_directory_here(&item).await
             {
+                if tells && item.top_dir {
+                    self.cx.say(Class::Info, [b"deleting in ".as_slice(), &item.path].concat());
+                }
                 self.delete_in(&item, 0).await?;
             }
         }
@@ -151,12 +155,17 @@ impl Generator {
         self.enter_filters(&dir.path).await?;
         let one_fs = self.cx.config.options.one_file_system > 0;
         let dev = if one_fs { self.look(dir).await.ok().map(|m| m.dev) } else { None };
+        let tells_rules = self.cx.config.options.levels.debug(Debug::Filter) >= 1;
         let mut found = Vec::new();
         for entry in entries {
             let Ok(meta) = entry.meta else { continue };
             let path = join(&dir.path, &entry.name);
             let is_dir = meta.mode & TYPE == DIRECTORY;
-            if self.rx.holds(list, &path) || self.protected(&path, is_dir, false) {
+            // Rules are asked first where the user wants to hear what they say of names that stay anyway.
+            if tells_rules && self.protected(&path, is_dir, false)
+                || self.rx.holds(list, &path)
+                || !tells_rules && self.protected(&path, is_dir, false)
+            {
                 continue;
             }
             if is_dir && dev.is_some_and(|dev| dev != meta.dev) {

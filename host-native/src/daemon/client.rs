@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use syncline_core::report::text;
 use syncline_core::session::greeting::{ClientEvent, ClientGreeting, ClientRequest, encode_arguments, encode_secluded};
 use syncline_core::{Error, Exit};
 
@@ -21,8 +22,17 @@ pub struct Call<'a> {
     pub words: &'a dyn Fn(u32) -> Words,
     /// The words are shown too.
     pub tells_words: bool,
-    /// Shows a line of the daemon's text, newline included. (It doesn't, where the user wants no such text.)
-    pub show: &'a mut dyn FnMut(&[u8]),
+    /// Shows a line. (It doesn't, where the user wants no such text.)
+    pub show: &'a mut dyn FnMut(Voice, &[u8]),
+}
+
+/// Whose a line is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Voice {
+    /// The daemon's, newline included.
+    Daemon,
+    /// Our own, without one.
+    Client,
 }
 
 /// The words for the server's command line.
@@ -63,15 +73,13 @@ pub fn call(input: OwnedFd, output: OwnedFd, call: Call<'_>) -> Result<Answered,
         // A daemon that says why it closes may do so before it has read everything: its words count more than our failure.
         let sent = link.send(&greeting.output());
         match event {
-            Some(ClientEvent::Text(line)) => show(&line),
+            Some(ClientEvent::Text(line)) => show(Voice::Daemon, &line),
             Some(ClientEvent::Password) => greeting.password(&password::find(password_file, role)?),
             Some(ClientEvent::Exit) => return Ok(Answered::Listed),
             Some(ClientEvent::Ready { protocol }) => {
                 let words = words(protocol);
                 if tells_words {
-                    let shown: Vec<u8> = words.plain.iter().flat_map(|word| [word, b" ".as_slice()].concat()).collect();
-                    let count = format!(" ({} args)\n", words.plain.len());
-                    show(&[b"sending daemon args: ", &shown[..], count.as_bytes()].concat());
+                    show(Voice::Client, &text::words(b"sending daemon args: ", &words.plain));
                 }
                 send_words(&mut link, &words, protocol)?;
                 let Link { input, output, pending, .. } = link;

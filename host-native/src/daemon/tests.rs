@@ -175,7 +175,7 @@ fn our_call(
     words: &[&str],
 ) -> (Result<Answered, Error>, String) {
     let mut shown = String::new();
-    let mut show = |line: &[u8]| shown.push_str(&String::from_utf8_lossy(line));
+    let mut show = |_, line: &[u8]| shown.push_str(&String::from_utf8_lossy(line));
     let words = |_| Words { plain: words.iter().map(|word| word.as_bytes().to_vec()).collect(), secluded: None };
     let request = ClientRequest {
         protocol: PROTOCOL,
