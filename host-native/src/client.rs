@@ -111,11 +111,11 @@ fn bytes_per_second(options: &Options) -> u64 {
 /// Runs a client and returns the exit code of the process.
 pub fn run(options: Options, args: &[Vec<u8>], umask: u32) -> i32 {
     let mut console = Console::new(&options);
-    console.open_log(&options);
     let rules = match preload::rules(&options) {
         Ok(rules) => rules,
         Err(error) => return console.fail(&error, "client"),
     };
+    console.open_log(&options);
     if let Err(error) = batch::begin(&options, args, &rules.texts, &mut console) {
         return console.fail(&error, "Receiver");
     }
@@ -360,7 +360,8 @@ fn reach(options: &Options, remote: &Remote, push: bool, umask: u32, console: &m
                     let port = format!(" port {port}\nRunning socket program: \"");
                     [instead, &remote.host, port.as_bytes(), &program, b"\""].concat()
                 }
-                None => [b"opening tcp connection to ".as_slice(), &remote.host, format!(" port {port}").as_bytes()].concat(),
+                None => [b"opening tcp connection to ".as_slice(), &remote.host, format!(" port {port}").as_bytes()]
+                    .concat(),
             };
             console.tell(options, &opening);
         }

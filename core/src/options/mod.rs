@@ -57,7 +57,7 @@ pub use data::*;
 pub use env::Env;
 pub use help::help_text;
 pub use levels::{Debug, Info, Levels};
-pub use parse::{Command, Secluded, Server, Setup, Worker, parse, parse_with, parse_worker, with_words};
+pub use parse::{Command, Secluded, Server, Setup, Worker, parse, parse_checked, parse_with, parse_worker, with_words};
 pub use plan::{Kind as RemoteKind, Plan, Remote, plan};
 pub use refuse::Refusals;
 pub use shell::{shell_command, split_command, uses_blocking_io};

@@ -107,6 +107,27 @@ pub fn parse_with(words: &[Vec<u8>], env: &Env, setup: &Setup<'_>) -> Result<Com
     Parser::new(words, *setup, env).finish(env)
 }
 
+/// The same for a client that reads rules as it meets them: `check` sees the options so far before another word's mistake is
+/// told, or a text is printed.
+pub fn parse_checked(
+    words: &[Vec<u8>],
+    env: &Env,
+    setup: &Setup<'_>,
+    check: impl FnOnce(&Options) -> Result<(), Error>,
+) -> Result<Command, Error> {
+    if words.len() == 1 {
+        return parse_with(words, env, setup);
+    }
+    let mut parser = Parser::new(words, *setup, env);
+    match parser.decide(env) {
+        Ok(None) => parser.command(),
+        early => {
+            check(&parser.options)?;
+            early.map(|command| command.unwrap_or(Command::Print(Vec::new())))
+        }
+    }
+}
+
 /// Options with some words on top: what `--remote-option` says to the other half of a local copy.
 pub fn with_words(options: Options, words: &[Vec<u8>]) -> Result<Options, Error> {
     let env = Env::default();
@@ -183,12 +204,22 @@ impl<'a> Parser<'a> {
 
     /// All there is to parsing, except for a worker.
     fn finish(mut self, env: &Env) -> Result<Command, Error> {
-        if let Some(command) = self.run()? {
-            return Ok(command);
+        match self.decide(env)? {
+            Some(command) => Ok(command),
+            None => self.command(),
         }
-        if let Some(command) = self.settle(env)? {
-            return Ok(command);
+    }
+
+    /// All words and what follows from them, or the command that one of them decides.
+    fn decide(&mut self, env: &Env) -> Result<Option<Command>, Error> {
+        match self.run()? {
+            None => self.settle(env),
+            decided => Ok(decided),
         }
+    }
+
+    /// What the options say is to be done.
+    fn command(self) -> Result<Command, Error> {
         let waits = self.waits_for_words();
         let options = Box::new(self.options);
         if waits {

@@ -125,16 +125,16 @@ pub(crate) fn say_backed_up(rx: &Receiving, path: &[u8], to: &At) {
 
 impl Generator {
     /// Backs up something that is about to be removed: it gets its backup's name.
-    pub(crate) async fn backup(&mut self, path: &[u8], there: &Meta) -> Result<(), Error> {
+    pub(crate) async fn backup(&mut self, path: &[u8], there: &Meta) -> Result<(), Errno> {
         self.back_up(path, there, false).await
     }
 
     /// Backs up something that is about to be replaced by a rename: it keeps its name until then.
-    pub(crate) async fn backup_before_rename(&mut self, path: &[u8], there: &Meta) -> Result<(), Error> {
+    pub(crate) async fn backup_before_rename(&mut self, path: &[u8], there: &Meta) -> Result<(), Errno> {
         self.back_up(path, there, true).await
     }
 
-    async fn back_up(&mut self, path: &[u8], there: &Meta, link: bool) -> Result<(), Error> {
+    async fn back_up(&mut self, path: &[u8], there: &Meta, link: bool) -> Result<(), Errno> {
         if !self.cx.config.options.backup || there.mode & TYPE == DIRECTORY {
             return Ok(());
         }
@@ -144,11 +144,7 @@ impl Generator {
             Err(errno) => Err(errno),
         };
         match kept {
-            Err(errno) if !errno.is_not_found() => {
-                let what = show::quoted(&self.cx, b"make_backup ", path, b" failed");
-                self.cx.say_errno(Class::Error, "generator", &what, &errno);
-                Err(Error::host(Exit::FILE_IO, Vec::new()))
-            }
+            Err(errno) if !errno.is_not_found() => Err(errno),
             _ => Ok(()),
         }
     }

@@ -45,7 +45,10 @@ impl Generator {
         let early = self.made_early.remove(&item.path) || entered;
         let mut existing = if early { None } else { meta.ok() };
         if self.ruled_out(item, &existing.clone().ok_or_else(super::generator::not_found)) {
-            self.skipping = Some(item.path.clone());
+            // With --ignore-existing what the directory holds finds out by itself that something else is there.
+            if !o.ignore_existing {
+                self.skipping = Some(item.path.clone());
+            }
             return Ok(());
         }
         if existing.as_ref().is_some_and(|m| m.mode & decide::TYPE != decide::DIRECTORY) {

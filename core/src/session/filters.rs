@@ -1,5 +1,6 @@
 //! The rules of a session: from the options, from the client, from a daemon, and from files in directories (spec 1.9, 4.17).
 
+use alloc::format;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use hashbrown::HashMap;
@@ -72,6 +73,12 @@ impl Rules {
 
     /// As [`Rules::hides`] or [`Rules::protects`], and says which rule decided where that is wanted (4.17.10).
     pub(crate) fn excludes(&self, cx: &Context, path: &[u8], is_dir: bool, check: Check) -> bool {
+        let role = if check.side == Side::Sender { "sender" } else { "generator" };
+        self.excludes_as(cx, role, path, is_dir, check)
+    }
+
+    /// The same, said by this role.
+    pub(crate) fn excludes_as(&self, cx: &Context, role: &str, path: &[u8], is_dir: bool, check: Check) -> bool {
         if cx.config.options.levels.debug(Debug::Filter) == 0 {
             return self.verdict(path, is_dir, check).is_excluded();
         }
@@ -82,27 +89,33 @@ impl Rules {
         let Some(decision) = list.decide(&subject, check, per_dir.get(parent).unwrap_or(&self.nothing)) else {
             return false;
         };
-        let verb = match (check.side, decision.is_excluded()) {
-            (Side::Sender, true) => "[sender] hiding",
-            (Side::Sender, false) => "[sender] showing",
-            (Side::Receiver, true) => "[generator] protecting",
-            (Side::Receiver, false) => "[generator] risking",
+        let verb = match (role, decision.is_excluded()) {
+            ("sender", true) => "hiding",
+            ("sender", false) => "showing",
+            (_, true) => "protecting",
+            (_, false) => "risking",
         };
-        let kind = if is_dir { " directory " } else { " file " };
-        let text = [verb.as_bytes(), kind.as_bytes(), path, b" because of pattern ", &decision.shown()].concat();
+        let kind = if is_dir { "directory" } else { "file" };
+        let head = format!("[{role}] {verb} {kind} ");
+        let text = [head.as_bytes(), path, b" because of pattern ", &decision.shown()].concat();
         cx.say(super::say::Class::Info, text);
         decision.is_excluded()
     }
 
-    /// Whether an extended attribute is left out on this side (modifier `x`).
+    /// The rules for extended attributes, if there are any.
+    pub(crate) fn for_xattrs(&self) -> Option<FilterList> {
+        let list = self.list.borrow();
+        list.rules().iter().any(|rule| rule.xattr).then(|| list.clone())
+    }
+
+    /// Whether the sender leaves out an extended attribute (modifier `x`).
     pub(crate) fn excludes_xattr(&self, cx: &Context, name: &[u8]) -> bool {
         if self.list.borrow().is_empty() {
             return false;
         }
-        let check = if cx.is_sender() { Check::SENDER } else { Check::RECEIVER };
-        let (list, check) = (self.list.borrow(), Check { xattr: true, ..check });
+        let (list, check) = (self.list.borrow(), Check { xattr: true, ..Check::SENDER });
         let Some(decision) = list.decide(&Subject::new(name, false), check, &self.nothing) else { return false };
-        if cx.config.options.levels.debug(Debug::Filter) >= 1 && cx.is_sender() {
+        if cx.config.options.levels.debug(Debug::Filter) >= 1 {
             let verb: &[u8] = if decision.is_excluded() { b"[sender] hiding" } else { b"[sender] showing" };
             let text = [verb, b" xattr ", name, b" because of pattern ", &decision.shown()].concat();
             cx.say(super::say::Class::Info, text);

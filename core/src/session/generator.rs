@@ -81,7 +81,7 @@ impl Generator {
     async fn all(&mut self) -> Result<(), Error> {
         let cx = self.cx.clone();
         let inc = cx.agreed().inc;
-        if cx.config.options.levels.debug(Debug::Flist) >= 1 && !cx.config.options.listing {
+        if cx.config.options.levels.debug(Debug::Flist) >= 1 {
             cx.say(Class::Info, crate::report::text::delta_transmission(!super::show::sends_whole(&cx)));
         }
         let when = self.delete_when();

@@ -40,6 +40,8 @@ struct Root {
 pub(crate) struct Lister {
     pub(super) cx: Shared,
     rules: Rules,
+    /// Some of them are for extended attributes.
+    pub(super) has_xattr_rules: bool,
     pub(super) encoder: Encoder,
     lists: Lists,
     roots: Vec<Root>,
@@ -113,6 +115,7 @@ impl Lister {
         Ok(Lister {
             encoder: Encoder::new(caps(&cx)),
             lists: Lists::new(numbering(&cx, false)),
+            has_xattr_rules: rules.for_xattrs().is_some(),
             rules,
             roots: Vec::new(),
             origins: VecDeque::new(),
@@ -698,8 +701,8 @@ impl Lister {
         cx.put(|out| self.encoder.encode(&draft.list, converted.as_ref().unwrap_or(&entry), out));
         if cx.config.options.acls || cx.config.options.xattrs > 0 {
             let mut extended = extended.unwrap_or_default();
+            super::xattrs::name_for_peer(&cx, &mut extended.xattrs, self.has_xattr_rules);
             extended.xattrs.retain(|(name, _)| !self.rules.excludes_xattr(&cx, name));
-            super::xattrs::name_for_peer(&cx, &mut extended.xattrs);
             cx.put(|out| self.encoder.encode_extended(&mut entry, &extended.acls, &extended.xattrs, out));
         }
         {

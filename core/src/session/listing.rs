@@ -13,6 +13,7 @@ use super::receiving::{Receiving, Rx};
 use super::say::Class;
 use super::{destination, filters, generator, lister, receiver, show};
 use crate::Error;
+use crate::filter::Check;
 use crate::flist::acl::Acl;
 use crate::flist::codec::{Rules, Wanted, read_io_error};
 use crate::flist::ids::IdMap;
@@ -64,6 +65,7 @@ pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
 }
 
 fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
+    let xattr_rules = filters.for_xattrs().map(Rc::new);
     let o = &cx.config.options;
     let parse = |option, map: &Option<crate::options::OwnerMap>| match map {
         Some(map) => IdMap::parse(option, &map.text),
@@ -108,7 +110,12 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
             root,
             groups: cx.config.groups.clone(),
             umask: cx.config.umask,
-            xattrs: XattrScope { user_only: !root, internal: o.xattrs > 1, fake: o.super_mode == Super::Fake },
+            xattrs: XattrScope {
+                user_only: !root,
+                internal: o.xattrs > 1,
+                fake: o.super_mode == Super::Fake,
+                rules: xattr_rules,
+            },
             omit_dir_times: o.omit_dir_times || (o.backup && o.backup_dir.is_none()),
         },
         temp_root: Cell::default(),
@@ -119,7 +126,6 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
         last_ndx: Cell::new(-1),
         links: RefCell::default(),
         arriving: RefCell::default(),
-        transferred: Cell::default(),
         walked: Cell::new(-1),
         bad_list: Cell::new(usize::MAX),
         old_bases: RefCell::default(),
@@ -169,6 +175,8 @@ pub(crate) async fn read_sub_list(rx: &Rx, ndx: i32) -> Result<(), Error> {
 }
 
 async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
+    // With a single argument the list of its directory comes before the destination is entered.
+    let is_later = dir.is_some() && (rx.lists.borrow().len() > 1 || rx.entries.get() > 1);
     let cx = rx.cx.clone();
     let o = &cx.config.options;
     let (mut list, dir_name) = {
@@ -188,8 +196,7 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
         let inbox = cx.inbox.borrow();
         inbox.received_total() - if dir.is_none() { inbox.backlog() } else { 0 }
     };
-    let scope = rx.powers.xattrs;
-    let xattr_name = |name: &[u8]| scope.here(name).filter(|name| !rx.filters.excludes_xattr(&cx, name));
+    let xattr_name = |name: &[u8]| rx.powers.xattrs.here(name);
     let conversion = cx.config.conversion.as_ref();
     let recode = |name: &[u8]| match conversion {
         Some(conversion) => conversion.0.to_local(name).map_err(|errno| errno.text),
@@ -201,7 +208,7 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
             .item(|r| {
                 let mut reading = rx.reading.borrow_mut();
                 let Reading { decoder, requested, .. } = &mut *reading;
-                let mut judge = |name: &[u8], is_dir: bool| judge(rx, requested.as_ref(), name, is_dir);
+                let mut judge = |name: &[u8], is_dir: bool| judge(rx, requested.as_ref(), name, is_dir, is_later);
                 let mut rules = Rules { judge: &mut judge, chmod: &chmod, xattr_name: &xattr_name, convert };
                 decoder.decode(r, &list, &mut entry, &mut rules)
             })
@@ -282,10 +289,23 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
     Ok(())
 }
 
-fn judge(rx: &Receiving, requested: Option<&Requested>, name: &[u8], is_dir: bool) -> Result<Wanted, Error> {
+fn judge(
+    rx: &Receiving,
+    requested: Option<&Requested>,
+    name: &[u8],
+    is_dir: bool,
+    is_later: bool,
+) -> Result<Wanted, Error> {
     let Some(requested) = requested else { return Ok(Wanted::Yes) };
-    if name != b"." && name != b"/." && !rx.filters.has_dir_merges() && rx.filters.hides(name, is_dir) {
-        return Err(verify::excluded(name));
+    if name != b"." && name != b"/." && !rx.filters.has_dir_merges() {
+        // Stock says what rules say of the names of later lists only.
+        let hides = match is_later {
+            true => rx.filters.excludes_as(&rx.cx, "generator", name, is_dir, Check::SENDER),
+            false => rx.filters.hides(name, is_dir),
+        };
+        if hides {
+            return Err(verify::excluded(name));
+        }
     }
     requested.judge(name, is_dir)
 }

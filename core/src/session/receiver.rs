@@ -98,7 +98,7 @@ impl Receiver {
         super::batch::list_ended(&self.rx, end).await?;
         self.rx.take_mark()?;
         if self.phase == 0 || !self.rx.cx.agreed().inc {
-            show::progress_at_end(&self.rx.cx, &self.rx.transferred, end, self.confirmed);
+            show::progress_at_end(&self.rx.cx, end, self.confirmed);
         }
         if self.phase == 0 && self.rx.cx.agreed().inc {
             self.confirmed += 1;
@@ -173,8 +173,8 @@ impl Receiver {
             stats.transferred_files += 1;
             stats.transferred_size += item.size;
         }
-        show::before_transfer(&cx, &item, &record);
         if cx.config.options.dry_run {
+            show::before_transfer(&cx, &item, &record);
             if cx.config.options.only_batch && !cx.is_server() {
                 self.throw_away(&item).await?;
             }
@@ -221,8 +221,18 @@ impl Receiver {
             _ => Err(OutputError::Open(super::context::wrong_kind())),
         };
         let (file, meta) = match created {
-            Ok((file, meta)) => (Some(file), meta),
+            Ok((file, meta)) => {
+                show::before_transfer(&cx, &item, &record);
+                (Some(file), meta)
+            }
             Err(error) => {
+                let error = match error {
+                    // Stock looks first whether there is something to update, and tells what it learned then.
+                    OutputError::Open(errno) if in_place && is_new && errno.code == super::ask::Errno::EACCES => {
+                        OutputError::Open(super::generator::not_found())
+                    }
+                    error => error,
+                };
                 show::output_error(&cx, "receiver", &item.path, None, &error);
                 (None, None)
             }
@@ -235,11 +245,11 @@ impl Receiver {
         self.rebuild(file, head, has_basis, &item).await?;
         let expected = cx.item(|r| Ok(DigestValue::from_bytes(r.bytes(digest_bytes)?))).await?;
         *self.rx.arriving.borrow_mut() = None;
-        show::after_transfer(&cx, &item, &record, Some(expected));
         let Some(file) = file else {
             self.rx.settled(item.ndx);
             return Ok(());
         };
+        show::after_transfer(&cx, &item, &record, Some(expected));
         let rx = self.rx.clone();
         cx.moved.until(|| (rx.finishing.get() < FINISHING_MAX).then_some(())).await;
         rx.finishing.set(rx.finishing.get() + 1);
@@ -263,7 +273,7 @@ impl Receiver {
     ) -> Result<(), Error> {
         let cx = self.rx.cx.clone();
         let mut written = 0u64;
-        show::progress(&cx, &self.rx.transferred, item, 0, false);
+        show::progress(&cx, item, 0, false);
         loop {
             match self.next_token(&cx).await? {
                 Piece::Inbox(len) => {
@@ -291,9 +301,9 @@ impl Receiver {
                 }
                 Piece::End => break,
             }
-            show::progress(&cx, &self.rx.transferred, item, written, false);
+            show::progress(&cx, item, written, false);
         }
-        show::progress(&cx, &self.rx.transferred, item, written.max(item.size), true);
+        show::progress(&cx, item, written.max(item.size), true);
         Ok(())
     }
 
@@ -396,6 +406,7 @@ impl Receiver {
         let cx = self.rx.cx.clone();
         let root = cx.item(|r| Ok(r.vstring(PATH_BYTES_MAX)?.to_vec())).await?;
         let path = cx.item(|r| Ok(r.vstring(PATH_BYTES_MAX)?.to_vec())).await?;
+        show::before_transfer(&cx, &item, &record);
         show::after_transfer(&cx, &item, &record, None);
         let rx = self.rx.clone();
         cx.moved.until(|| (rx.finishing.get() < FINISHING_MAX).then_some(())).await;

@@ -80,8 +80,6 @@ pub(crate) struct Receiving {
     pub(crate) wanted: RefCell<BTreeSet<i32>>,
     /// Bases other than the file itself, where the protocol (below 29) has no room to name them.
     pub(crate) old_bases: RefCell<BTreeMap<i32, u8>>,
-    /// Number of files transferred, for progress.
-    pub(crate) transferred: Cell<u32>,
 }
 
 impl Receiving {

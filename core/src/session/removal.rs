@@ -96,12 +96,13 @@ impl Generator {
             if let Some(item) = self.item(self.rx.ndx_at(0, at))
                 && item.is_dir()
                 && item.content_dir
-                && self.is_directory_here(&item).await
             {
                 if tells && item.top_dir {
                     self.cx.say(Class::Info, [b"deleting in ".as_slice(), &item.path].concat());
                 }
-                self.delete_in(&item, 0).await?;
+                if self.is_directory_here(&item).await {
+                    self.delete_in(&item, 0).await?;
+                }
             }
         }
         Ok(())
@@ -214,15 +215,25 @@ impl Generator {
             match self.empty_directory(path).await? {
                 Outcome::Removed => self.remove_leaf(path, meta, counted).await,
                 stays => {
-                    if self.removal.depth > 0 && self.is_at_limit() {
-                        // As stock counts: such a directory too, unless it is the outermost.
-                        self.removal.skipped += 1;
+                    self.say_not_empty(path);
+                    if self.removal.depth > 0 {
+                        // As stock does: such a directory is tried all the same, unless it is the outermost, which says so once
+                        // more, counts at the limit, and looks deleted in a dry run.
+                        self.remove_leaf(path, meta, counted).await?;
                     }
-                    self.cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
                     Ok(stays)
                 }
             }
         })
+    }
+
+    fn say_not_empty(&self, path: &[u8]) {
+        self.cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
+    }
+
+    fn say_not_backed_up(&self, path: &[u8], errno: &Errno) {
+        let what = [b"delete_file: make_backup(".as_slice(), path, b") failed"].concat();
+        self.cx.say_errno(Class::Transfer, "generator", &what, errno);
     }
 
     /// A directory without the owner's write bit could not be emptied by its owner. If that can't be helped, the deletions
@@ -289,7 +300,10 @@ impl Generator {
             let result = if is_dir {
                 cx.unit(Ask::Rmdir { at: self.at(path) }).await
             } else if o.backup && !self.is_backup_name(path) {
-                self.backup(path, meta).await?;
+                if let Err(errno) = self.backup(path, meta).await {
+                    self.say_not_backed_up(path, &errno);
+                    return Ok(Outcome::Stays);
+                }
                 match cx.unit(Ask::Unlink { at: self.at(path) }).await {
                     Err(errno) if errno.is_not_found() => Ok(()),
                     result => result,
@@ -300,7 +314,7 @@ impl Generator {
             match result {
                 Ok(()) => {}
                 Err(errno) if is_dir && errno.code == Errno::ENOTEMPTY => {
-                    cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
+                    self.say_not_empty(path);
                     return Ok(Outcome::Stays);
                 }
                 Err(errno) if errno.is_not_found() => return Ok(Outcome::Removed),
@@ -338,13 +352,15 @@ impl Generator {
         let cx = self.cx.clone();
         let o = &cx.config.options;
         if there.mode & TYPE == DIRECTORY && !o.force && o.delete == Delete::Off {
-            if o.dry_run {
-                return Ok(true);
-            }
-            return match cx.unit(Ask::Rmdir { at: self.at(path) }).await {
+            let removed = match o.dry_run {
+                false => cx.unit(Ask::Rmdir { at: self.at(path) }).await,
+                true if self.list_dir(path).await.is_ok_and(|entries| !entries.is_empty()) => Err(Errno::not_empty()),
+                true => Ok(()),
+            };
+            return match removed {
                 Ok(()) => Ok(true),
                 Err(errno) if errno.code == Errno::ENOTEMPTY => {
-                    cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
+                    self.say_not_empty(path);
                     Ok(false)
                 }
                 Err(errno) => {
@@ -360,7 +376,10 @@ impl Generator {
         if o.dry_run {
             return Ok(true);
         }
-        self.backup(path, there).await?;
+        if let Err(errno) = self.backup(path, there).await {
+            self.say_not_backed_up(path, &errno);
+            return Ok(false);
+        }
         match cx.unit(Ask::Unlink { at: self.at(path) }).await {
             Err(errno) if !errno.is_not_found() => {
                 let what = [b"delete_file: unlink(".as_slice(), path, b") failed"].concat();

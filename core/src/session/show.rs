@@ -3,7 +3,6 @@
 
 use alloc::format;
 use alloc::vec::Vec;
-use core::cell::Cell;
 
 use super::ask::{ExtendedStep, OutputError, SetErrors};
 use super::context::Context;
@@ -376,10 +375,7 @@ pub(crate) fn listing(cx: &Context, item: &Item) {
 }
 
 /// Progress of the file that moves.
-pub(crate) fn progress(cx: &Context, transferred: &Cell<u32>, item: &Item, at: u64, last: bool) {
-    if last {
-        transferred.set(transferred.get() + 1);
-    }
+pub(crate) fn progress(cx: &Context, item: &Item, at: u64, last: bool) {
     let o = &cx.config.options;
     if o.levels.info(Info::Progress) == 0 || cx.is_server() || o.quiet {
         return;
@@ -392,7 +388,7 @@ pub(crate) fn progress(cx: &Context, transferred: &Cell<u32>, item: &Item, at: u
             at,
             size: item.size,
             last,
-            transferred: transferred.get(),
+            transferred: stats.transferred_files as u32,
             done_before: stats.transferred_size.saturating_sub(item.size),
             total_size: stats.total_size,
             left: cx.entries_left(item.ndx, list),
@@ -407,7 +403,7 @@ pub(crate) fn progress(cx: &Context, transferred: &Cell<u32>, item: &Item, at: u
 
 /// With `--info=progress2`, where things stand at the end of a list (of the index `end` and the number `list`), or where there is
 /// but one, of a phase.
-pub(crate) fn progress_at_end(cx: &Context, transferred: &Cell<u32>, end: i32, list: usize) {
+pub(crate) fn progress_at_end(cx: &Context, end: i32, list: usize) {
     let o = &cx.config.options;
     if o.levels.info(Info::Progress) < 2 || cx.is_server() || o.quiet {
         return;
@@ -425,7 +421,7 @@ pub(crate) fn progress_at_end(cx: &Context, transferred: &Cell<u32>, end: i32, l
             at: 0,
             size: 0,
             last: true,
-            transferred: transferred.get(),
+            transferred: stats.transferred_files as u32,
             done_before: stats.transferred_size,
             total_size: stats.total_size,
             left: total.saturating_sub(cx.reached.get()),

@@ -80,6 +80,9 @@ pub fn call(input: OwnedFd, output: OwnedFd, call: Call<'_>) -> Result<Answered,
                 let words = words(protocol);
                 if tells_words {
                     show(Voice::Client, &text::words(b"sending daemon args: ", &words.plain));
+                    if let Some(secluded) = &words.secluded {
+                        show(Voice::Client, &text::words(b"protected args: ", secluded));
+                    }
                 }
                 send_words(&mut link, &words, protocol)?;
                 let Link { input, output, pending, .. } = link;
