@@ -269,7 +269,7 @@ pub static FLAGS: &[Flag] = &[
             Ok(())
         }),
         remote: &[Travel::Words(370, Side::Push, |s, w| {
-            if let Some(map) = &s.options.usermap {
+            if let Some(map) = s.options.usermap.as_ref().filter(|_| s.options.owner) {
                 w.equals("--usermap=", &map.text);
             }
         })],
@@ -286,7 +286,7 @@ pub static FLAGS: &[Flag] = &[
             Ok(())
         }),
         remote: &[Travel::Words(375, Side::Push, |s, w| {
-            if let Some(map) = &s.options.groupmap {
+            if let Some(map) = s.options.groupmap.as_ref().filter(|_| s.options.group) {
                 w.equals("--groupmap=", &map.text);
             }
         })],

@@ -316,12 +316,8 @@ impl Generator {
         if there.mode & decide::TYPE == decide::DIRECTORY {
             return Ok(self.make_way(item, Some(there), what).await?.then_some(false));
         }
-        if !self.cx.config.options.dry_run
-            && let Err(errno) = self.backup_before_rename(&item.path, there).await
-        {
-            // Stock replaces it all the same: then what it was is lost.
-            let what = super::show::quoted(&self.cx, b"make_backup ", &item.path, b" failed");
-            self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
+        // Stock replaces it even without a backup: then what it was is lost.
+        if !self.cx.config.options.dry_run && self.backup_before_rename(&item.path, there).await.is_err() {
             return Ok(None);
         }
         Ok(Some(true))

@@ -194,7 +194,7 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
     // Stock counts what it receives meanwhile; before the first list, nothing more than that was read.
     let received_before = {
         let inbox = cx.inbox.borrow();
-        inbox.received_total() - if dir.is_none() { inbox.backlog() } else { 0 }
+        if dir.is_none() { inbox.framed_at() } else { inbox.received_total() }
     };
     let xattr_name = |name: &[u8]| rx.powers.xattrs.here(name);
     let conversion = cx.config.conversion.as_ref();

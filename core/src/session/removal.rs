@@ -352,10 +352,10 @@ impl Generator {
         let cx = self.cx.clone();
         let o = &cx.config.options;
         if there.mode & TYPE == DIRECTORY && !o.force && o.delete == Delete::Off {
-            let removed = match o.dry_run {
+            let removed = match self.holds_something(path).await? {
+                true => Err(Errno::not_empty()),
+                false if o.dry_run => Ok(()),
                 false => cx.unit(Ask::Rmdir { at: self.at(path) }).await,
-                true if self.list_dir(path).await.is_ok_and(|entries| !entries.is_empty()) => Err(Errno::not_empty()),
-                true => Ok(()),
             };
             return match removed {
                 Ok(()) => Ok(true),
@@ -388,6 +388,19 @@ impl Generator {
             }
             _ => Ok(true),
         }
+    }
+
+    /// Whether a directory in the way is not empty. Rules may have something to say of what it holds.
+    async fn holds_something(&mut self, path: &[u8]) -> Result<bool, Error> {
+        let Ok(entries) = self.list_dir(path).await else { return Ok(false) };
+        if self.cx.config.options.levels.debug(Debug::Filter) >= 1 {
+            self.enter_filters(path).await?;
+            for entry in &entries {
+                let is_dir = entry.meta.as_ref().is_ok_and(|meta| meta.mode & TYPE == DIRECTORY);
+                self.protected(&join(path, &entry.name), is_dir, true);
+            }
+        }
+        Ok(!entries.is_empty())
     }
 
     /// `--delete-missing-args`.

@@ -12,7 +12,7 @@ use super::say::Class;
 use super::step::{Notice, Transport};
 use crate::checksum::{Algorithm, DigestValue};
 use crate::limits::PATH_BYTES_MAX;
-use crate::options::{Append, Info, Recursion, RemoveSource};
+use crate::options::{Append, Info, Recursion, RemoveSource, StderrMode};
 use crate::report::{self, DaemonInfo, ItemFlags, ItemInfo, Numbers, Operation};
 use crate::wire::Tag;
 use crate::wire::item::{put_u16, put_vstring};
@@ -156,7 +156,7 @@ fn info<'a>(
         size: item.size,
         mtime: item.mtime,
         uid: if o.owner { item.uid } else { 0 },
-        gid: o.group.then_some(item.gid),
+        gid: Some(item.gid).filter(|gid| o.group && may_set_group(cx, *gid)),
         target: item.target.as_deref().filter(|_| o.links),
         xname: record.xname.as_deref(),
         digest: match (o.checksum, &item.digest) {
@@ -397,8 +397,19 @@ pub(crate) fn progress(cx: &Context, item: &Item, at: u64, last: bool) {
         }
     };
     if let Some(line) = cx.progress.borrow_mut().update(&update) {
-        cx.notices.borrow_mut().push_back(Notice::Out(line));
+        show_progress(cx, line);
     }
+}
+
+/// A group that the receiver can't give is none of its business.
+fn may_set_group(cx: &Context, gid: u32) -> bool {
+    cx.receiving.borrow().as_ref().is_none_or(|rx| rx.powers.may_set_group(gid))
+}
+
+/// A line of progress, where everything that is told goes.
+fn show_progress(cx: &Context, line: Vec<u8>) {
+    let to_stderr = cx.config.options.stderr == StderrMode::All;
+    cx.notices.borrow_mut().push_back(if to_stderr { Notice::Err(line) } else { Notice::Out(line) });
 }
 
 /// With `--info=progress2`, where things stand at the end of a list (of the index `end` and the number `list`), or where there is
@@ -430,7 +441,7 @@ pub(crate) fn progress_at_end(cx: &Context, end: i32, list: usize) {
         }
     };
     if let Some(line) = cx.progress.borrow_mut().update(&update) {
-        cx.notices.borrow_mut().push_back(Notice::Out(line));
+        show_progress(cx, line);
     }
 }
 

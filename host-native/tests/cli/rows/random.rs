@@ -44,5 +44,10 @@ fn one(number: u32, seed: &mut u64, lines: &[&Line]) -> Row {
     (line.words, line.setup, line.sources) = (words.leak(), setup, sources);
     line.root = picked.iter().any(|line| line.root);
     let row = line.row(WAYS[below(WAYS.len())]);
-    Row { name: format!("random {number}").leak(), ..row }
+    // Some without privileges.
+    let script = match row.script.strip_prefix("r ") {
+        Some(rest) if below(3) == 0 => format!("nobody {rest}").leak(),
+        _ => row.script,
+    };
+    Row { name: format!("random {number}").leak(), script, ..row }
 }
