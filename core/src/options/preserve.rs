@@ -265,11 +265,12 @@ pub static FLAGS: &[Flag] = &[
         kind: Kind::Text(|o, text| {
             refuse_second_map(&o.usermap, "user")?;
             o.usermap = Some(OwnerMap { text: text.to_vec(), by_chown: false });
-            o.owner = true;
+            // A server goes by the letters that its client sent.
+            o.owner |= !o.server;
             Ok(())
         }),
         remote: &[Travel::Words(370, Side::Push, |s, w| {
-            if let Some(map) = s.options.usermap.as_ref().filter(|_| s.options.owner) {
+            if let Some(map) = &s.options.usermap {
                 w.equals("--usermap=", &map.text);
             }
         })],
@@ -282,11 +283,11 @@ pub static FLAGS: &[Flag] = &[
         kind: Kind::Text(|o, text| {
             refuse_second_map(&o.groupmap, "group")?;
             o.groupmap = Some(OwnerMap { text: text.to_vec(), by_chown: false });
-            o.group = true;
+            o.group |= !o.server;
             Ok(())
         }),
         remote: &[Travel::Words(375, Side::Push, |s, w| {
-            if let Some(map) = s.options.groupmap.as_ref().filter(|_| s.options.group) {
+            if let Some(map) = &s.options.groupmap {
                 w.equals("--groupmap=", &map.text);
             }
         })],

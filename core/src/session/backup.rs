@@ -164,7 +164,11 @@ impl Generator {
                 kept
             }
             Ok(None) => Ok(()),
-            Err(errno) => Err(errno),
+            Err(errno) => {
+                let what = show::quoted(&self.cx, b"make_backup ", path, b" failed");
+                self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
+                return Err(errno);
+            }
         };
         match kept {
             Err(errno) if !errno.is_not_found() => Err(errno),
