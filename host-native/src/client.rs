@@ -1,27 +1,23 @@
 //! One run of the client: options become a plan, the plan a connection, the connection a session.
 
+mod reach;
+
 use std::fs::File;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use syncline_core::options::{
-    Command, Debug, Env, Link, Options, Outgoing, Plan, Remote, RemoteKind, Secluded, Server, Setup, aliases::Aliases,
-    hostspec, plan, shell_command, with_words,
-};
-use syncline_core::report::text;
-use syncline_core::session::greeting::{ClientRequest, EARLY_INPUT_MAX};
-use syncline_core::session::{Config, PROTOCOL, Role, Session, Side, Transport};
+use syncline_core::options::{Env, Options, Plan, Remote, aliases::Aliases, hostspec, plan, with_words};
+use syncline_core::session::{Config, Role, Session, Side, Transport};
 use syncline_core::wire::Codecs;
 use syncline_core::{Error, Exit};
 
 use crate::batch;
-use crate::daemon::client::{Answered, Call, Voice, Words};
 use crate::drive::{self, Wire, socket_pair};
 use crate::fs::{Ahead, Fs};
-use crate::net::{shell, tcp};
 use crate::output::Console;
 use crate::{iconv, preload};
 use crate::{simd, time, zstd};
+use reach::{Answer, Reached, reach};
 
 /// The port of daemons.
 const DAEMON_PORT: u32 = 873;
@@ -65,7 +61,7 @@ pub fn user_aliases() -> Aliases {
 }
 
 /// What every session of this process starts from.
-fn base_config(options: &Options, umask: u32) -> Config {
+pub fn base_config(options: &Options, umask: u32) -> Config {
     let cwd = std::env::current_dir().map(|dir| dir.into_os_string().into_vec()).unwrap_or_default();
     let now = time::unix_seconds();
     let pid = std::process::id();
@@ -104,7 +100,7 @@ fn base_config(options: &Options, umask: u32) -> Config {
     }
 }
 
-fn bytes_per_second(options: &Options) -> u64 {
+pub fn bytes_per_second(options: &Options) -> u64 {
     options.bwlimit * 1024
 }
 
@@ -159,22 +155,9 @@ fn preloaded(options: &Options, rules: preload::Rules, umask: u32) -> Result<Con
 
 type Outcome = Result<(Exit, &'static str), Error>;
 
-fn io_error(what: &str, error: &std::io::Error) -> Error {
+pub fn io_error(what: &str, error: &std::io::Error) -> Error {
     let errno = crate::errno::of_io(error);
     Error::host(Exit::IPC, format!("rsync: {what}: {} ({})", errno.text, errno.code))
-}
-
-/// What a daemon's early hook gets to read.
-fn early_input(path: &[u8], role: &str) -> Result<Vec<u8>, Error> {
-    let shown = String::from_utf8_lossy(path);
-    let bytes = std::fs::read(std::ffi::OsStr::from_bytes(path)).map_err(|error| {
-        let errno = crate::errno::of_io(&error);
-        Error::host(Exit::START, format!("rsync: [{role}] failed to open {shown}: {} ({})", errno.text, errno.code))
-    })?;
-    if bytes.len() > EARLY_INPUT_MAX {
-        return Err(Error::host(Exit::START, format!("{shown} is > {EARLY_INPUT_MAX} bytes.")));
-    }
-    Ok(bytes)
 }
 
 /// Both ends are here: two sessions, each on a thread of its own, with a pair of sockets between them.
@@ -241,7 +224,7 @@ fn local(base: Config, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, console: &m
 }
 
 /// Errors that a session survives; its client tells of them at the end.
-fn is_counted(exit: Exit) -> bool {
+pub fn is_counted(exit: Exit) -> bool {
     [Exit::PARTIAL, Exit::VANISHED, Exit::DEL_LIMIT].contains(&exit)
 }
 
@@ -265,20 +248,6 @@ fn receiving_options(options: &Options) -> Result<Options, Error> {
     options.dry_run |= options.only_batch;
     let words = std::mem::take(&mut options.remote_options);
     if words.is_empty() { Ok(options) } else { with_words(options, &words) }
-}
-
-/// A connection to the remote side, ready for the session.
-struct Reached {
-    wire: Wire,
-    shell: Option<shell::Shell>,
-    protocol: Option<u32>,
-    transport: Transport,
-}
-
-enum Answer {
-    Reached(Reached),
-    /// The daemon listed its modules.
-    Listed,
 }
 
 fn push(base: Config, sources: Vec<Vec<u8>>, remote: Remote, console: &mut Console) -> Outcome {
@@ -319,180 +288,4 @@ fn finish(config: Config, mut reached: Reached, console: &mut Console) -> Outcom
         console.error(b"rsync: [Receiver] write error: Broken pipe (32)\n");
     }
     Ok((last, role))
-}
-
-fn reach(options: &Options, remote: &Remote, push: bool, umask: u32, console: &mut Console) -> Result<Answer, Error> {
-    let role = if push { "sender" } else { "Receiver" };
-    let protocol = options.protocol.map_or(PROTOCOL, |protocol| protocol.max(0) as u32);
-    let conversion = iconv::conversion(options.iconv.as_deref(), false)?;
-    let on_wire = |words: Vec<Vec<u8>>| match &conversion {
-        Some(conversion) => conversion.words_to_wire(&words),
-        None => words,
-    };
-    if remote.kind == RemoteKind::Shell {
-        let outgoing = Outgoing { options, push, protocol, link: Link::Shell, paths: &remote.paths };
-        let words = outgoing.words();
-        let argv = shell_command(options, remote, &words.visible)?;
-        if options.levels.debug(Debug::Cmd) >= 1 {
-            console.tell(options, &text::words(b"opening connection using: ", &argv));
-        }
-        // The remote shell, and what it starts on this machine, gets the user's umask back.
-        rustix::process::umask(rustix::fs::Mode::from_bits_truncate(umask));
-        let started = shell::start(&argv, None, role);
-        time::umask_and_clear();
-        let (shell, input, output) = started?;
-        if let Some(secluded) = words.secluded {
-            if options.levels.debug(Debug::Cmd) >= 1 {
-                console.tell(options, &text::words(b"protected args: ", &secluded));
-            }
-            let block = syncline_core::options::secluded::encode_secluded(&on_wire(secluded));
-            write_all(&output, &block)?;
-        }
-        let wire = Wire::new(input, output);
-        return Ok(Answer::Reached(Reached { wire, shell: Some(shell), protocol: None, transport: Transport::Shell }));
-    }
-    let port = if remote.port == 0 { DAEMON_PORT } else { remote.port };
-    let (shell, input, output) = if remote.is_socket(options) {
-        if options.levels.debug(Debug::Connect) >= 1 {
-            let opening = match env("RSYNC_CONNECT_PROG") {
-                Some(program) => {
-                    let instead = b"Using RSYNC_CONNECT_PROG instead of opening tcp connection to ".as_slice();
-                    let port = format!(" port {port}\nRunning socket program: \"");
-                    [instead, &remote.host, port.as_bytes(), &program, b"\""].concat()
-                }
-                None => [b"opening tcp connection to ".as_slice(), &remote.host, format!(" port {port}").as_bytes()]
-                    .concat(),
-            };
-            console.tell(options, &opening);
-        }
-        let socket = tcp::open(&remote.host, port as u16, options, role)?;
-        let other = socket.try_clone().map_err(|error| io_error("dup failed", &error))?;
-        (None, socket, other)
-    } else {
-        let words = [b"--server".to_vec(), b"--daemon".to_vec(), b".".to_vec()];
-        let argv = shell_command(options, remote, &words)?;
-        let (shell, input, output) = shell::start(&argv, Some(remote.port as i32), role)?;
-        (Some(shell), input, output)
-    };
-    let early_input = match &options.early_input {
-        Some(path) => early_input(path, role)?,
-        None => Vec::new(),
-    };
-    let user = remote.user.clone().or_else(|| env("USER")).or_else(|| env("LOGNAME")).unwrap_or_default();
-    let module = (!remote.paths.is_empty()).then(|| remote.module().to_vec());
-    let request = ClientRequest { protocol, module, early_input, user };
-    let words = |protocol: u32| {
-        let outgoing = Outgoing { options, push, protocol, link: Link::Daemon, paths: &remote.paths };
-        let words = outgoing.words();
-        Words { plain: words.visible, secluded: words.secluded.map(on_wire) }
-    };
-    let quiet = options.quiet || !options.motd;
-    let tells_words = options.levels.debug(Debug::Cmd) >= 1;
-    let mut show = |voice: Voice, line: &[u8]| match voice {
-        Voice::Daemon if quiet => {}
-        Voice::Daemon => console.print(line),
-        Voice::Client => console.tell(options, line),
-    };
-    let password_file = options.password_file.as_deref();
-    let call = Call { request, password_file, role, words: &words, tells_words, show: &mut show };
-    match crate::daemon::client::call(input, output, call)? {
-        Answered::Listed => Ok(Answer::Listed),
-        Answered::Ready { protocol, pending, input, output } => {
-            let wire = Wire { input, output, pending, bytes_per_second: 0 };
-            let protocol = Some(protocol);
-            Ok(Answer::Reached(Reached { wire, shell, protocol, transport: Transport::Daemon }))
-        }
-    }
-}
-
-fn write_all(fd: &std::os::fd::OwnedFd, mut bytes: &[u8]) -> Result<(), Error> {
-    while !bytes.is_empty() {
-        match rustix::io::write(fd, bytes) {
-            Ok(n) => bytes = &bytes[n..],
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(io_error("write to the remote shell failed", &error.into())),
-        }
-    }
-    Ok(())
-}
-
-/// Runs a server that a client started through a remote shell, on standard input and output.
-pub fn serve(server: Server, pending: Vec<u8>, umask: u32) -> i32 {
-    let options = *server.options;
-    let sender = options.sender;
-    let base = base_config(&options, umask);
-    let mut console = Console::new(&options);
-    console.open_log(&options);
-    let names = match preload::names(&options) {
-        Ok(names) => names,
-        Err(error) => return console.fail(&error, "server"),
-    };
-    let mut config = Config {
-        names,
-        side: Side::Server,
-        role: if sender { Role::Sender } else { Role::Receiver },
-        paths: server.paths,
-        ..base
-    };
-    let role = if sender { "sender" } else { "Receiver" };
-    match iconv::conversion(config.options.iconv.as_deref(), true) {
-        Ok(conversion) => config.conversion = conversion,
-        Err(error) => return console.fail(&error, role),
-    }
-    if let Err(error) = crate::copy_as::assume(&mut config, role) {
-        return console.fail(&error, role);
-    }
-    let clone = |fd: std::os::fd::BorrowedFd<'_>| fd.try_clone_to_owned();
-    let (input, output) = match (clone(rustix::stdio::stdin()), clone(rustix::stdio::stdout())) {
-        (Ok(input), Ok(output)) => (input, output),
-        (Err(error), _) | (_, Err(error)) => return console.fail(&io_error("dup failed", &error), "server"),
-    };
-    let wire = Wire { input, output, pending, bytes_per_second: bytes_per_second(&options) };
-    let mut fs = Fs::for_session(umask, config.role, &config.options);
-    let mut session = Session::new(config);
-    let exit = drive::run(&mut session, wire, &mut fs, &mut console);
-    console.exit_line(exit, session.last_words_role().unwrap_or_default());
-    console.flush();
-    exit.0
-}
-
-/// Reads the words that `--secluded-args` keeps off the command line, and goes on as the server that they make.
-pub fn serve_secluded(secluded: Secluded, umask: u32) -> i32 {
-    let mut console = Console::new(&secluded.options);
-    let mut reader = syncline_core::options::secluded::BlockReader::secluded();
-    let mut buffer = [0u8; 4096];
-    let (words, rest) = loop {
-        let n = match rustix::io::read(rustix::stdio::stdin(), &mut buffer) {
-            Ok(0) => {
-                return console.fail(
-                    &Error::peer(
-                        Exit::STREAM,
-                        "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]",
-                    ),
-                    "Receiver",
-                );
-            }
-            Ok(n) => n,
-            Err(rustix::io::Errno::INTR) => continue,
-            Err(error) => return console.fail(&io_error("read error", &error.into()), "Receiver"),
-        };
-        match reader.read(&buffer[..n]) {
-            Ok(Some((words, used))) => break (words, buffer[used..n].to_vec()),
-            Ok(None) => {}
-            Err(error) => return console.fail(&error, "server"),
-        }
-    };
-    let words = match iconv::conversion(secluded.options.iconv.as_deref(), true) {
-        Ok(Some(conversion)) => conversion.words_from_wire(&words),
-        Ok(None) => words,
-        Err(error) => return console.fail(&error, "server"),
-    };
-    match secluded.resume(&words, &environment(), &Setup::default()) {
-        Ok(Command::Server(mut server)) => {
-            server.paths = crate::glob::expand_all(server.paths);
-            serve(server, rest, umask)
-        }
-        Ok(_) => console.fail(&Error::usage("the secluded words are not those of a server"), "server"),
-        Err(error) => console.fail(&error, "server"),
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`client`] | options, plan, connection, session |
+//! | [`client`], [`server`] | options, plan, connection, session; the remote end of a shell |
 //! | [`engine`] | what the daemon needs of the rest: parsing a client's words, running its session |
 //! | [`drive`] | the loop between a session and its connection |
 //! | [`fs`] | what a session asks of files, beneath open directories |
@@ -33,6 +33,7 @@ mod output;
 mod pool;
 mod preload;
 mod serve;
+mod server;
 mod signals;
 mod simd;
 mod subcommand;
@@ -66,8 +67,8 @@ fn run() -> i32 {
             0
         }
         Ok(Command::Client { options, args }) => client::run(*options, &args, time::umask_and_clear()),
-        Ok(Command::Server(server)) => client::serve(server, Vec::new(), time::umask_and_clear()),
-        Ok(Command::Secluded(secluded)) => client::serve_secluded(secluded, time::umask_and_clear()),
+        Ok(Command::Server(server)) => server::serve(server, Vec::new(), time::umask_and_clear()),
+        Ok(Command::Secluded(secluded)) => server::serve_secluded(secluded, time::umask_and_clear()),
         Ok(Command::Daemon(options)) => engine::run_daemon(options),
         Err(error) => {
             let error = engine::unknown_parameter(&words, &error).unwrap_or(error);

@@ -2,24 +2,27 @@
 //!
 //! Everything stands behind cells, and no borrow lives across an `await`: a role looks, decides, and lets go.
 
+mod asks;
+mod module;
+
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, OnceCell, RefCell};
 use core::future::Future;
-use core::task::{Poll, Waker};
 
 use super::agreed::Agreed;
-use super::ask::{Ask, AskId, Errno, FileId, HostResult, Meta, Reply, RootId};
 use super::dataplane::DataPlane;
 use super::receiving::Rx;
 use super::step::{Config, Notice, Role, Side, Transport};
 use super::task::{Event, Work};
-use crate::filter::{Check, FilterList, PerDir, Subject};
-use crate::options::{Chmod, Info, RemoveSource};
+use crate::filter::FilterList;
+use crate::options::Info;
 use crate::report::{self, Numbers, Progress, Scope, Stats};
-use crate::wire::{Inbox, NdxCoder, Outbox, Reader, Stop, Tag};
+use crate::wire::{Inbox, NdxCoder, Outbox, Reader, Stop};
 use crate::{Error, Exit};
+use asks::Asks;
+pub(crate) use asks::wrong_kind;
 
 /// The sender's error set (spec 2.4).
 pub(crate) mod io_error {
@@ -88,19 +91,6 @@ pub(crate) struct Context {
     daemon_rules: FilterList,
     /// Seconds without traffic after which the session gives up; 0 for never.
     pub(crate) timeout_s: Cell<u32>,
-}
-
-#[derive(Default)]
-struct Asks {
-    queue: VecDeque<(AskId, Ask)>,
-    slots: Vec<Slot>,
-    free: Vec<u32>,
-}
-
-enum Slot {
-    Free,
-    Waiting(Option<Waker>),
-    Answered(Reply),
 }
 
 impl Context {
@@ -265,107 +255,6 @@ impl Context {
 
     // ---- what the roles ask about the session ----
 
-    /// ` (in MODULE)`, in a daemon.
-    pub(crate) fn in_module(&self) -> Vec<u8> {
-        match &self.config.module {
-            Some(module) => [b" (in ".as_slice(), &module.name, b")"].concat(),
-            None => Vec::new(),
-        }
-    }
-
-    /// Whether a daemon's own rules hide a name. `base` is the directory that it is beneath, as the client gave it: the rules
-    /// are those of the module, wherever in it a transfer begins.
-    pub(crate) fn daemon_hides(&self, base: &[u8], path: &[u8], is_dir: bool) -> bool {
-        if self.daemon_rules.is_empty() || path == b"." {
-            return false;
-        }
-        let base = trim_slashes(base);
-        let path = super::removal::join(base.strip_prefix(b"./").unwrap_or(base), trim_slashes(path));
-        let verdict = self.daemon_rules.check(&Subject::new(&path, is_dir), Check::RECEIVER, &PerDir::new());
-        verdict.is_excluded()
-    }
-
-    /// Whether a daemon's rules hide a path that a client named, or a directory on the way to it. Everything about it is as if
-    /// it were not there.
-    pub(crate) fn daemon_hides_way(&self, path: &[u8]) -> bool {
-        let path = crate::flist::verify::clean(trim_slashes(path));
-        let ends = (0..path.len()).filter(|&at| path[at] == b'/').chain([path.len()]);
-        ends.filter(|&end| end > 0).any(|end| self.daemon_hides(b"", &path[..end], true))
-            || self.daemon_hides(b"", &path, false)
-    }
-
-    /// `ignore nonreadable`: whether a file is left out because this process can't read it.
-    pub(crate) fn ignores(&self, meta: &Meta) -> bool {
-        let config = &self.config;
-        let wanted = config.module.as_ref().is_some_and(|module| module.ignore_nonreadable);
-        if !wanted || config.root || meta.mode & super::decide::TYPE == super::decide::SYMLINK {
-            return false;
-        }
-        let bit = if meta.uid == config.ids.0 {
-            0o400
-        } else if meta.gid == config.ids.1 || config.groups.contains(&meta.gid) {
-            0o040
-        } else {
-            0o004
-        };
-        meta.mode & bit == 0
-    }
-
-    /// What changes the modes of a list on this side: a client's `--chmod`, or what a daemon's module says. The receiving half
-    /// of a local copy gets modes that are changed already.
-    pub(crate) fn chmod(&self) -> Option<&Chmod> {
-        let config = &self.config;
-        if self.is_server() { config.module_chmod.as_ref() } else { config.options.chmod.as_ref() }
-    }
-
-    /// Whether symlink targets are disarmed where they are stored. A local copy has but one side to do it: the sender, which takes
-    /// the mark off.
-    pub(crate) fn munges(&self) -> bool {
-        (self.config.options.munge_links && (!self.is_local() || self.is_sender()))
-            || self.config.module.as_ref().is_some_and(|module| module.munge_symlinks)
-    }
-
-    /// What a module does not allow at all (spec 5.4.6).
-    pub(crate) fn check_module(&self) -> Result<(), Error> {
-        let Some(module) = &self.config.module else { return Ok(()) };
-        if !self.is_sender() && module.read_only {
-            return Err(Error::usage("ERROR: module is read only"));
-        }
-        if self.is_sender() && module.write_only {
-            return Err(Error::usage("ERROR: module is write only"));
-        }
-        if self.is_sender() && module.read_only && self.config.options.remove_source != RemoveSource::Keep {
-            return Err(Error::usage("ERROR: --remove-source-files cannot be used with a read-only module"));
-        }
-        Ok(())
-    }
-
-    /// A daemon's timeout holds for both ends, if it is the lower one.
-    pub(crate) fn announce_timeout(&self) {
-        let Some(module) = &self.config.module else { return };
-        let own = self.timeout_s.get();
-        if module.timeout > 0 && (own == 0 || module.timeout < own) {
-            self.timeout_s.set(module.timeout);
-        }
-        let timeout = self.timeout_s.get();
-        if timeout > 0 && self.protocol() >= 31 {
-            self.outbox.borrow_mut().message(Tag::IoTimeout, &timeout.to_le_bytes());
-        }
-    }
-
-    /// The format of transfer log lines, if there is a log.
-    pub(crate) fn log_format(&self) -> Option<&[u8]> {
-        match &self.config.module {
-            Some(module) => module.log_format.as_deref().filter(|format| !format.is_empty()),
-            None => {
-                let o = &self.config.options;
-                o.log_file.as_ref()?;
-                let format = o.log_file_format.as_deref().unwrap_or(report::FORMAT_ITEMIZED);
-                Some(format).filter(|format| !format.is_empty())
-            }
-        }
-    }
-
     /// Entries behind this one, as progress counts them.
     ///
     /// With incremental recursion each list takes one index more than it has entries: the one in front of it.
@@ -428,111 +317,7 @@ impl Context {
     }
 
     // ---- asks ----
-
-    /// Asks the host and waits for the answer.
-    pub(crate) async fn ask(&self, ask: Ask) -> Reply {
-        let id = self.asks.borrow_mut().open(ask);
-        core::future::poll_fn(|cx| {
-            let mut asks = self.asks.borrow_mut();
-            let slot = &mut asks.slots[id as usize];
-            match core::mem::replace(slot, Slot::Free) {
-                Slot::Answered(reply) => {
-                    asks.free.push(id);
-                    Poll::Ready(reply)
-                }
-                _ => {
-                    *slot = Slot::Waiting(Some(cx.waker().clone()));
-                    Poll::Pending
-                }
-            }
-        })
-        .await
-    }
-
-    pub(crate) fn next_ask(&self) -> Option<(AskId, Ask)> {
-        self.asks.borrow_mut().queue.pop_front()
-    }
-
-    /// Whether answers are outstanding.
-    pub(crate) fn awaits_replies(&self) -> bool {
-        let asks = self.asks.borrow();
-        asks.slots.iter().any(|slot| matches!(slot, Slot::Waiting(_)))
-    }
-
-    pub(crate) fn answer(&self, id: AskId, reply: Reply) {
-        let mut asks = self.asks.borrow_mut();
-        let Some(slot) = asks.slots.get_mut(id.0 as usize) else { return };
-        if let Slot::Waiting(waker) = slot {
-            let waker = waker.take();
-            *slot = Slot::Answered(reply);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
-    }
-
-    pub(crate) async fn unit(&self, ask: Ask) -> HostResult<()> {
-        match self.ask(ask).await {
-            Reply::Unit(result) => result,
-            _ => Err(wrong_kind()),
-        }
-    }
-
-    pub(crate) async fn stat(&self, ask: Ask) -> HostResult<Meta> {
-        match self.ask(ask).await {
-            Reply::Stat(result) => result,
-            _ => Err(wrong_kind()),
-        }
-    }
-
-    pub(crate) async fn root(&self, ask: Ask) -> HostResult<RootId> {
-        match self.ask(ask).await {
-            Reply::Root(result) => result,
-            _ => Err(wrong_kind()),
-        }
-    }
-
-    pub(crate) async fn bytes(&self, ask: Ask) -> HostResult<Vec<u8>> {
-        match self.ask(ask).await {
-            Reply::Bytes(result) => result,
-            _ => Err(wrong_kind()),
-        }
-    }
-
-    pub(crate) async fn opened(&self, ask: Ask) -> HostResult<(FileId, Meta)> {
-        match self.ask(ask).await {
-            Reply::Opened(result) => result,
-            _ => Err(wrong_kind()),
-        }
-    }
-}
-
-impl Asks {
-    fn open(&mut self, ask: Ask) -> u32 {
-        let id = match self.free.pop() {
-            Some(id) => id,
-            None => {
-                self.slots.push(Slot::Free);
-                (self.slots.len() - 1) as u32
-            }
-        };
-        self.slots[id as usize] = Slot::Waiting(None);
-        self.queue.push_back((AskId(id), ask));
-        id
-    }
-}
-
-/// What stands for an answer of another kind than the ask names: a mistake of the host, reported like a failed call.
-pub(crate) fn wrong_kind() -> Errno {
-    Errno { code: 22, text: "the host gave an answer of the wrong kind".into() }
 }
 
 /// How roles hold the context.
 pub(crate) type Shared = Rc<Context>;
-
-fn trim_slashes(mut path: &[u8]) -> &[u8] {
-    while let [b'/', rest @ ..] = path {
-        path = rest;
-    }
-    path
-}

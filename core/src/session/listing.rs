@@ -1,27 +1,30 @@
 //! The receiving side's beginning: filters, lists, owners, destination; then generator and receiver start (spec 2.8, 2.10,
 //! 2.15).
 
+mod checks;
+mod owners;
+
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 
 use core::cell::{Cell, RefCell};
 
-use super::ask::{Ask, Reply};
-use super::context::{Context, Shared, io_error};
+use super::context::{Shared, io_error};
 use super::decide::{Powers, REGULAR, SYMLINK, TYPE, XattrScope};
 use super::receiving::{Receiving, Rx};
 use super::say::Class;
 use super::{destination, filters, generator, lister, receiver, show};
 use crate::Error;
-use crate::filter::Check;
 use crate::flist::acl::Acl;
-use crate::flist::codec::{Rules, Wanted, read_io_error};
+use crate::flist::codec::{Rules, read_io_error};
 use crate::flist::ids::IdMap;
-use crate::flist::order::prune_empty_dirs;
-use crate::flist::verify::{self, RequestMode, Requested};
-use crate::flist::{Decoded, Decoder, Entry, Lists, Order};
-use crate::options::{Recursion, Super};
+use crate::flist::verify::{self, Requested};
+use crate::flist::{Decoded, Decoder, Entry, Lists};
+use crate::options::Super;
 use crate::wire::index::NDX_FLIST_EOF;
+use checks::{check_parents, judge, prune, requested};
+pub(crate) use owners::acls;
+use owners::{learn_ids, map_owners, read_id_lists};
 
 /// What reading lists needs.
 pub(crate) struct Reading {
@@ -131,29 +134,6 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
         old_bases: RefCell::default(),
         wanted: RefCell::default(),
     })
-}
-
-/// What a receiving client asked for: the only names that may come (2.8.4).
-fn requested(cx: &Context) -> Option<Requested> {
-    let o = &cx.config.options;
-    if cx.is_server()
-        || cx.is_local()
-        || cx.replays()
-        || o.trust_sender
-        || o.old_args.unwrap_or(0) > 0
-        || o.files_from.is_some()
-    {
-        return None;
-    }
-    let mode = RequestMode {
-        daemon: cx.config.transport == super::Transport::Daemon,
-        relative: o.relative,
-        recurse: o.recursion != Recursion::Off,
-        dirs: o.dirs || o.listing,
-    };
-    let mut requested = Requested::new();
-    cx.config.requested.iter().for_each(|argument| requested.add(argument, mode));
-    Some(requested)
 }
 
 /// A list of one entry doesn't tell how the destination is meant: the next marker does.
@@ -287,140 +267,4 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
     rx.opened();
     cx.moved.notify();
     Ok(())
-}
-
-fn judge(
-    rx: &Receiving,
-    requested: Option<&Requested>,
-    name: &[u8],
-    is_dir: bool,
-    is_later: bool,
-) -> Result<Wanted, Error> {
-    let Some(requested) = requested else { return Ok(Wanted::Yes) };
-    if name != b"." && name != b"/." && !rx.filters.has_dir_merges() {
-        // Stock says what rules say of the names of later lists only.
-        let hides = match is_later {
-            true => rx.filters.excludes_as(&rx.cx, "generator", name, is_dir, Check::SENDER),
-            false => rx.filters.hides(name, is_dir),
-        };
-        if hides {
-            return Err(verify::excluded(name));
-        }
-    }
-    requested.judge(name, is_dir)
-}
-
-/// Without incremental recursion, what is listed must have its parent in the list.
-fn check_parents(rx: &Rx) -> Result<(), Error> {
-    let o = &rx.cx.config.options;
-    if rx.cx.agreed().inc || (o.relative && !o.implied_dirs) {
-        return Ok(());
-    }
-    let lists = rx.lists.borrow();
-    let Some(list) = lists.list(0) else { return Ok(()) };
-    let order = Order::of(rx.cx.protocol());
-    let mut last: Option<&[u8]> = None;
-    for view in list.iter_sorted().filter(|view| view.is_active()) {
-        if last != Some(view.dir()) {
-            last = Some(view.dir());
-            if view.mode() != 0 {
-                verify::check_has_parent(list, order, &view.name())?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn prune(rx: &Rx) {
-    let mut lists = rx.lists.borrow_mut();
-    if let Some(list) = lists.list_mut(0) {
-        prune_empty_dirs(list, |name| rx.filters.protects(name, true, false));
-    }
-}
-
-async fn read_id_lists(rx: &Rx) -> Result<(), Error> {
-    let caps = lister::caps(&rx.cx);
-    if caps.numeric_ids {
-        return Ok(());
-    }
-    if caps.owner {
-        while !rx.cx.item(|r| rx.reading.borrow_mut().decoder.names.users.read_item(r, &caps)).await? {}
-    }
-    if caps.group {
-        while !rx.cx.item(|r| rx.reading.borrow_mut().decoder.names.groups.read_item(r, &caps)).await? {}
-    }
-    Ok(())
-}
-
-/// Local ids for names that were not met before.
-async fn learn_ids(rx: &Rx) {
-    if rx.cx.config.module.as_ref().is_some_and(|m| m.numeric_ids) {
-        return;
-    }
-    let (users, groups) = {
-        let reading = rx.reading.borrow();
-        let names = &reading.decoder.names;
-        (reading.users.names_wanted(&names.users), reading.groups.names_wanted(&names.groups))
-    };
-    if users.is_empty() && groups.is_empty() {
-        return;
-    }
-    let ask = Ask::Ids { users: users.clone(), groups: groups.clone() };
-    let Reply::Ids(uids, gids) = rx.cx.ask(ask).await else { return };
-    let mut reading = rx.reading.borrow_mut();
-    let mut warnings = reading.users.learn(&users, &uids);
-    warnings.extend(reading.groups.learn(&groups, &gids));
-    drop(reading);
-    for warning in warnings {
-        rx.cx.say(Class::Error, warning);
-    }
-}
-
-/// The ACLs of an entry, with ids of this machine.
-pub(crate) fn acls(rx: &Receiving, (access, default): (u32, u32)) -> (Rc<Acl>, Option<Rc<Acl>>) {
-    let o = &rx.cx.config.options;
-    let Reading { decoder, users, groups, mapped, .. } = &mut *rx.reading.borrow_mut();
-    let map_users = !o.numeric_ids || users.has_rules();
-    let map_groups = !o.numeric_ids || groups.has_rules() || !rx.powers.root;
-    let mut one = |table: usize, at: u32, acl: Option<&Rc<Acl>>| {
-        let mapped = mapped[table].entry(at).or_insert_with(|| {
-            let mut acl = acl.map(|acl| (**acl).clone()).unwrap_or_default();
-            for named in &mut acl.names {
-                match named.is_group {
-                    false if map_users => named.id = users.map(named.id, &decoder.names.users),
-                    true if map_groups => named.id = groups.map(named.id, &decoder.names.groups),
-                    _ => {}
-                }
-            }
-            acl.names.sort_unstable();
-            Rc::new(acl)
-        });
-        mapped.clone()
-    };
-    let of_dir = decoder.acls.of_new_files(default);
-    (one(0, access, decoder.acls.access(access)), of_dir.is_some().then(|| one(1, default, of_dir)))
-}
-
-fn map_owners(rx: &Rx, list: &mut crate::flist::FileList) {
-    let o = &rx.cx.config.options;
-    let reading = rx.reading.borrow();
-    let root = rx.powers.root;
-    let maps_users = o.owner && root && (!o.numeric_ids || reading.users.has_rules());
-    let maps_groups = o.group && (!root || !o.numeric_ids || reading.groups.has_rules());
-    if !maps_users && !maps_groups {
-        return;
-    }
-    let names = &reading.decoder.names;
-    let mut last = ((0, 0), None);
-    list.map_owners(|uid, gid| match last {
-        (key, Some(value)) if key == (uid, gid) => value,
-        _ => {
-            let value = (
-                if maps_users { reading.users.map(uid, &names.users) } else { uid },
-                if maps_groups { reading.groups.map(gid, &names.groups) } else { gid },
-            );
-            last = ((uid, gid), Some(value));
-            value
-        }
-    });
 }

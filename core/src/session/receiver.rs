@@ -1,28 +1,30 @@
 //! The receiver: reads the sender's stream, rebuilds files, and gives them their names (spec 1.11.2, 3.8).
 
+mod data;
+mod local;
+mod plan;
+
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::vec::Vec;
 
-use super::ask::{Ask, At, Commit, CopyLocal, CopySource, Create, FileId, KeepMode, Meta, Output, OutputError, Reply};
+use super::ask::{Ask, At, Commit, FileId, Output, OutputError, Reply};
 use super::context::Context;
-use super::dataplane::Source;
 use super::decide::{self, Item};
 use super::files::basis;
-use super::finishing::{Finishing, stored};
+use super::finishing::Finishing;
 use super::partial::{make_partial_dir, partial_path, place_for_partial, remove_partial_dir};
 use super::receiving::{Receiving, Rx};
 use super::say::Class;
 use super::show::{self, ItemRecord};
-use crate::checksum::{Algorithm, DigestValue};
+use crate::checksum::DigestValue;
 use crate::delta::SumHead;
-use crate::limits::PATH_BYTES_MAX;
-use crate::options::Append;
 use crate::report::ItemFlags;
+use crate::wire::TokenDecoder;
 use crate::wire::index::{NDX_DEL_STATS, NDX_DONE, NDX_FLIST_EOF, NDX_FLIST_OFFSET};
 use crate::wire::token::TokenFormat;
-use crate::wire::{Token, TokenDecoder};
 use crate::{Error, Exit};
+pub(crate) use plan::copy_plan;
+use plan::create_plan;
 
 /// Outputs that may be finished beside the transfer of the next ones.
 const FINISHING_MAX: u32 = 128;
@@ -263,114 +265,6 @@ impl Receiver {
         Ok(())
     }
 
-    /// Reads tokens until the end of the file. Without an output they are read and thrown away.
-    async fn rebuild(
-        &mut self,
-        file: Option<FileId>,
-        head: SumHead,
-        has_basis: bool,
-        item: &Item,
-    ) -> Result<(), Error> {
-        let cx = self.rx.cx.clone();
-        let mut written = 0u64;
-        show::progress(&cx, item, 0, false);
-        loop {
-            match self.next_token(&cx).await? {
-                Piece::Inbox(len) => {
-                    written += len as u64;
-                    cx.stats.borrow_mut().literal += len as u64;
-                    self.note_literal();
-                    match file {
-                        Some(file) => cx.write(file, Source::Inbox(len)).await,
-                        None => cx.inbox.borrow_mut().consume(len),
-                    }
-                }
-                Piece::Scratch(len) => {
-                    written += len as u64;
-                    cx.stats.borrow_mut().literal += len as u64;
-                    self.note_literal();
-                    if let Some(file) = file {
-                        cx.write(file, Source::Scratch(len)).await;
-                    }
-                }
-                Piece::Blocks { first, count } => {
-                    for index in first..first.saturating_add(count) {
-                        let len = self.block(file, head, has_basis, index, item).await?;
-                        written += u64::from(len);
-                    }
-                }
-                Piece::End => break,
-            }
-            show::progress(&cx, item, written, false);
-        }
-        show::progress(&cx, item, written.max(item.size), true);
-        Ok(())
-    }
-
-    fn note_literal(&self) {
-        if let Some(arriving) = self.rx.arriving.borrow_mut().as_mut() {
-            arriving.literal = true;
-        }
-    }
-
-    async fn block(
-        &mut self,
-        file: Option<FileId>,
-        head: SumHead,
-        has_basis: bool,
-        index: u32,
-        item: &Item,
-    ) -> Result<u32, Error> {
-        let cx = self.rx.cx.clone();
-        if index >= head.count {
-            let text = format!("Invalid block index {index} (count={}) [receiver]", head.count);
-            return Err(Error::peer(Exit::PROTOCOL, text));
-        }
-        let len = head.block_len(index);
-        cx.stats.borrow_mut().matched += u64::from(len);
-        let Some(file) = file else { return Ok(len) };
-        if !has_basis {
-            let text = show::quoted(&cx, b"got a block match with no basis file for ", &item.path, b" [receiver]");
-            return Err(Error::peer(Exit::PROTOCOL, text));
-        }
-        let from = u64::from(index) * u64::from(head.block_bytes);
-        if self.tokens.needs_matched() {
-            let bytes = cx.bytes(Ask::ReadFile { file, at: from, len }).await.unwrap_or_default();
-            self.tokens.matched(&bytes)?;
-        }
-        cx.copy(file, from, len).await;
-        Ok(len)
-    }
-
-    /// The next piece of the token stream.
-    async fn next_token(&mut self, cx: &Context) -> Result<Piece, Error> {
-        let (tokens, plain) = (&mut self.tokens, self.plain);
-        let attempt = || {
-            let mut inbox = cx.inbox.borrow_mut();
-            loop {
-                let (data, scratch) = inbox.data_and_scratch();
-                let (used, piece) = match tokens.next(data, scratch) {
-                    Err(error) => return Some(Err(error)),
-                    Ok((used, token)) => (used, token.map(|token| Piece::of(token, plain))),
-                };
-                match piece {
-                    // The literal itself stays until it was lent.
-                    Some(Piece::Inbox(len)) => inbox.consume(used - len),
-                    _ => inbox.consume(used),
-                }
-                match piece {
-                    Some(piece) => return Some(Ok(piece)),
-                    None if used > 0 || inbox.extend() => continue,
-                    None => {
-                        drop(inbox);
-                        return cx.end_of_input().map(Err);
-                    }
-                }
-            }
-        };
-        cx.input.until(attempt).await
-    }
-
     /// Where the basis is, as the item says (3.3.3).
     fn basis_path(&self, item: &Item, record: &ItemRecord) -> Result<Option<At>, Error> {
         let rx = &self.rx;
@@ -401,60 +295,6 @@ impl Receiver {
         }
     }
 
-    /// A copy on this machine: the sender names the file instead of sending it.
-    async fn copy_directly(&mut self, item: Item, record: ItemRecord) -> Result<(), Error> {
-        let cx = self.rx.cx.clone();
-        let root = cx.item(|r| Ok(r.vstring(PATH_BYTES_MAX)?.to_vec())).await?;
-        let path = cx.item(|r| Ok(r.vstring(PATH_BYTES_MAX)?.to_vec())).await?;
-        show::before_transfer(&cx, &item, &record);
-        show::after_transfer(&cx, &item, &record, None);
-        let rx = self.rx.clone();
-        cx.moved.until(|| (rx.finishing.get() < FINISHING_MAX).then_some(())).await;
-        rx.finishing.set(rx.finishing.get() + 1);
-        let source = super::removal::join(&root, &path);
-        let mut plan = copy_plan(&cx, &rx, &item, Some(&record), CopySource::Named { root, path });
-        cx.spawn(async move {
-            if plan.create.output != Output::InPlace {
-                plan.backup = match super::backup::prepare(&rx, &item.path).await {
-                    Ok(backup) => backup,
-                    Err(errno) => {
-                        show::output_error(&rx.cx, "receiver", &item.path, None, &OutputError::Backup(errno));
-                        return Err(Error::host(Exit::FILE_IO, Vec::new()));
-                    }
-                };
-            }
-            let backup = plan.backup.clone();
-            let reply = rx.cx.ask(Ask::CopyLocal(Box::new(plan))).await;
-            match reply {
-                Reply::Committed(Ok((errors, bytes))) => {
-                    if let Some(to) = &backup {
-                        super::backup::say_backed_up(&rx, &item.path, to);
-                    }
-                    rx.cx.stats.borrow_mut().literal += bytes;
-                    stored(&rx, &item, errors).await;
-                }
-                Reply::Committed(Err(OutputError::Source(errno))) if !errno.is_not_found() => {
-                    let full = show::full_path(&rx.cx, &source);
-                    let what = [b"send_files failed to open \"".as_slice(), &full, b"\""].concat();
-                    rx.cx.say_errno(Class::Transfer, "sender", &what, &errno);
-                    rx.settled(item.ndx);
-                }
-                Reply::Committed(Err(error)) => {
-                    let fatal = show::output_error(&rx.cx, "receiver", &item.path, Some(&source), &error);
-                    rx.settled(item.ndx);
-                    if fatal {
-                        return Err(Error::host(Exit::FILE_IO, Vec::new()));
-                    }
-                }
-                _ => rx.settled(item.ndx),
-            }
-            rx.finishing.set(rx.finishing.get() - 1);
-            rx.cx.moved.notify();
-            Ok(())
-        });
-        Ok(())
-    }
-
     /// `--delay-updates`: everything gets its name now.
     async fn install_delayed(&mut self) {
         let delayed = core::mem::take(&mut *self.rx.delayed.borrow_mut());
@@ -483,30 +323,6 @@ impl Receiver {
     }
 }
 
-/// A piece of a token stream, without its bytes.
-enum Piece {
-    /// Literal bytes at the front of the inbox.
-    Inbox(usize),
-    /// Literal bytes in the inbox's scratch buffer.
-    Scratch(usize),
-    Blocks {
-        first: u32,
-        count: u32,
-    },
-    End,
-}
-
-impl Piece {
-    fn of(token: Token<'_>, plain: bool) -> Piece {
-        match token {
-            Token::Literal(bytes) if plain => Piece::Inbox(bytes.len()),
-            Token::Literal(bytes) => Piece::Scratch(bytes.len()),
-            Token::Block { first, count } => Piece::Blocks { first, count },
-            Token::End => Piece::End,
-        }
-    }
-}
-
 /// The entry of an item, with the attributes to store it under.
 pub(crate) fn item_of(rx: &Receiving, ndx: i32) -> Option<Item> {
     super::entries::item_or_directory(rx, ndx)
@@ -519,97 +335,6 @@ pub(crate) fn bad_index(ndx: i32, flags: ItemFlags, role: &str, _rx: &Receiving)
         format!("rsync: refusing transfer of cleared file index {ndx}")
     };
     Error::peer(Exit::PROTOCOL, text)
-}
-
-fn create_plan(
-    cx: &Context,
-    rx: &Receiving,
-    item: &Item,
-    record: &ItemRecord,
-    basis_at: Option<At>,
-    head: SumHead,
-    redo: bool,
-) -> Create {
-    let o = &cx.config.options;
-    let append = o.append != Append::Off && !redo;
-    let partial_in_place = record.basis == basis::PARTIAL_DIR && cx.agreed().inplace_partial && basis_at.is_some();
-    let in_place = o.inplace || o.append != Append::Off;
-    let _ = partial_in_place;
-    Create {
-        at: At { root: rx.dest(), path: item.path.clone() },
-        output: if in_place { Output::InPlace } else { Output::Temp { dir: rx.temp_root.get() } },
-        basis: basis_at,
-        head,
-        mode: create_mode(cx, rx, item),
-        size: item.size,
-        preallocate: o.preallocate,
-        sparse: o.sparse,
-        skip: if append { head.basis_bytes() } else { 0 },
-        skip_in_digest: append && (o.append == Append::Verify || cx.protocol() < 30),
-        digest: (cx.agreed().transfer_sum, cx.agreed().seed),
-    }
-}
-
-/// Permission bits of a temporary file: the final ones where nobody else gains by them before the owner is set, else only
-/// what the transfer needs (3.8.3).
-fn create_mode(cx: &Context, rx: &Receiving, item: &Item) -> u32 {
-    let o = &cx.config.options;
-    let (uid, gid) = cx.config.ids;
-    let chown = (o.owner && rx.powers.root && item.uid != uid)
-        || (o.group && rx.powers.may_set_group(item.gid) && item.gid != gid);
-    if o.perms && !chown && item.mode & 0o7000 == 0 && item.mode & 0o200 != 0 {
-        item.mode & 0o777
-    } else {
-        item.mode & 0o700 | 0o200
-    }
-}
-
-/// A whole-file copy on this machine.
-pub(crate) fn copy_plan(
-    cx: &Context,
-    rx: &Receiving,
-    item: &Item,
-    record: Option<&ItemRecord>,
-    from: CopySource,
-) -> CopyLocal {
-    let o = &cx.config.options;
-    let (uid, gid) = cx.config.ids;
-    let mode = create_mode(cx, rx, item);
-    let wanted = decide::wanted_mode(o, &rx.powers, item, None);
-    let current = Meta { uid, gid, mtime: i64::MIN, mode: !wanted, ..Meta::default() };
-    let mut meta = decide::to_set(o, &rx.powers, item, &current, wanted, true);
-    let replaces = record.is_none_or(|r| r.flags.0 & ItemFlags::IS_NEW.0 == 0);
-    // Without -p an existing file keeps its mode, which only the host knows by now.
-    let keep_mode = replaces && !o.perms;
-    // What is overwritten in place has a mode of its own, or the 0600 of a new file.
-    if mode == wanted & 0o7777 && !keep_mode && !o.inplace {
-        meta.mode = None;
-    }
-    super::xattrs::add(&rx.powers, item, None, &mut meta);
-    CopyLocal {
-        from,
-        create: Create {
-            at: At { root: rx.dest(), path: item.path.clone() },
-            output: if o.inplace { Output::InPlace } else { Output::Temp { dir: rx.temp_root.get() } },
-            basis: None,
-            head: SumHead::NULL,
-            mode,
-            size: item.size,
-            preallocate: o.preallocate,
-            sparse: o.sparse,
-            skip: 0,
-            skip_in_digest: false,
-            digest: (Algorithm::None, 0),
-        },
-        keep_mode: match keep_mode {
-            false => KeepMode::No,
-            true if o.executability => KeepMode::Executability(item.mode),
-            true => KeepMode::Yes,
-        },
-        meta,
-        backup: None,
-        sync: o.fsync,
-    }
 }
 
 /// The session is cut off: what to do with the file that was arriving (3.8.5).

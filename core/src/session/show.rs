@@ -1,10 +1,13 @@
 //! What the session tells about items: name lines, itemised lines, deletions, listings, errors with paths (spec 3.11). The
 //! texts themselves are made in [`crate::report`]; here is who says what, and when.
 
+mod deletions;
+mod errors;
+mod progress;
+
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::ask::{ExtendedStep, OutputError, SetErrors};
 use super::context::Context;
 use super::decide::Item;
 use super::files::basis;
@@ -12,11 +15,14 @@ use super::say::Class;
 use super::step::{Notice, Transport};
 use crate::checksum::{Algorithm, DigestValue};
 use crate::limits::PATH_BYTES_MAX;
-use crate::options::{Append, Info, Recursion, RemoveSource, StderrMode};
+use crate::options::{Append, Info, Recursion, RemoveSource};
 use crate::report::{self, DaemonInfo, ItemFlags, ItemInfo, Numbers, Operation};
 use crate::wire::Tag;
 use crate::wire::item::{put_u16, put_vstring};
 use crate::{Error, Exit};
+pub(crate) use deletions::{deleted, peer_deleted};
+pub(crate) use errors::{full_path, output_error, quoted, set_errors};
+pub(crate) use progress::{progress, progress_at_end};
 
 /// What a munged symlink begins with (3.12.4).
 pub(crate) const MUNGED: &[u8] = b"/rsyncd-munged/";
@@ -299,64 +305,6 @@ pub(crate) fn after_transfer(cx: &Context, item: &Item, record: &ItemRecord, dig
     }
 }
 
-/// Something was deleted here.
-pub(crate) fn deleted(cx: &Context, path: &[u8], is_dir: bool) {
-    if cx.is_server() && cx.protocol() < 29 {
-        // No message for it: the client shows the line as it is, in the server's format.
-        show_deletion(cx, path, is_dir);
-    } else if cx.is_server() {
-        let mut name = cx.text_to_wire(path.to_vec());
-        if is_dir {
-            name.push(0);
-        }
-        cx.outbox.borrow_mut().message(Tag::Deleted, &name);
-    } else {
-        show_deletion(cx, path, is_dir);
-    }
-    log_deletion(cx, path, is_dir);
-}
-
-fn log_deletion(cx: &Context, path: &[u8], is_dir: bool) {
-    if let Some(format) = cx.log_format().filter(|_| !cx.config.options.dry_run) {
-        let line = deletion_line(cx, Some(format), path, is_dir);
-        cx.log_line(&line);
-    }
-}
-
-/// The peer deleted something.
-pub(crate) fn peer_deleted(cx: &Context, payload: &[u8]) {
-    let (path, is_dir) = match payload {
-        [path @ .., 0] => (path, true),
-        path => (path, false),
-    };
-    let path = &cx.text_from_wire(path.to_vec())[..];
-    if !cx.is_server() {
-        show_deletion(cx, path, is_dir);
-        log_deletion(cx, path, is_dir);
-    }
-}
-
-fn show_deletion(cx: &Context, path: &[u8], is_dir: bool) {
-    // `X` is a server's word for a format that it need not know.
-    let format = format_of(cx).filter(|format| !cx.is_server() || *format != b"X");
-    if cx.config.options.levels.info(Info::Del) < 1 && format_of(cx).is_none() {
-        return;
-    }
-    let mut line = deletion_line(cx, format, path, is_dir);
-    line.push(b'\n');
-    say_aside(cx, line);
-}
-
-fn deletion_line(cx: &Context, format: Option<&[u8]>, path: &[u8], is_dir: bool) -> Vec<u8> {
-    let mode = if is_dir { super::decide::DIRECTORY } else { super::decide::REGULAR };
-    let gone = Item { path: path.to_vec(), name: path.to_vec(), mode, ..Item::default() };
-    let record = ItemRecord::default();
-    let prefix = place(cx);
-    let mut info = info(cx, &gone, &record, None, &prefix);
-    info.operation = Operation::Delete;
-    report::expand_deletion(format, &info)
-}
-
 /// One line of a listing.
 pub(crate) fn listing(cx: &Context, item: &Item) {
     let o = &cx.config.options;
@@ -374,83 +322,9 @@ pub(crate) fn listing(cx: &Context, item: &Item) {
     cx.say(Class::Info, line);
 }
 
-/// Progress of the file that moves.
-pub(crate) fn progress(cx: &Context, item: &Item, at: u64, last: bool) {
-    let o = &cx.config.options;
-    if o.levels.info(Info::Progress) == 0 || cx.is_server() || o.quiet {
-        return;
-    }
-    let list = list_number(cx, item.ndx);
-    let update = {
-        let stats = cx.stats.borrow();
-        report::ProgressUpdate {
-            now_ms: cx.now_ms.get(),
-            at,
-            size: item.size,
-            last,
-            transferred: stats.transferred_files as u32,
-            done_before: stats.transferred_size.saturating_sub(item.size),
-            total_size: stats.total_size,
-            left: cx.entries_left(item.ndx, list),
-            total: stats.files.total(),
-            list_complete: cx.list_complete.get(),
-        }
-    };
-    if let Some(line) = cx.progress.borrow_mut().update(&update) {
-        show_progress(cx, line);
-    }
-}
-
 /// A group that the receiver can't give is none of its business.
 fn may_set_group(cx: &Context, gid: u32) -> bool {
     cx.receiving.borrow().as_ref().is_none_or(|rx| rx.powers.may_set_group(gid))
-}
-
-/// A line of progress, where everything that is told goes.
-fn show_progress(cx: &Context, line: Vec<u8>) {
-    let to_stderr = cx.config.options.stderr == StderrMode::All;
-    cx.notices.borrow_mut().push_back(if to_stderr { Notice::Err(line) } else { Notice::Out(line) });
-}
-
-/// With `--info=progress2`, where things stand at the end of a list (of the index `end` and the number `list`), or where there is
-/// but one, of a phase.
-pub(crate) fn progress_at_end(cx: &Context, end: i32, list: usize) {
-    let o = &cx.config.options;
-    if o.levels.info(Info::Progress) < 2 || cx.is_server() || o.quiet {
-        return;
-    }
-    let total = cx.stats.borrow().files.total();
-    if cx.agreed().inc && end >= 0 {
-        cx.entries_left(end, list);
-    } else {
-        cx.reached.set(total);
-    }
-    let update = {
-        let stats = cx.stats.borrow();
-        report::ProgressUpdate {
-            now_ms: cx.now_ms.get(),
-            at: 0,
-            size: 0,
-            last: true,
-            transferred: stats.transferred_files as u32,
-            done_before: stats.transferred_size,
-            total_size: stats.total_size,
-            left: total.saturating_sub(cx.reached.get()),
-            total,
-            list_complete: cx.list_complete.get(),
-        }
-    };
-    if let Some(line) = cx.progress.borrow_mut().update(&update) {
-        show_progress(cx, line);
-    }
-}
-
-/// The number of the list that holds an entry, among all lists of the session.
-fn list_number(cx: &Context, ndx: i32) -> usize {
-    match cx.receiving.borrow().as_ref() {
-        Some(rx) => rx.freed.get() + rx.lists.borrow().list_of(ndx.max(0) as u32).unwrap_or(0),
-        None => cx.list_number.get(),
-    }
 }
 
 /// Tells the sender that a file is safely stored.
@@ -506,79 +380,6 @@ pub(crate) fn summary(cx: &Context, exit: Exit) {
     if cx.logs() && !told {
         cx.log_line(&stats.log_summary());
     }
-}
-
-/// A path as the user would write it in full: absolute, or in a daemon relative to the module.
-pub(crate) fn full_path(cx: &Context, path: &[u8]) -> Vec<u8> {
-    report::full_path(&cx.config.cwd, path)
-}
-
-/// `WHAT "FULL PATH" (in MODULE)TAIL`, for a path beneath the destination.
-pub(crate) fn quoted(cx: &Context, what: &[u8], path: &[u8], tail: &[u8]) -> Vec<u8> {
-    let dest = cx.receiving.borrow().as_ref().map(|rx| rx.dest_path.borrow().clone()).unwrap_or_default();
-    let full = full_path(cx, &super::removal::join(&dest, path));
-    [what, b"\"", &full, b"\"", &cx.in_module(), tail].concat()
-}
-
-/// Says which attributes could not be set.
-pub(crate) fn set_errors(cx: &Context, role: &str, path: &[u8], wants: (bool, bool), errors: SetErrors) {
-    if let Some(errno) = &errors.owner {
-        let call: &[u8] = if wants.0 { b"chown " } else { b"chgrp " };
-        cx.say_errno(Class::Transfer, role, &quoted(cx, call, path, b" failed"), errno);
-    }
-    if let Some(errno) = &errors.times {
-        cx.say_errno(Class::Transfer, role, &quoted(cx, b"failed to set times on ", path, b""), errno);
-    }
-    if let Some(errno) = &errors.mode {
-        cx.say_errno(Class::Transfer, role, &quoted(cx, b"failed to set permissions on ", path, b""), errno);
-    }
-    for (step, errno) in &errors.extended {
-        let path = full_path(cx, path);
-        let (call, name, end): (&[u8], &[u8], &[u8]) = match step {
-            ExtendedStep::Set(name) => (b"rsync_xal_set: lsetxattr(\"", name, b"\") failed"),
-            ExtendedStep::Remove(name) => (b"rsync_xal_clear: lremovexattr(\"", name, b"\") failed"),
-            ExtendedStep::Access => (b"set_acl: sys_acl_set_file(", b"ACL_TYPE_ACCESS", b")"),
-            ExtendedStep::Default => (b"set_acl: sys_acl_set_file(", b"ACL_TYPE_DEFAULT", b")"),
-        };
-        let between: &[u8] = if end == b")" { b", " } else { b"\",\"" };
-        cx.say_errno(Class::Transfer, role, &[call, &path, between, name, end].concat(), errno);
-    }
-}
-
-/// Says why an output could not be made or finished. True if the session can't go on.
-///
-/// `source` is the path of the source of a local copy.
-pub(crate) fn output_error(cx: &Context, role: &str, path: &[u8], source: Option<&[u8]>, error: &OutputError) -> bool {
-    let of_source = |what: &[u8]| match source {
-        Some(source) => [what, b"\"", &full_path(cx, source), b"\"", &cx.in_module()].concat(),
-        None => quoted(cx, what, path, b""),
-    };
-    let (class, role, what, errno, fatal) = match error {
-        OutputError::Temp(temp, errno) => {
-            (Class::Transfer, role, quoted(cx, b"mkstemp ", temp, b" failed"), errno, false)
-        }
-        OutputError::Open(errno) => (Class::Transfer, role, quoted(cx, b"open ", path, b" failed"), errno, false),
-        OutputError::Source(errno) if errno.is_not_found() => {
-            cx.say(Class::Warning, of_source(b"file has vanished: "));
-            cx.add_io_error(super::context::io_error::VANISHED);
-            return false;
-        }
-        OutputError::Source(errno) => {
-            (Class::Transfer, "sender", of_source(b"send_files failed to open "), errno, false)
-        }
-        OutputError::Read(errno) => (Class::Transfer, "sender", of_source(b"read errors mapping "), errno, false),
-        OutputError::Write(errno) => (Class::Error, role, quoted(cx, b"write failed on ", path, b""), errno, true),
-        OutputError::Sync(errno) => (Class::Error, role, quoted(cx, b"fsync failed on ", path, b""), errno, true),
-        OutputError::Backup(errno) => (Class::Error, role, quoted(cx, b"make_backup ", path, b" failed"), errno, true),
-        OutputError::Rename(temp, errno) => {
-            let mut what = quoted(cx, b"rename ", temp, b" -> \"");
-            what.extend_from_slice(path);
-            what.push(b'"');
-            (Class::Transfer, role, what, errno, false)
-        }
-    };
-    cx.say_errno(class, role, &what, errno);
-    fatal
 }
 
 /// What a name line of the file list says at its start and end (4.10.1).
