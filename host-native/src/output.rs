@@ -111,8 +111,8 @@ impl Console {
     /// Prints a line about the work itself: not if the user wants silence, and to standard error if that takes everything.
     pub fn tell(&mut self, options: &Options, text: &[u8]) {
         match options.stderr {
-            StderrMode::All => self.error(&[text, b"\n"].concat()),
             _ if options.quiet => {}
+            StderrMode::All => self.error(&[text, b"\n"].concat()),
             _ => self.print(&[text, b"\n"].concat()),
         }
     }

@@ -67,7 +67,7 @@ impl Generator {
         };
         let failed = existing.is_none() && !o.dry_run && !early && !self.make_directory(item, mode, flags).await;
         self.item_record(item, flags, None, existing.as_ref()).await;
-        if existing.is_none() {
+        if flags.contains(ItemFlags::IS_NEW) {
             cx.stats.borrow_mut().created.dirs += 1;
         }
         if failed {

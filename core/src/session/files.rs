@@ -178,7 +178,7 @@ impl Generator {
         if o.checksum && pass == Pass::First && flags & ItemFlags::IS_NEW.0 == 0 {
             flags |= ItemFlags::REPORT_CHANGE.0;
         }
-        if existing.is_none() && pass == Pass::First {
+        if flags & ItemFlags::IS_NEW.0 != 0 && pass == Pass::First {
             cx.stats.borrow_mut().created.files += 1;
         }
         self.outcome.set(if cx.is_dry() { Outcome::Settled } else { Outcome::Requested });

@@ -272,7 +272,7 @@ impl Generator {
             None => ItemFlags::LOCAL_CHANGE.0 | if known { 0 } else { ItemFlags::IS_NEW.0 | decide::new_xattrs(item) },
             Some(there) => ItemFlags::LOCAL_CHANGE.0 | decide::differences(o, &self.rx.powers, item, there, false).0,
         };
-        if existing.is_none() {
+        if flags & ItemFlags::IS_NEW.0 != 0 {
             cx.stats.borrow_mut().created.add(item.mode);
         }
         self.item_record(item, ItemFlags(flags), Some(if known { b"" } else { leader }), existing.as_ref()).await;

@@ -43,7 +43,7 @@ impl Context {
             return;
         }
         let out = class == Class::Info && mode != StderrMode::All;
-        if out && self.config.options.quiet {
+        if class == Class::Info && self.config.options.quiet {
             return;
         }
         let open = self.line_open.replace(false) | self.progress.borrow_mut().interrupt().is_some();

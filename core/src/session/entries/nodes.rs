@@ -57,7 +57,7 @@ impl Generator {
             }
             self.new_attributes(item).await;
         }
-        if same_type.is_none() {
+        if reported.flags.contains(ItemFlags::IS_NEW) {
             cx.stats.borrow_mut().created.links += 1;
         }
         self.item_record(item, reported.flags, reported.xname, same_type).await;
@@ -103,7 +103,7 @@ impl Generator {
             }
             self.new_attributes(&Item { mode, ..item.clone() }).await;
         }
-        if same_type.is_none() {
+        if reported.flags.contains(ItemFlags::IS_NEW) {
             let mut stats = cx.stats.borrow_mut();
             if item.is_device() { stats.created.devices += 1 } else { stats.created.specials += 1 }
         }

@@ -98,9 +98,6 @@ impl Generator {
                 return Ok(Alternate::None);
             }
         }
-        if existing.is_none() && !(o.alt_kind == Some(AltKind::Compare) && level == 3) {
-            cx.stats.borrow_mut().created.files += 1;
-        }
         self.item_record(item, ItemFlags(flags), xname, Some(&meta)).await;
         self.report_present(item.ndx);
         if existing.is_none() && flags == 0 {
