@@ -133,6 +133,13 @@ impl SignatureWriter {
         self.straddling.extend_from_slice(blocks.remainder());
     }
 
+    /// The most memory that a piece of `len` bytes can newly take, if containers grow by what they need.
+    pub fn needs(&self, len: usize) -> u64 {
+        let blocks = len as u64 / u64::from(self.options.block_bytes) + 1;
+        let straddling = (len as u64).min(u64::from(self.options.block_bytes));
+        straddling + 2 * blocks * (4 + self.strong_bytes as u64)
+    }
+
     /// The basis is at its end.
     pub fn finish(&mut self) {
         if core::mem::replace(&mut self.is_finished, true) {

@@ -114,8 +114,9 @@ pub extern "C" fn syncline_delta_new(basis: i32, format_number: u32) -> i32 {
     count(with(|state| {
         let format = format(format_number)?;
         let Object::Loaded(signature) = state.object(basis)?.0 else { return Err(Status::BadHandle) };
-        let sums = signature.signature.weak.len() * 64 + signature.signature.strong.len();
-        allow(sums.saturating_add(signature.signature.head.block_bytes as usize * 4))?;
+        if !memory::allows(signature.search_bytes()) {
+            return Err(Status::Memory);
+        }
         let writer = DeltaWriter::new(signature.as_ref().clone(), DeltaOptions { format, scan: None })?;
         state.insert(Object::Delta(Box::new(Delta { writer })))
     }))
@@ -139,6 +140,7 @@ pub extern "C" fn syncline_push(handle: i32, pointer: usize, len: usize) -> i32 
         allow(len)?;
         match object {
             Object::Checksum(checksum) => checksum.digest.as_mut().ok_or(Status::State)?.update(bytes),
+            Object::Signature(writer) if !memory::allows(writer.needs(len)) => return Err(Status::Memory),
             Object::Signature(writer) => writer.push(bytes),
             Object::Loading(reader) => reader.push(bytes)?,
             Object::Delta(delta) => delta.writer.push(bytes),
