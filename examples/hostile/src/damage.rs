@@ -38,7 +38,7 @@ impl Chance {
         let mut file = file.to_vec();
         for _ in 0..1 + self.below(3) {
             let at = self.place(file.len());
-            match self.below(8) {
+            match self.below(9) {
                 0 => file.truncate(at),
                 1 => file.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << (at % 8)),
                 2 => file.iter_mut().skip(at).take(8).for_each(|byte| *byte = 0xff),
@@ -46,6 +46,7 @@ impl Chance {
                 4 => drop(file.splice(at..at, self.bytes(at % 20))),
                 5 => drop(file.drain(at..(at + 9).min(file.len()))),
                 6 => file.extend_from_within(at..),
+                7 => file.iter_mut().skip(4 + at % 3).take(1).for_each(|byte| *byte = self.number() as u8),
                 _ => file.iter_mut().skip(at).take(1).for_each(|byte| *byte = self.number() as u8),
             }
         }
