@@ -9,6 +9,7 @@ use syncline_core::format::{
 use super::state::{Buffers, Object, allow, with};
 use super::status::{Status, code, count};
 use crate::memory;
+use crate::simd::best_scan_for;
 
 /// A digest in the making, and then the digest.
 pub struct Checksum {
@@ -117,7 +118,8 @@ pub extern "C" fn syncline_delta_new(basis: i32, format_number: u32) -> i32 {
         if !memory::allows(signature.search_bytes()) {
             return Err(Status::Memory);
         }
-        let writer = DeltaWriter::new(signature.as_ref().clone(), DeltaOptions { format, scan: None })?;
+        let scan = Some(best_scan_for(signature.weak));
+        let writer = DeltaWriter::new(signature.as_ref().clone(), DeltaOptions { format, scan })?;
         state.insert(Object::Delta(Box::new(Delta { writer })))
     }))
 }

@@ -11,6 +11,7 @@ use syncline_core::session::{Errno, Reply};
 use syncline_embed::document::{decode, encode};
 use syncline_embed::memory::{self, Counting};
 use syncline_embed::session::Embedded;
+use syncline_embed::simd::best_scan_for;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -195,8 +196,8 @@ impl DeltaWriter {
 
 impl files::GuestDeltaWriter for DeltaWriter {
     fn open(signature: files::SignatureBorrow<'_>, format: files::Format) -> Result<files::DeltaWriter, Error> {
-        let options = DeltaOptions { format: kind(format), scan: None };
         let signature = &signature.get::<Signature>().0;
+        let options = DeltaOptions { format: kind(format), scan: Some(best_scan_for(signature.weak)) };
         allow(signature.search_bytes())?;
         let writer = format::DeltaWriter::new(signature.clone(), options)?;
         Ok(files::DeltaWriter::new(DeltaWriter(RefCell::new(writer))))
