@@ -43,6 +43,33 @@ pub fn attack(code: &Code, chance: &mut Chance, seen: &mut Seen) -> Outcome<()> 
     Ok(())
 }
 
+/// Two builds make the same deltas of files that have pieces in common, at any distance.
+pub fn compare(code: &Code, other: Option<&Code>, chance: &mut Chance, seen: &mut Seen) -> Outcome<()> {
+    let Some(other) = other else { return attack(code, chance, seen) };
+    let basis = chance.bytes(200_000);
+    let mut new = Vec::new();
+    while new.len() < 300_000 {
+        let (from, len) = (chance.below(basis.len()), chance.below(9000));
+        new.extend(basis.iter().skip(from).take(len));
+        let len = chance.below(3000);
+        new.extend(chance.bytes(len));
+    }
+    let (format, block) = (chance.below(2) as u32, chance.one(&[16u32, 100, 700, 4000]));
+    let mut made = Vec::new();
+    for code in [code, other] {
+        let sandbox = &mut Sandbox::new(code, LIMITS[2], seen)?;
+        let handle = sandbox.count("signature_new", (format, 0u32, 0u32, block, 0u32, 0i32, u64::MAX))?;
+        let handle = handle.map_err(|status| format!("no signature: {status}"))?;
+        let signature = sandbox.stream(handle, &basis, PIECE_BYTES, true)?.map_err(|status| status.to_string())?;
+        made.push(delta_of(sandbox, &mut Chance::new(0), &signature, &new, format)?.ok_or("no delta")?);
+    }
+    match made.as_slice() {
+        [one, other] if one != other => Err("two builds make two deltas".into()),
+        [one, _] if one.len() >= new.len() => Err(format!("a delta of {} bytes for {}", one.len(), new.len()).into()),
+        _ => Ok(()),
+    }
+}
+
 fn sign(sandbox: &mut Sandbox<'_>, chance: &mut Chance, basis: &[u8], format: u32) -> Outcome<Option<Vec<u8>>> {
     let algorithm = if format == 0 { 1 + chance.below(7) as u32 } else { chance.one(&[5, 7]) };
     let block = chance.one(&[0, 1, 7, 64, 700, 5000, 1 << 20, u32::MAX]);
