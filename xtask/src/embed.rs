@@ -66,6 +66,9 @@ fn validate() -> Outcome {
 
 /// Builds the hosts and runs each of them: the lines of README.md.
 pub fn test() -> Outcome {
+    if !run::target().join("npm/package.json").is_file() {
+        wasm::build()?;
+    }
     build()?;
     validate()?;
     for manifest in [COMPONENT, EXAMPLES] {
