@@ -137,10 +137,11 @@ mod tests {
         assert_eq!(sum(Algorithm::Md4, 12345, false, &count), "dfb4d7ac0a8c0c9410abbdf3950b7a80");
     }
 
+    #[cfg(feature = "format")]
     #[test]
     fn blocks_at_once_are_as_one_by_one() {
-        let data: alloc::vec::Vec<u8> = (0..1000u32).map(|n| (n * n >> 3) as u8).collect();
-        for algorithm in super::super::ALGORITHMS.map(|row| row.algorithm) {
+        let data: alloc::vec::Vec<u8> = (0..1000u32).map(|n| (n * n / 8) as u8).collect();
+        for algorithm in [Algorithm::Xxh128, Algorithm::Md5, Algorithm::Md4, Algorithm::Sha1, Algorithm::Blake2] {
             for (seed, len, count) in [(0, 200, 4), (5, 200, 4), (0, 999, 1), (0, 300, 3), (0, 2000, 0)] {
                 let strong = Strong { algorithm, seed, seed_first: true };
                 let mut out = [[0xaa; DIGEST_BYTES_MAX]; BLOCKS_AT_ONCE];
