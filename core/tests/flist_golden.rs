@@ -146,8 +146,12 @@ fn decode_list(decoder: &mut Decoder, bytes: &[u8], at: &mut usize, list: &mut F
     let mut entries = Vec::new();
     let mut entry = Entry::default();
     loop {
-        let mut rules =
-            Rules { judge: &mut codec::trust, chmod: &|mode| mode, xattr_name: &|name| Some(name.to_vec()) };
+        let mut rules = Rules {
+            judge: &mut codec::trust,
+            chmod: &|mode| mode,
+            xattr_name: &|name| Some(name.to_vec()),
+            convert: None,
+        };
         match step(bytes, at, |r| decoder.decode(r, list, &mut entry, &mut rules)) {
             Decoded::End { io_error } => return (entries, io_error),
             Decoded::Entry => {

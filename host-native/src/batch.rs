@@ -7,7 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use syncline_core::options::Options;
+use syncline_core::options::{Info, Options};
 use syncline_core::session::{BatchHead, Config, adopt_flags};
 use syncline_core::{Error, Exit};
 
@@ -35,7 +35,6 @@ pub fn begin(options: &Options, args: &[Vec<u8>], rules: &[Vec<u8>], console: &m
         how.write(true).create(true).truncate(true).mode(mode).open(path)
     };
     let path = path_of(name);
-    let file = create(&path, 0o600).map_err(|error| open_error(&path, Exit::FILE_IO, &error, "sender"))?;
     let mut script = path.clone().into_os_string();
     script.push(".sh");
     let script = PathBuf::from(script);
@@ -43,7 +42,8 @@ pub fn begin(options: &Options, args: &[Vec<u8>], rules: &[Vec<u8>], console: &m
     let text = script_text(options, &words, args, rules);
     create(&script, 0o700)
         .and_then(|mut file| file.write_all(&text))
-        .map_err(|error| open_error(&script, Exit::FILE_SELECT, &error, "sender"))?;
+        .map_err(|error| open_error(&script, Exit::FILE_SELECT, &error, "Receiver"))?;
+    let file = create(&path, 0o600).map_err(|error| open_error(&path, Exit::FILE_IO, &error, "Receiver"))?;
     console.keep_batch(file);
     Ok(())
 }
@@ -98,7 +98,7 @@ fn is_selection(word: &[u8]) -> bool {
     let name = word.split(|&byte| byte == b'=').next().unwrap_or_default();
     let names: [&[u8]; 6] =
         [b"--filter", b"--include", b"--exclude", b"--include-from", b"--exclude-from", b"--files-from"];
-    names.contains(&name) || word.starts_with(b"-f")
+    names.contains(&name) || word == b"-f"
 }
 
 fn put_word(text: &mut Vec<u8>, word: &[u8]) {
@@ -160,7 +160,13 @@ pub fn open(name: &[u8], config: &mut Config, console: &mut Console) -> Result<O
         return Err(Error::host(Exit::PROTOCOL, text));
     }
     let protocol = protocol.max(0) as u32;
-    for line in adopt_flags(&mut config.options, flags, protocol) {
+    let converts = flags >> 9 & 1 != 0;
+    if protocol >= 30 && converts != config.options.iconv.is_some() {
+        let verb = if converts { "Please" } else { "Do not" };
+        return Err(Error::usage(format!("{verb} specify the --iconv option to use this batch file.")));
+    }
+    let tells = config.options.levels.info(Info::Misc) >= 1;
+    for line in adopt_flags(&mut config.options, flags, protocol).into_iter().filter(|_| tells) {
         console.print(format!("{line}\n").as_bytes());
     }
     let compat = if protocol >= 30 { varint(&mut file)? } else { 0 };
@@ -172,7 +178,7 @@ pub fn open(name: &[u8], config: &mut Config, console: &mut Console) -> Result<O
 fn bytes<const N: usize>(file: &mut File) -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     file.read_exact(&mut bytes).map_err(|_| {
-        Error::host(Exit::STREAM, "connection unexpectedly closed (0 bytes received so far) [Receiver]")
+        Error::host(Exit::STREAM, "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]")
     })?;
     Ok(bytes)
 }

@@ -8,18 +8,19 @@ use syncline_core::options::{
     Command, Debug, Env, Link, Options, Outgoing, Plan, Remote, RemoteKind, Secluded, Server, Setup, aliases::Aliases,
     hostspec, plan, shell_command, with_words,
 };
+use syncline_core::report::text;
 use syncline_core::session::greeting::{ClientRequest, EARLY_INPUT_MAX};
 use syncline_core::session::{Config, PROTOCOL, Role, Session, Side, Transport};
 use syncline_core::wire::Codecs;
 use syncline_core::{Error, Exit};
 
 use crate::batch;
-use crate::daemon::client::{Answered, Call, Words};
+use crate::daemon::client::{Answered, Call, Voice, Words};
 use crate::drive::{self, Wire, socket_pair};
 use crate::fs::{Ahead, Fs};
 use crate::net::{shell, tcp};
 use crate::output::Console;
-use crate::preload;
+use crate::{iconv, preload};
 use crate::{simd, time, zstd};
 
 /// The port of daemons.
@@ -93,6 +94,7 @@ fn base_config(options: &Options, umask: u32) -> Config {
         compress_list: env("RSYNC_COMPRESS_LIST"),
         codecs: CODECS,
         scan: Some(simd::best_scan()),
+        conversion: None,
         module: None,
         module_chmod: None,
         batch: None,
@@ -109,8 +111,15 @@ fn bytes_per_second(options: &Options) -> u64 {
 /// Runs a client and returns the exit code of the process.
 pub fn run(options: Options, args: &[Vec<u8>], umask: u32) -> i32 {
     let mut console = Console::new(&options);
+    let rules = match preload::rules(&options) {
+        Ok(rules) => rules,
+        Err(error) => return console.fail(&error, "client"),
+    };
     console.open_log(&options);
-    let base = match preloaded(&options, umask, args, &mut console) {
+    if let Err(error) = batch::begin(&options, args, &rules.texts, &mut console) {
+        return console.fail(&error, "Receiver");
+    }
+    let base = match preloaded(&options, rules, umask) {
         Ok(base) => base,
         Err(error) => return console.fail(&error, "client"),
     };
@@ -142,10 +151,8 @@ pub fn run(options: Options, args: &[Vec<u8>], umask: u32) -> i32 {
     }
 }
 
-fn preloaded(options: &Options, umask: u32, args: &[Vec<u8>], console: &mut Console) -> Result<Config, Error> {
+fn preloaded(options: &Options, rules: preload::Rules, umask: u32) -> Result<Config, Error> {
     let stop_after_ms = preload::stop_after_ms(options)?;
-    let rules = preload::rules(options)?;
-    batch::begin(options, args, &rules.texts, console)?;
     let names = preload::names(options)?;
     Ok(Config { names, stop_after_ms, rule_files: rules.files, ..base_config(options, umask) })
 }
@@ -183,7 +190,15 @@ fn local(base: Config, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, console: &m
         role: Role::Receiver,
         transport: Transport::Local,
         paths: dest.into_iter().collect(),
-        options: receiving_options(&base.options)?,
+        options: match receiving_options(&base.options) {
+            Ok(options) => options,
+            Err(error) => {
+                // The other half ends by that, and this one by its end.
+                console.fail(&error, "Receiver");
+                let text = "rsync: connection unexpectedly closed (0 bytes received so far) [sender]";
+                return Err(Error::host(Exit::STREAM, text));
+            }
+        },
         ..base.clone()
     };
     let mut base = base;
@@ -193,7 +208,9 @@ fn local(base: Config, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, console: &m
         console.exit_line(error.exit, "Receiver");
         return Err(error);
     }
-    let receiving = Config { root: base.root, ids: base.ids, groups: base.groups.clone(), ..receiving };
+    base.conversion = iconv::conversion(base.options.iconv.as_deref(), false)?;
+    let conversion = iconv::conversion(receiving.options.iconv.as_deref(), true)?;
+    let receiving = Config { conversion, root: base.root, ids: base.ids, groups: base.groups.clone(), ..receiving };
     let rate = bytes_per_second(&base.options);
     let (mine, other) =
         receiving.paths.first().filter(|_| base.options.checksum).and_then(|dest| Ahead::pair(dest)).unzip();
@@ -202,6 +219,7 @@ fn local(base: Config, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, console: &m
     let near = Wire::new(clone(&near)?, near);
     let receiver = std::thread::spawn(move || {
         let mut console = Console::new(&receiving.options);
+        console.open_log(&receiving.options);
         let mut fs = Fs::for_session(umask, receiving.role, &receiving.options).with_ahead(other);
         let mut session = Session::new(receiving);
         let exit = drive::run(&mut session, far, &mut fs, &mut console);
@@ -290,34 +308,44 @@ fn finish(config: Config, mut reached: Reached, console: &mut Console) -> Outcom
     let mut config = Config { protocol: reached.protocol, transport: reached.transport, ..config };
     let role = if config.role == Role::Sender { "sender" } else { "Receiver" };
     crate::copy_as::assume(&mut config, role)?;
+    config.conversion = iconv::conversion(config.options.iconv.as_deref(), false)?;
     let mut fs = Fs::for_session(config.umask, config.role, &config.options);
     let mut session = Session::new(config);
     let exit = drive::run(&mut session, reached.wire, &mut fs, console);
     let role = if exit == Exit::OK { session.role() } else { session.last_words_role().unwrap_or_default() };
     let Some(shell) = reached.shell else { return Ok((exit, role)) };
-    Ok((shell.finish(exit), role))
+    let last = shell.finish(exit);
+    if is_counted(last) && session.got_nothing() {
+        console.error(b"rsync: [Receiver] write error: Broken pipe (32)\n");
+    }
+    Ok((last, role))
 }
 
 fn reach(options: &Options, remote: &Remote, push: bool, umask: u32, console: &mut Console) -> Result<Answer, Error> {
     let role = if push { "sender" } else { "Receiver" };
     let protocol = options.protocol.map_or(PROTOCOL, |protocol| protocol.max(0) as u32);
+    let conversion = iconv::conversion(options.iconv.as_deref(), false)?;
+    let on_wire = |words: Vec<Vec<u8>>| match &conversion {
+        Some(conversion) => conversion.words_to_wire(&words),
+        None => words,
+    };
     if remote.kind == RemoteKind::Shell {
         let outgoing = Outgoing { options, push, protocol, link: Link::Shell, paths: &remote.paths };
         let words = outgoing.words();
         let argv = shell_command(options, remote, &words.visible)?;
         if options.levels.debug(Debug::Cmd) >= 1 {
-            let mut text = b"opening connection using: ".to_vec();
-            argv.iter().for_each(|word| text.extend_from_slice(&[word, b" ".as_slice()].concat()));
-            text.extend_from_slice(format!(" ({} args)\n", argv.len()).as_bytes());
-            console.print(&text);
+            console.tell(options, &text::words(b"opening connection using: ", &argv));
         }
         // The remote shell, and what it starts on this machine, gets the user's umask back.
         rustix::process::umask(rustix::fs::Mode::from_bits_truncate(umask));
         let started = shell::start(&argv, None, role);
         time::umask_and_clear();
         let (shell, input, output) = started?;
-        if let Some(secluded) = &words.secluded {
-            let block = syncline_core::options::secluded::encode_secluded(secluded);
+        if let Some(secluded) = words.secluded {
+            if options.levels.debug(Debug::Cmd) >= 1 {
+                console.tell(options, &text::words(b"protected args: ", &secluded));
+            }
+            let block = syncline_core::options::secluded::encode_secluded(&on_wire(secluded));
             write_all(&output, &block)?;
         }
         let wire = Wire::new(input, output);
@@ -325,6 +353,18 @@ fn reach(options: &Options, remote: &Remote, push: bool, umask: u32, console: &m
     }
     let port = if remote.port == 0 { DAEMON_PORT } else { remote.port };
     let (shell, input, output) = if remote.is_socket(options) {
+        if options.levels.debug(Debug::Connect) >= 1 {
+            let opening = match env("RSYNC_CONNECT_PROG") {
+                Some(program) => {
+                    let instead = b"Using RSYNC_CONNECT_PROG instead of opening tcp connection to ".as_slice();
+                    let port = format!(" port {port}\nRunning socket program: \"");
+                    [instead, &remote.host, port.as_bytes(), &program, b"\""].concat()
+                }
+                None => [b"opening tcp connection to ".as_slice(), &remote.host, format!(" port {port}").as_bytes()]
+                    .concat(),
+            };
+            console.tell(options, &opening);
+        }
         let socket = tcp::open(&remote.host, port as u16, options, role)?;
         let other = socket.try_clone().map_err(|error| io_error("dup failed", &error))?;
         (None, socket, other)
@@ -344,15 +384,17 @@ fn reach(options: &Options, remote: &Remote, push: bool, umask: u32, console: &m
     let words = |protocol: u32| {
         let outgoing = Outgoing { options, push, protocol, link: Link::Daemon, paths: &remote.paths };
         let words = outgoing.words();
-        Words { plain: words.visible, secluded: words.secluded }
+        Words { plain: words.visible, secluded: words.secluded.map(on_wire) }
     };
     let quiet = options.quiet || !options.motd;
-    let mut show = |line: &[u8]| {
-        if !quiet {
-            console.print(line);
-        }
+    let tells_words = options.levels.debug(Debug::Cmd) >= 1;
+    let mut show = |voice: Voice, line: &[u8]| match voice {
+        Voice::Daemon if quiet => {}
+        Voice::Daemon => console.print(line),
+        Voice::Client => console.tell(options, line),
     };
-    let call = Call { request, password_file: options.password_file.as_deref(), role, words: &words, show: &mut show };
+    let password_file = options.password_file.as_deref();
+    let call = Call { request, password_file, role, words: &words, tells_words, show: &mut show };
     match crate::daemon::client::call(input, output, call)? {
         Answered::Listed => Ok(Answer::Listed),
         Answered::Ready { protocol, pending, input, output } => {
@@ -393,6 +435,10 @@ pub fn serve(server: Server, pending: Vec<u8>, umask: u32) -> i32 {
         ..base
     };
     let role = if sender { "sender" } else { "Receiver" };
+    match iconv::conversion(config.options.iconv.as_deref(), true) {
+        Ok(conversion) => config.conversion = conversion,
+        Err(error) => return console.fail(&error, role),
+    }
     if let Err(error) = crate::copy_as::assume(&mut config, role) {
         return console.fail(&error, role);
     }
@@ -435,6 +481,11 @@ pub fn serve_secluded(secluded: Secluded, umask: u32) -> i32 {
             Ok(None) => {}
             Err(error) => return console.fail(&error, "server"),
         }
+    };
+    let words = match iconv::conversion(secluded.options.iconv.as_deref(), true) {
+        Ok(Some(conversion)) => conversion.words_from_wire(&words),
+        Ok(None) => words,
+        Err(error) => return console.fail(&error, "server"),
     };
     match secluded.resume(&words, &environment(), &Setup::default()) {
         Ok(Command::Server(mut server)) => {

@@ -13,7 +13,7 @@ use crate::daemon::{Engine, Parsed, Served, listener};
 use crate::drive::{self, Wire};
 use crate::fs::Fs;
 use crate::output::Console;
-use crate::{signals, time};
+use crate::{iconv, signals, time};
 
 /// What a daemon gets of the rest of the program.
 pub const ENGINE: Engine = Engine { parse, check_filters, hides, serve };
@@ -57,7 +57,7 @@ pub fn unknown_parameter(words: &[Vec<u8>], error: &Error) -> Option<Error> {
     Some(Error::usage([b"Unknown parameter \"".as_slice(), &unknown, b"\""].concat()))
 }
 
-fn parse(words: &[Vec<u8>], refuse_list: &[u8]) -> Parsed {
+fn parse(words: &[Vec<u8>], refuse_list: &[u8], charset: &[u8]) -> Parsed {
     let known: Vec<_> = spellings().collect();
     let shorts: Vec<Option<u8>> = known.iter().map(|spelling| spelling.short.map(|short| short as u8)).collect();
     let rows: Vec<Row<'_>> = known
@@ -71,8 +71,14 @@ fn parse(words: &[Vec<u8>], refuse_list: &[u8]) -> Parsed {
         })
         .collect();
     let mut notes = Vec::new();
-    let refusals = Refusals::new(&refused(refuse_list, false, &rows, &mut notes));
-    let worker = parse_worker(words, &Env::default(), &Setup::default(), &refusals, None);
+    let refusals = Refusals::new(&refused(refuse_list, !charset.is_empty(), &rows, &mut notes));
+    let mut worker = parse_worker(words, &Env::default(), &Setup::default(), &refusals, None);
+    // A module whose names have a character set may insist that its clients name theirs.
+    let insists = refuse_list.split(u8::is_ascii_whitespace).any(|item| item.eq_ignore_ascii_case(b"no-iconv"));
+    if insists && !charset.is_empty() && worker.options.iconv.is_none() && !worker.secluded {
+        let text = "rsync: The server is configured to refuse --no-iconv";
+        worker.refused.get_or_insert(Error::peer(Exit::UNSUPPORTED, text));
+    }
     let options = worker.options;
     Parsed {
         sender: options.sender,
@@ -120,8 +126,13 @@ fn serve(served: Served) -> i32 {
         Role::Sender => (policy.outgoing_chmod, true),
         Role::Receiver => (policy.incoming_chmod, false),
     };
-    if let Some(chmod) = Chmod::parse(&chmod).filter(|_| !chmod.is_empty()) {
-        config.module_chmod = Some(chmod);
+    match Chmod::parse(&chmod) {
+        _ if chmod.is_empty() => {}
+        Some(chmod) => config.module_chmod = Some(chmod),
+        None => {
+            let name = if sends { "outgoing" } else { "incoming" };
+            log.warn([b"Invalid \"".as_slice(), name.as_bytes(), b" chmod\" directive: ", &chmod].concat());
+        }
     }
     if !sends && config.options.temp_dir.is_none() && !policy.temp_dir.is_empty() {
         config.options.temp_dir = Some(policy.temp_dir);
@@ -130,6 +141,16 @@ fn serve(served: Served) -> i32 {
         config.options.super_mode = Super::Fake;
     }
     config.refused = refused;
+    if config.options.iconv.is_some() {
+        // Whatever set the client thinks that the names are in.
+        match iconv::named(&policy.charset) {
+            Ok(conversion) => config.conversion = Some(conversion),
+            Err(error) => config.refused = config.refused.or(Some(error)),
+        }
+    }
+    if let Some(module) = &config.module {
+        config.options.levels.limit(module.max_verbosity);
+    }
     let own = config.options.bwlimit;
     let limit = match (own, policy.bwlimit) {
         (0, limit) | (limit, 0) => limit,

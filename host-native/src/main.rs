@@ -14,7 +14,7 @@
 //! | [`serve`] | folders shared without a configuration |
 //! | [`subcommand`] | what rsync doesn't have, by its first word |
 //! | [`files`] | `syncline signature`, `delta`, `patch` |
-//! | [`output`], [`signals`], [`time`], [`errno`], [`glob`], [`simd`], [`zstd`] | the system around it |
+//! | [`output`], [`signals`], [`time`], [`errno`], [`glob`], [`iconv`], [`simd`], [`zstd`] | the system around it |
 
 mod batch;
 mod client;
@@ -27,6 +27,7 @@ mod files;
 mod fs;
 mod gateway;
 mod glob;
+mod iconv;
 mod net;
 mod output;
 mod pool;
@@ -42,7 +43,7 @@ mod zstd;
 use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
 
-use syncline_core::options::{Command, Options, Setup, parse_with};
+use syncline_core::options::{Command, Options, Setup, parse_checked};
 
 fn main() {
     std::process::exit(subcommand::dispatch().unwrap_or_else(run));
@@ -55,7 +56,11 @@ fn run() -> i32 {
     let aliases = is_client.then(client::user_aliases);
     let setup = Setup { aliases: aliases.as_ref(), ..Setup::default() };
     signals::catch();
-    match parse_with(&words, &client::environment(), &setup) {
+    let check = |options: &Options| match is_client {
+        true => preload::rules(options).map(|_| ()),
+        false => Ok(()),
+    };
+    match parse_checked(&words, &client::environment(), &setup, check) {
         Ok(Command::Print(text)) => {
             let _ = std::io::stdout().write_all(&text);
             0

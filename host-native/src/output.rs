@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 
-use syncline_core::options::{Options, OutBuf};
+use syncline_core::options::{Options, OutBuf, StderrMode};
 use syncline_core::report::{Charset, LocalTime, escape};
 use syncline_core::session::Notice;
 use syncline_core::{Error, Exit};
@@ -106,6 +106,15 @@ impl Console {
     /// Prints lines to standard output.
     pub fn print(&mut self, text: &[u8]) {
         text.split_inclusive(|&b| b == b'\n').for_each(|line| self.print_line(line));
+    }
+
+    /// Prints a line about the work itself: not if the user wants silence, and to standard error if that takes everything.
+    pub fn tell(&mut self, options: &Options, text: &[u8]) {
+        match options.stderr {
+            StderrMode::All => self.error(&[text, b"\n"].concat()),
+            _ if options.quiet => {}
+            _ => self.print(&[text, b"\n"].concat()),
+        }
     }
 
     /// Prints one line: a newline inside belongs to a name, and must not look like the beginning of another line.

@@ -29,7 +29,10 @@ pub fn rules(options: &Options) -> Result<Rules, Error> {
         if let Some((_, contents)) = files.iter().find(|(name, _)| name == path) {
             return Ok(contents.clone());
         }
-        let read = if options.insecure_links {
+        let read = if path == b"-" {
+            let mut contents = Vec::new();
+            std::io::stdin().read_to_end(&mut contents).map(|_| contents)
+        } else if options.insecure_links {
             std::fs::read(std::ffi::OsStr::from_bytes(path))
         } else {
             trusted::read_aloud(path)

@@ -44,6 +44,15 @@ fn walk(path: &[u8], flags: OFlags, mode: Mode, refused: &mut bool) -> io::Resul
     loop {
         let part = parts.pop_front().ok_or(io::ErrorKind::NotFound)?;
         let is_last = parts.is_empty();
+        if is_last && dir.as_ref().is_some_and(is_magic) {
+            // What such a link shows is no path: the kernel alone can follow it.
+            return Ok(openat(
+                dir.as_ref().expect("it was just looked at"),
+                part.as_slice(),
+                flags | OFlags::CLOEXEC,
+                mode,
+            )?);
+        }
         if let Some(target) = link_target(&dir, &part, refused)? {
             links += 1;
             if links > LINKS_MAX {
@@ -63,6 +72,12 @@ fn walk(path: &[u8], flags: OFlags, mode: Mode, refused: &mut bool) -> io::Resul
         }
         dir = Some(opened);
     }
+}
+
+/// Whether links in this directory are the kernel's own (`/proc/self/fd`).
+fn is_magic(dir: &OwnedFd) -> bool {
+    const PROC_SUPER_MAGIC: u64 = 0x9fa0;
+    rustix::fs::fstatfs(dir).is_ok_and(|stat| stat.f_type as u64 == PROC_SUPER_MAGIC)
 }
 
 /// Where a symlink leads, if `part` is one; an error if it belongs to somebody whom we don't trust.

@@ -34,7 +34,8 @@ fuzz_target!(|input: &[u8]| {
     let (mut entry, mut rest) = (Entry::default(), bytes);
     loop {
         let mut reader = Reader::new(rest);
-        let mut rules = Rules { judge: &mut trust, chmod: &|mode| mode, xattr_name: &|name| Some(name.to_vec()) };
+        let mut rules =
+            Rules { judge: &mut trust, chmod: &|mode| mode, xattr_name: &|name| Some(name.to_vec()), convert: None };
         match decoder.decode(&mut reader, &list, &mut entry, &mut rules) {
             Ok(Decoded::Entry) if list.push(&entry).is_ok() => {}
             Ok(Decoded::End { .. }) => {}

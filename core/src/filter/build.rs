@@ -265,8 +265,8 @@ impl Builder {
             let text = match &wanted.named_at {
                 Some(named_at) => [b"failed to open exclude file <rule from ", &named_at[..], b">"].concat(),
                 None => {
-                    let kind =
-                        if wanted.template.old_style && wanted.bare == Choice::Include { "include" } else { "exclude" };
+                    let all = wanted.template.only.unwrap_or(wanted.bare);
+                    let kind = if all == Choice::Include { "include" } else { "exclude" };
                     let head = format!("rsync: [{}] failed to open {kind} file ", self.role);
                     let tail = format!(" ({})", missing.code);
                     [head.as_bytes(), name, b": ", &missing.text, tail.as_bytes()].concat()

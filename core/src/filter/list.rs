@@ -52,7 +52,8 @@ impl Decision<'_> {
             _ => Vec::new(),
         };
         if let Some(merge) = self.merge {
-            text.extend_from_slice(&[b" [per-dir ".as_slice(), merge, b"]"].concat());
+            let base = merge.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+            text.extend_from_slice(&[b" [per-dir ".as_slice(), base, b"]"].concat());
         } else if self.rule.from_cvs {
             text.extend_from_slice(b" [global CVS]");
         }

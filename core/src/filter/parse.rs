@@ -153,6 +153,8 @@ fn modify(parsed: &mut Parsed<'_>, sides: &mut Sides, short: u8, byte: u8) -> bo
     match byte {
         b'/' => template.absolute = true,
         b'p' => template.perishable = true,
+        // The rules of a file say for themselves whether they are about attributes.
+        b'x' if is_merge => {}
         b'x' => template.xattr = true,
         b'!' if !is_merge => parsed.negated = true,
         b's' if is_plain || is_merge => sides.sender = true,
@@ -236,7 +238,7 @@ mod tests {
         assert!(parsed("hide,! foo").negated);
         let all = parsed("dir-merge,nwe/px+ foo");
         assert!(all.exclude_self && all.no_inherit);
-        assert!(all.template.absolute && all.template.perishable && all.template.xattr && all.template.word_split);
+        assert!(all.template.absolute && all.template.perishable && all.template.word_split);
     }
 
     /// Texts of stock rsync 3.5.0.

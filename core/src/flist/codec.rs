@@ -16,7 +16,7 @@ use super::entry::Kind;
 mod decode;
 mod encode;
 
-pub use decode::{Decoded, Decoder, Judge, Rules, Wanted, read_io_error, trust};
+pub use decode::{Decoded, Decoder, Judge, Recode, Rules, Wanted, read_io_error, trust};
 pub use encode::{Encoder, put_end, put_io_error};
 
 /// The error set of a sender that could not list everything (spec 2.4).

@@ -57,7 +57,7 @@ pub use data::*;
 pub use env::Env;
 pub use help::help_text;
 pub use levels::{Debug, Info, Levels};
-pub use parse::{Command, Secluded, Server, Setup, Worker, parse, parse_with, parse_worker, with_words};
+pub use parse::{Command, Secluded, Server, Setup, Worker, parse, parse_checked, parse_with, parse_worker, with_words};
 pub use plan::{Kind as RemoteKind, Plan, Remote, plan};
 pub use refuse::Refusals;
 pub use shell::{shell_command, split_command, uses_blocking_io};
@@ -72,7 +72,7 @@ const PROTOCOL: i32 = crate::session::PROTOCOL as i32;
 const PROTOCOL_MIN: i32 = 20;
 
 /// Options that nothing acts on yet: using one is refused, never ignored.
-pub const NOT_BUILT: &[&str] = &["crtimes", "iconv"];
+pub const NOT_BUILT: &[&str] = &["crtimes"];
 
 /// Whether an item format holds the escape `%` ... `letter`, with whatever modifiers between.
 pub fn format_has(format: &[u8], letter: u8) -> bool {

@@ -107,12 +107,35 @@ pub fn parse_with(words: &[Vec<u8>], env: &Env, setup: &Setup<'_>) -> Result<Com
     Parser::new(words, *setup, env).finish(env)
 }
 
+/// The same for a client that reads rules as it meets them: `check` sees the options so far before another word's mistake is
+/// told, or a text is printed.
+pub fn parse_checked(
+    words: &[Vec<u8>],
+    env: &Env,
+    setup: &Setup<'_>,
+    check: impl FnOnce(&Options) -> Result<(), Error>,
+) -> Result<Command, Error> {
+    if words.len() == 1 {
+        return parse_with(words, env, setup);
+    }
+    let mut parser = Parser::new(words, *setup, env);
+    match parser.decide(env) {
+        Ok(None) => parser.command(),
+        early => {
+            check(&parser.options)?;
+            early.map(|command| command.unwrap_or(Command::Print(Vec::new())))
+        }
+    }
+}
+
 /// Options with some words on top: what `--remote-option` says to the other half of a local copy.
 pub fn with_words(options: Options, words: &[Vec<u8>]) -> Result<Options, Error> {
     let env = Env::default();
     let mut parser = Parser::new(words, Setup::default(), &env);
     parser.options = options;
     parser.run()?;
+    let verbose = parser.options.verbose;
+    parser.options.levels.imply_verbose(verbose);
     Ok(parser.options)
 }
 
@@ -138,7 +161,10 @@ pub fn parse_worker(
         Err(error) => Some(Error { exit: Exit::UNSUPPORTED, ..error }),
     };
     let secluded = parser.waits_for_words();
-    let paths = parser.args.into_iter().skip(1).collect();
+    // What was asked for is known even if how is refused.
+    let rest = core::mem::take(&mut parser.pending).into_iter().map(|word| word.bytes);
+    let unread = rest.skip_while(|word| parser.args.is_empty() && word != b".").collect::<Vec<_>>();
+    let paths = parser.args.into_iter().chain(unread).skip(1).collect();
     Worker { options: parser.options, paths, secluded, refused }
 }
 
@@ -178,16 +204,29 @@ impl<'a> Parser<'a> {
 
     /// All there is to parsing, except for a worker.
     fn finish(mut self, env: &Env) -> Result<Command, Error> {
-        if let Some(command) = self.run()? {
-            return Ok(command);
+        match self.decide(env)? {
+            Some(command) => Ok(command),
+            None => self.command(),
         }
-        if let Some(command) = self.settle(env)? {
-            return Ok(command);
+    }
+
+    /// All words and what follows from them, or the command that one of them decides.
+    fn decide(&mut self, env: &Env) -> Result<Option<Command>, Error> {
+        match self.run()? {
+            None => self.settle(env),
+            decided => Ok(decided),
         }
+    }
+
+    /// What the options say is to be done.
+    fn command(self) -> Result<Command, Error> {
         let waits = self.waits_for_words();
         let options = Box::new(self.options);
         if waits {
             return Ok(Command::Secluded(Secluded { options }));
+        }
+        if options.server && self.args.is_empty() && !self.resumed {
+            return Err(Error::usage(super::help_text()));
         }
         if !options.server {
             return Ok(Command::Client { options, args: self.args });
@@ -199,7 +238,7 @@ impl<'a> Parser<'a> {
 
     /// A server that was told of secluded words has not seen them yet.
     fn waits_for_words(&self) -> bool {
-        self.options.server && self.options.secluded_args == Some(true) && !self.resumed
+        self.options.server && self.options.secluded_args == Some(true) && !self.resumed && self.args.is_empty()
     }
 
     /// All words, until one of them decides everything.
@@ -234,6 +273,8 @@ impl<'a> Parser<'a> {
         let equals = text.iter().position(|&b| b == b'=');
         let name = text.get(..equals.unwrap_or(text.len())).unwrap_or_default();
         let value = equals.and_then(|at| text.get(at + 1..));
+        // Stock clients send a spelling that no stock server knows.
+        let name = if name == b"use-qsort" && self.options.server { b"qsort".as_slice() } else { name };
         if self.expand_alias(name, &word.from, value, &[]) {
             return Ok(None);
         }

@@ -265,7 +265,8 @@ pub static FLAGS: &[Flag] = &[
         kind: Kind::Text(|o, text| {
             refuse_second_map(&o.usermap, "user")?;
             o.usermap = Some(OwnerMap { text: text.to_vec(), by_chown: false });
-            o.owner = true;
+            // A server goes by the letters that its client sent.
+            o.owner |= !o.server;
             Ok(())
         }),
         remote: &[Travel::Words(370, Side::Push, |s, w| {
@@ -282,7 +283,7 @@ pub static FLAGS: &[Flag] = &[
         kind: Kind::Text(|o, text| {
             refuse_second_map(&o.groupmap, "group")?;
             o.groupmap = Some(OwnerMap { text: text.to_vec(), by_chown: false });
-            o.group = true;
+            o.group |= !o.server;
             Ok(())
         }),
         remote: &[Travel::Words(375, Side::Push, |s, w| {

@@ -311,8 +311,6 @@ pub static FLAGS: &[Flag] = &[
     },
     Flag {
         long: "qsort",
-        // Stock clients send a spelling that no stock server parses. It is understood, but not sent.
-        aliases: &["use-qsort"],
         help: "sort file lists by another routine (no effect)",
         kind: Kind::Bool(|o| &mut o.qsort),
         ..BASE

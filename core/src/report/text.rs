@@ -193,6 +193,19 @@ pub struct Place {
     pub line: u32,
 }
 
+/// A command line, as `--debug=cmd` shows it: `HEAD word "wo%rd"  (N args)`. Words of other than plain letters are quoted.
+pub fn words(head: &[u8], words: &[Vec<u8>]) -> Vec<u8> {
+    let mut text = head.to_vec();
+    for word in words {
+        let is_plain = word.iter().all(|&b| b.is_ascii_alphanumeric() || b"-_/=,.@+".contains(&b));
+        let quote: &[u8] = if is_plain { b"" } else { b"\"" };
+        text.extend_from_slice(&[quote, word, quote, b" "].concat());
+    }
+    let count = words.len();
+    text.extend_from_slice(format!(" ({count} args)").as_bytes());
+    text
+}
+
 /// The last line of a process that fails: `rsync error: NAME (code N) at main.rs(LINE) [ROLE=VERSION]`. Vanished files are
 /// only worth a `rsync warning: `.
 pub fn exit_line(exit: Exit, place: Place, role: &str, version: &str) -> Vec<u8> {

@@ -25,6 +25,8 @@ pub(crate) struct Agreed {
     pub(crate) inc: bool,
     /// The receiver can set the times of symlinks.
     pub(crate) symlink_times: bool,
+    /// The peer expects the targets of symlinks in UTF-8, where names are converted.
+    pub(crate) symlink_iconv: bool,
     /// The end of a list may carry an error code.
     pub(crate) safe_list: bool,
     /// A partial file may be updated in place.

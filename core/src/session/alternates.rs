@@ -68,6 +68,8 @@ impl Generator {
         let change = if fit == Fit::Type { ItemFlags::REPORT_CHANGE.0 } else { 0 };
         let flags = match (fit, o.alt_kind) {
             (Fit::Attributes, Some(AltKind::Link | AltKind::Copy)) => ItemFlags::LOCAL_CHANGE.0,
+            // Directories are made even so.
+            (Fit::Attributes, _) if item.is_dir() => ItemFlags::LOCAL_CHANGE.0,
             (Fit::Attributes, _) => 0,
             _ => ItemFlags::LOCAL_CHANGE.0 | change | differs.0,
         };

@@ -62,6 +62,11 @@ impl Errno {
     /// Directory not empty.
     pub const ENOTEMPTY: i32 = 39;
 
+    /// "Directory not empty", where no host was asked to remove it.
+    pub fn not_empty() -> Errno {
+        Errno { code: Errno::ENOTEMPTY, text: "Directory not empty".into() }
+    }
+
     /// Whether this is "no such file or directory".
     pub fn is_not_found(&self) -> bool {
         self.code == Self::ENOENT

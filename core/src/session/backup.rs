@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::ask::{Ask, At, Errno, Follow, Meta, SetMeta};
-use super::decide::{DIRECTORY, TYPE};
+use super::decide::{DIRECTORY, REGULAR, TYPE};
 use super::files::basis;
 use super::generator::Generator;
 use super::receiving::{Receiving, Rx};
@@ -112,43 +112,66 @@ pub(crate) fn say_backed_up(rx: &Receiving, path: &[u8], to: &At) {
     if rx.cx.config.options.levels.info(Info::Backup) < 1 {
         return;
     }
-    let mut text = b"backed up ".to_vec();
-    text.extend_from_slice(path);
-    text.extend_from_slice(b" to ");
-    if let (Some(dir), Some(_)) = (&rx.cx.config.options.backup_dir, rx.backup_root.get()) {
-        text.extend_from_slice(dir);
-        text.push(b'/');
+    rx.cx.say(Class::Info, [b"backed up ".as_slice(), path, b" to ", &name_of(rx, to)].concat());
+}
+
+/// What a backup is called in messages.
+fn name_of(rx: &Receiving, to: &At) -> Vec<u8> {
+    match (&rx.cx.config.options.backup_dir, rx.backup_root.get()) {
+        (Some(dir), Some(_)) => [dir, b"/".as_slice(), &to.path].concat(),
+        _ => to.path.clone(),
     }
-    text.extend_from_slice(&to.path);
-    rx.cx.say(Class::Info, text);
+}
+
+/// Says what became of an attempt to keep a file or link.
+fn say_not_kept(rx: &Rx, path: &[u8], to: &At, there: &Meta, errno: &Errno) {
+    let cx = &rx.cx;
+    let name = name_of(rx, to);
+    if let Some(target) = &there.target {
+        let what = show::quoted(cx, b"link ", &name, &[b" -> \"".as_slice(), target, b"\""].concat());
+        cx.say_errno(Class::Transfer, "generator", &what, errno);
+        let what = show::quoted(cx, b"stat ", &name, b" failed");
+        return cx.say_errno(Class::Transfer, "generator", &what, &super::generator::not_found());
+    }
+    if there.mode & TYPE == REGULAR {
+        cx.say_errno(Class::Transfer, "generator", &show::quoted(cx, b"open ", &name, b""), errno);
+    }
+    let what = show::quoted(cx, b"keep_backup failed: ", path, &[b" -> \"".as_slice(), &name, b"\""].concat());
+    cx.say_errno(Class::Transfer, "generator", &what, errno);
 }
 
 impl Generator {
     /// Backs up something that is about to be removed: it gets its backup's name.
-    pub(crate) async fn backup(&mut self, path: &[u8], there: &Meta) -> Result<(), Error> {
+    pub(crate) async fn backup(&mut self, path: &[u8], there: &Meta) -> Result<(), Errno> {
         self.back_up(path, there, false).await
     }
 
     /// Backs up something that is about to be replaced by a rename: it keeps its name until then.
-    pub(crate) async fn backup_before_rename(&mut self, path: &[u8], there: &Meta) -> Result<(), Error> {
+    pub(crate) async fn backup_before_rename(&mut self, path: &[u8], there: &Meta) -> Result<(), Errno> {
         self.back_up(path, there, true).await
     }
 
-    async fn back_up(&mut self, path: &[u8], there: &Meta, link: bool) -> Result<(), Error> {
+    async fn back_up(&mut self, path: &[u8], there: &Meta, link: bool) -> Result<(), Errno> {
         if !self.cx.config.options.backup || there.mode & TYPE == DIRECTORY {
             return Ok(());
         }
         let kept = match prepare(&self.rx, path).await {
-            Ok(Some(to)) => keep(&self.rx, path, to, link).await,
+            Ok(Some(to)) => {
+                let kept = keep(&self.rx, path, to.clone(), link).await;
+                if let Some(errno) = kept.as_ref().err().filter(|errno| !errno.is_not_found()) {
+                    say_not_kept(&self.rx, path, &to, there, errno);
+                }
+                kept
+            }
             Ok(None) => Ok(()),
-            Err(errno) => Err(errno),
+            Err(errno) => {
+                let what = show::quoted(&self.cx, b"make_backup ", path, b" failed");
+                self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
+                return Err(errno);
+            }
         };
         match kept {
-            Err(errno) if !errno.is_not_found() => {
-                let what = show::quoted(&self.cx, b"make_backup ", path, b" failed");
-                self.cx.say_errno(Class::Error, "generator", &what, &errno);
-                Err(Error::host(Exit::FILE_IO, Vec::new()))
-            }
+            Err(errno) if !errno.is_not_found() => Err(errno),
             _ => Ok(()),
         }
     }

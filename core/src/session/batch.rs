@@ -43,7 +43,7 @@ pub fn stream_flags(o: &Options) -> i32 {
         o.checksum,
         o.dirs || recursive,
         o.wants_compression(),
-        false,
+        o.iconv.is_some(),
         o.acls,
         o.xattrs > 0,
         o.inplace,

@@ -51,6 +51,8 @@ pub(crate) struct Context {
     pub(crate) now_ms: Cell<u64>,
     /// Bits of [`io_error`].
     pub(crate) io_error: Cell<i32>,
+    /// Those of them that did not come with a list.
+    pub(crate) own_errors: Cell<i32>,
     /// An error was reported that makes the exit code 23.
     pub(crate) transfer_error: Cell<bool>,
     /// The peer ended the session with this exit code.
@@ -70,6 +72,10 @@ pub(crate) struct Context {
     /// Raw bytes before framing began: they don't count.
     pub(crate) counted_in: Cell<u64>,
     pub(crate) counted_out: Cell<u64>,
+    /// Entries that progress has come past, in the order of the lists.
+    pub(crate) reached: Cell<u64>,
+    /// A line that is not finished stands on standard output, where another would have to begin below it.
+    pub(crate) line_open: Cell<bool>,
     /// What is said is for the terminal only: the log has its own form of it.
     pub(crate) showing: Cell<bool>,
     /// The counts when the item that is worked on began.
@@ -120,6 +126,7 @@ impl Context {
             agreed: OnceCell::new(),
             now_ms: Cell::new(0),
             io_error: Cell::new(0),
+            own_errors: Cell::new(0),
             transfer_error: Cell::new(false),
             peer_exit: Cell::new(None),
             goodbye: Cell::new(false),
@@ -131,6 +138,8 @@ impl Context {
             progress: RefCell::new(meter),
             counted_in: Cell::new(0),
             counted_out: Cell::new(0),
+            reached: Cell::new(0),
+            line_open: Cell::default(),
             showing: Cell::default(),
             item_start: Cell::default(),
             output_broken: Cell::new(false),
@@ -169,6 +178,12 @@ impl Context {
     }
 
     pub(crate) fn add_io_error(&self, bits: i32) {
+        self.io_error.set(self.io_error.get() | bits);
+        self.own_errors.set(self.own_errors.get() | bits);
+    }
+
+    /// An error that came with a list: it counts from there on.
+    pub(crate) fn add_list_error(&self, bits: i32) {
         self.io_error.set(self.io_error.get() | bits);
     }
 
@@ -355,9 +370,10 @@ impl Context {
     ///
     /// With incremental recursion each list takes one index more than it has entries: the one in front of it.
     pub(crate) fn entries_left(&self, ndx: i32, list: usize) -> u64 {
-        let total = self.stats.borrow().files.total();
         let gaps = if self.agreed().inc { list as u64 + 1 } else { 0 };
-        total.saturating_sub((ndx.max(0) as u64).saturating_sub(gaps) + 1)
+        let reached = (ndx.max(0) as u64).saturating_sub(gaps) + 1;
+        self.reached.set(self.reached.get().max(reached));
+        self.stats.borrow().files.total().saturating_sub(reached)
     }
 
     /// Seconds since 1970.

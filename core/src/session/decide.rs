@@ -7,6 +7,8 @@ use alloc::vec::Vec;
 
 use super::ask::{Meta, SetExtended, SetMeta};
 use crate::checksum::DigestValue;
+use crate::filter::per_dir::PerDir;
+use crate::filter::{Check, FilterList, Subject};
 use crate::flist::acl::Acl;
 use crate::flist::xattr::{self, List};
 use crate::options::Options;
@@ -39,6 +41,7 @@ pub(crate) struct Item {
     pub(crate) target: Option<Box<[u8]>>,
     pub(crate) digest: Option<DigestValue>,
     pub(crate) content_dir: bool,
+    pub(crate) top_dir: bool,
     pub(crate) implied: bool,
     /// The group of hard links that it is in.
     pub(crate) group: Option<u32>,
@@ -86,7 +89,7 @@ pub(crate) struct Powers {
 const KEPT: &[u8] = b"user.rsync.";
 
 /// Which extended attributes this side deals with (2.13.2).
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct XattrScope {
     /// Only those of the namespace `user`.
     pub(crate) user_only: bool,
@@ -94,15 +97,24 @@ pub(crate) struct XattrScope {
     pub(crate) internal: bool,
     /// Other namespaces are kept within `user` (`--fake-super`).
     pub(crate) fake: bool,
+    /// Rules with the modifier `x`, which then take the place of what is usual for namespaces.
+    pub(crate) rules: Option<Rc<FilterList>>,
 }
 
 impl XattrScope {
-    pub(crate) fn has(self, name: &[u8]) -> bool {
-        (!self.user_only || name.starts_with(b"user.")) && (self.internal || !name.starts_with(b"user.rsync.%"))
+    pub(crate) fn has(&self, name: &[u8]) -> bool {
+        let has = match &self.rules {
+            Some(rules) => {
+                let check = Check { xattr: true, ..Check::RECEIVER };
+                !rules.decide(&Subject::new(name, false), check, &PerDir::default()).is_some_and(|it| it.is_excluded())
+            }
+            None => !name.starts_with(b"system.") && (!self.user_only || name.starts_with(b"user.")),
+        };
+        has && (self.internal || !name.starts_with(b"user.rsync.%"))
     }
 
     /// What a received name is called here, if it is kept.
-    pub(crate) fn here(self, name: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn here(&self, name: &[u8]) -> Option<Vec<u8>> {
         if self.fake && !name.starts_with(b"user.") {
             return Some([KEPT, name].concat());
         }
@@ -110,7 +122,7 @@ impl XattrScope {
     }
 
     /// What a name is called to others.
-    pub(crate) fn there(self, name: &[u8]) -> &[u8] {
+    pub(crate) fn there<'a>(&self, name: &'a [u8]) -> &'a [u8] {
         if self.fake { name.strip_prefix(KEPT).unwrap_or(name) } else { name }
     }
 }

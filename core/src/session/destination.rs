@@ -6,10 +6,11 @@ use alloc::vec::Vec;
 use super::ask::{Ask, Errno, Meta};
 use super::context::Context;
 use super::decide::{DIRECTORY, TYPE};
-use super::receiving::Rx;
+use super::receiving::{Receiving, Rx};
 use super::say::Class;
 use super::show;
 use crate::flist::View;
+use crate::flist::verify::{Sanitize, sanitize};
 use crate::options::{AltKind, Info};
 use crate::{Error, Exit, Fault};
 
@@ -53,7 +54,8 @@ pub(crate) async fn enter(rx: &Rx) -> Result<(), Error> {
 /// Number of entries, and whether the first is a directory (and so the only one, if there is one).
 fn count_entries(rx: &Rx) -> (usize, bool) {
     let lists = rx.lists.borrow();
-    let count = lists.iter().map(|list| list.iter().filter(View::is_active).count()).sum();
+    // What is listed twice is counted twice.
+    let count = lists.iter().map(|list| list.iter().count()).sum();
     let first = lists.list(0).and_then(|list| list.iter_sorted().find(View::is_active));
     (count, first.is_some_and(|view| view.is_dir()))
 }
@@ -199,6 +201,17 @@ fn say_made(cx: &Context, text: Vec<u8>) {
     cx.say(Class::Info, text);
 }
 
+/// The path of a directory that an option names, in a module that is not a root of its own.
+fn real(cx: &Context, dir: &[u8]) -> Vec<u8> {
+    match &cx.config.module {
+        Some(module) if module.sanitize => {
+            let beneath = sanitize(dir, Sanitize { depth: 0, keep_dots: false });
+            super::removal::join(&module.path, &beneath)
+        }
+        _ => dir.to_vec(),
+    }
+}
+
 /// The directories that options name besides the destination.
 async fn side_directories(rx: &Rx) -> Result<(), Error> {
     let cx = &rx.cx;
@@ -206,7 +219,7 @@ async fn side_directories(rx: &Rx) -> Result<(), Error> {
     if let Some(dir) = &o.temp_dir {
         let meta = match cx.stat(Ask::StatPath { path: beside(rx, dir) }).await {
             Ok(meta) => meta,
-            Err(errno) if errno.is_not_found() => return Err(usage(b"The temp-dir does not exist: ", dir)),
+            Err(errno) if errno.is_not_found() => return Err(usage(b"The temp-dir does not exist: ", &real(cx, dir))),
             Err(errno) => {
                 let text = format!(": {} ({})", errno.text, errno.code);
                 let text = [b"Failed to stat temp-dir ".as_slice(), dir, text.as_bytes()].concat();
@@ -214,16 +227,13 @@ async fn side_directories(rx: &Rx) -> Result<(), Error> {
             }
         };
         if meta.mode & TYPE != DIRECTORY {
-            return Err(usage(b"The temp-dir is not a directory: ", dir));
+            return Err(usage(b"The temp-dir is not a directory: ", &real(cx, dir)));
         }
         rx.temp_root.set(cx.root(Ask::Root { path: beside(rx, dir) }).await.ok());
     }
     if let Some(dir) = o.partial_dir.as_ref().filter(|dir| dir.starts_with(b"/")) {
-        let path = beside(rx, dir);
-        if !o.dry_run {
-            let _ = cx.unit(Ask::MkdirPath { path: path.clone() }).await;
-        }
-        rx.partial_root.set(cx.root(Ask::Root { path }).await.ok());
+        // If it is not there, it is made when there is something to put into it.
+        rx.partial_root.set(cx.root(Ask::Root { path: beside(rx, dir) }).await.ok());
     }
     if let Some(dir) = &o.backup_dir {
         enter_backup_dir(rx, dir).await?;
@@ -299,7 +309,7 @@ async fn alternates(rx: &Rx) {
             None => root = cx.root(Ask::Root { path }).await.ok(),
             Some(problem) => {
                 let mut text = format!("--{name} arg {problem}: ").into_bytes();
-                text.extend_from_slice(&show::full_path(cx, &path));
+                text.extend_from_slice(&shown_alternate(rx, dir, &path));
                 cx.say(Class::Warning, text);
             }
         }
@@ -307,8 +317,21 @@ async fn alternates(rx: &Rx) {
     }
 }
 
+/// What an alternate directory is called: in a module that is not a root of its own, as the client's word was made harmless.
+fn shown_alternate(rx: &Rx, dir: &[u8], path: &[u8]) -> Vec<u8> {
+    match &rx.cx.config.module {
+        Some(module) if module.sanitize && !dir.starts_with(b"/") => {
+            let depth =
+                within_module(&rx.dest_path.borrow()).split(|&b| b == b'/').filter(|part| *part != b".").count();
+            sanitize(dir, Sanitize { depth, keep_dots: false })
+        }
+        Some(module) if module.sanitize => real(&rx.cx, dir),
+        _ => show::full_path(&rx.cx, path),
+    }
+}
+
 /// A path that is relative to the destination directory, as the host understands paths.
-fn beside(rx: &Rx, dir: &[u8]) -> Vec<u8> {
+pub(crate) fn beside(rx: &Receiving, dir: &[u8]) -> Vec<u8> {
     let absolute = dir.starts_with(b"/");
     let path = if absolute { dir.to_vec() } else { super::removal::join(&rx.dest_path.borrow(), dir) };
     if rx.cx.config.module.as_ref().is_some_and(|module| module.sanitize) { within_module(&path) } else { path }

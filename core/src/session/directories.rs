@@ -45,11 +45,15 @@ impl Generator {
         let early = self.made_early.remove(&item.path) || entered;
         let mut existing = if early { None } else { meta.ok() };
         if self.ruled_out(item, &existing.clone().ok_or_else(super::generator::not_found)) {
-            self.skipping = Some(item.path.clone());
+            // With --ignore-existing what the directory holds finds out by itself that something else is there.
+            if existing.is_none() || !o.ignore_existing {
+                self.skipping = Some(item.path.clone());
+            }
             return Ok(());
         }
         if existing.as_ref().is_some_and(|m| m.mode & decide::TYPE != decide::DIRECTORY) {
             if !self.make_way(item, existing.as_ref(), "directory").await? {
+                cx.say(Class::Transfer, report::text::SKIPPING_CONTENTS);
                 self.skipping = Some(item.path.clone());
                 return Ok(());
             }
@@ -63,6 +67,9 @@ impl Generator {
         };
         let failed = existing.is_none() && !o.dry_run && !early && !self.make_directory(item, mode, flags).await;
         self.item_record(item, flags, None, existing.as_ref()).await;
+        if existing.is_none() {
+            cx.stats.borrow_mut().created.dirs += 1;
+        }
         if failed {
             return Ok(());
         }
@@ -73,11 +80,11 @@ impl Generator {
             self.directory_attributes(item, existing.as_ref(), mode, list).await;
         }
         if existing.is_none() {
-            cx.stats.borrow_mut().created.dirs += 1;
             self.missing.get_or_insert_with(|| item.path.clone());
-            if entered && matches!(self.delete_when(), Delete::During | Delete::Delay) {
+            if item.content_dir && (entered || own_list) && matches!(self.delete_when(), Delete::During | Delete::Delay)
+            {
                 // Nothing is there to delete, but that an error would have stopped it is said all the same.
-                self.guarded();
+                self.guarded(list);
             }
         } else if item.content_dir && matches!(self.delete_when(), Delete::During | Delete::Delay) {
             self.delete_in(item, list).await?;
@@ -193,8 +200,9 @@ impl Generator {
     /// Makes a directory that is listed in its parent's list, so that the parent's time can be set before its own list comes.
     pub(super) async fn make_early(&mut self, item: &Item, meta: &HostResult<Meta>) -> Result<(), Error> {
         let o = &self.cx.config.options;
-        let wanted = o.times && !self.rx.powers.omit_dir_times && !o.dry_run && !o.existing;
         let obstacle = meta.as_ref().ok().filter(|m| m.mode & decide::TYPE != decide::DIRECTORY && !o.ignore_existing);
+        let may = !o.existing || obstacle.is_some();
+        let wanted = o.times && !self.rx.powers.omit_dir_times && !o.dry_run && may;
         let missing = meta.as_ref().err().is_some_and(Errno::is_not_found);
         if !wanted
             || !(missing || obstacle.is_some())

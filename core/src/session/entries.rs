@@ -62,6 +62,7 @@ pub(crate) fn of_entry(ndx: i32, view: &View<'_>) -> Item {
         target: view.target().map(Into::into),
         digest: view.digest().map(|digest| DigestValue::from_bytes(digest.as_bytes())),
         content_dir: flags.has(Flags::CONTENT_DIR),
+        top_dir: flags.has(Flags::TOP_DIR),
         implied: flags.has(Flags::IMPLIED),
         group: view.group(),
         acls: None,
@@ -160,7 +161,8 @@ impl Generator {
     pub(super) fn ruled_out(&self, item: &Item, meta: &HostResult<Meta>) -> bool {
         let o = &self.cx.config.options;
         let skip_level = o.levels.info(Info::Skip);
-        if o.existing && meta.is_err() {
+        let made = item.path == b"." && self.rx.dest_new.get();
+        if o.existing && meta.is_err() && !made {
             if skip_level >= 1 {
                 let what = if item.is_dir() { "directory" } else { "file" };
                 let mut text = format!("not creating new {what} \"").into_bytes();
@@ -314,8 +316,9 @@ impl Generator {
         if there.mode & decide::TYPE == decide::DIRECTORY {
             return Ok(self.make_way(item, Some(there), what).await?.then_some(false));
         }
-        if !self.cx.config.options.dry_run {
-            self.backup_before_rename(&item.path, there).await?;
+        // Stock replaces it even without a backup: then what it was is lost.
+        if !self.cx.config.options.dry_run && self.backup_before_rename(&item.path, there).await.is_err() {
+            return Ok(None);
         }
         Ok(Some(true))
     }

@@ -43,7 +43,7 @@ impl Generator {
         }
         let mut existing = match meta {
             Ok(meta) => Some(meta),
-            Err(errno) if errno.is_not_found() || errno.code == Errno::ENOTDIR => None,
+            Err(errno) if errno.is_not_found() || errno.code == Errno::ENOTDIR && !o.ignore_existing => None,
             Err(errno) => {
                 let what = super::show::quoted(&cx, b"recv_generator: failed to stat ", &item.path, b"");
                 cx.say_errno(Class::Transfer, "generator", &what, &errno);

@@ -1,5 +1,6 @@
 //! The rules of a session: from the options, from the client, from a daemon, and from files in directories (spec 1.9, 4.17).
 
+use alloc::format;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use hashbrown::HashMap;
@@ -72,6 +73,12 @@ impl Rules {
 
     /// As [`Rules::hides`] or [`Rules::protects`], and says which rule decided where that is wanted (4.17.10).
     pub(crate) fn excludes(&self, cx: &Context, path: &[u8], is_dir: bool, check: Check) -> bool {
+        let role = if check.side == Side::Sender { "sender" } else { "generator" };
+        self.excludes_as(cx, role, path, is_dir, check)
+    }
+
+    /// The same, said by this role.
+    pub(crate) fn excludes_as(&self, cx: &Context, role: &str, path: &[u8], is_dir: bool, check: Check) -> bool {
         if cx.config.options.levels.debug(Debug::Filter) == 0 {
             return self.verdict(path, is_dir, check).is_excluded();
         }
@@ -82,15 +89,37 @@ impl Rules {
         let Some(decision) = list.decide(&subject, check, per_dir.get(parent).unwrap_or(&self.nothing)) else {
             return false;
         };
-        let verb = match (check.side, decision.is_excluded()) {
-            (Side::Sender, true) => "[sender] hiding",
-            (Side::Sender, false) => "[sender] showing",
-            (Side::Receiver, true) => "[generator] protecting",
-            (Side::Receiver, false) => "[generator] risking",
+        let verb = match (role, decision.is_excluded()) {
+            ("sender", true) => "hiding",
+            ("sender", false) => "showing",
+            (_, true) => "protecting",
+            (_, false) => "risking",
         };
-        let kind = if is_dir { " directory " } else { " file " };
-        let text = [verb.as_bytes(), kind.as_bytes(), path, b" because of pattern ", &decision.shown()].concat();
+        let kind = if is_dir { "directory" } else { "file" };
+        let head = format!("[{role}] {verb} {kind} ");
+        let text = [head.as_bytes(), path, b" because of pattern ", &decision.shown()].concat();
         cx.say(super::say::Class::Info, text);
+        decision.is_excluded()
+    }
+
+    /// The rules for extended attributes, if there are any.
+    pub(crate) fn for_xattrs(&self) -> Option<FilterList> {
+        let list = self.list.borrow();
+        list.rules().iter().any(|rule| rule.xattr).then(|| list.clone())
+    }
+
+    /// Whether the sender leaves out an extended attribute (modifier `x`).
+    pub(crate) fn excludes_xattr(&self, cx: &Context, name: &[u8]) -> bool {
+        if self.list.borrow().is_empty() {
+            return false;
+        }
+        let (list, check) = (self.list.borrow(), Check { xattr: true, ..Check::SENDER });
+        let Some(decision) = list.decide(&Subject::new(name, false), check, &self.nothing) else { return false };
+        if cx.config.options.levels.debug(Debug::Filter) >= 1 {
+            let verb: &[u8] = if decision.is_excluded() { b"[sender] hiding" } else { b"[sender] showing" };
+            let text = [verb, b" xattr ", name, b" because of pattern ", &decision.shown()].concat();
+            cx.say(super::say::Class::Info, text);
+        }
         decision.is_excluded()
     }
 
@@ -100,22 +129,23 @@ impl Rules {
     }
 
     /// Loads what the files of a directory say, and of those above it that were not loaded yet.
-    pub(crate) async fn enter(&self, cx: &Context, root: RootId, dir: &[u8]) {
+    pub(crate) async fn enter(&self, cx: &Context, root: RootId, dir: &[u8]) -> Result<(), Error> {
         if !self.has_dir_merges() {
-            return;
+            return Ok(());
         }
         let mut ends: Vec<usize> = dir.iter().enumerate().filter(|&(_, &b)| b == b'/').map(|(at, _)| at).collect();
         ends.push(dir.len());
         let mut outer = match self.known(b".") {
             Some(known) => known,
             None => {
-                let above = self.enter_above(cx, root).await;
-                self.enter_one(cx, root, b".", above).await
+                let above = self.enter_above(cx, root).await?;
+                self.enter_one(cx, root, b".", above).await?
             }
         };
         for end in ends.into_iter().filter(|_| dir != b".") {
-            outer = self.enter_one(cx, root, &dir[..end], outer).await;
+            outer = self.enter_one(cx, root, &dir[..end], outer).await?;
         }
+        Ok(())
     }
 
     fn known(&self, dir: &[u8]) -> Option<PerDir> {
@@ -123,36 +153,28 @@ impl Rules {
     }
 
     /// What directories above the tree say, for files that are named with a path there.
-    async fn enter_above(&self, cx: &Context, root: RootId) -> PerDir {
+    async fn enter_above(&self, cx: &Context, root: RootId) -> Result<PerDir, Error> {
         let above = directories_above(&self.list.borrow(), &self.root.borrow());
         let mut outer = PerDir::new();
         for directory in above {
-            outer = self.enter_place(cx, root, Place::Above(directory), outer).await;
+            outer = self.enter_place(cx, root, Place::Above(directory), outer).await?;
         }
-        outer
+        Ok(outer)
     }
 
-    async fn enter_one(&self, cx: &Context, root: RootId, dir: &[u8], outer: PerDir) -> PerDir {
+    async fn enter_one(&self, cx: &Context, root: RootId, dir: &[u8], outer: PerDir) -> Result<PerDir, Error> {
         if let Some(known) = self.known(dir) {
-            return known;
+            return Ok(known);
         }
-        let inner = self.enter_place(cx, root, Place::Beneath(dir.to_vec()), outer).await;
+        let inner = self.enter_place(cx, root, Place::Beneath(dir.to_vec()), outer).await?;
         self.per_dir.borrow_mut().insert(dir.to_vec(), inner.clone());
-        inner
+        Ok(inner)
     }
 
-    async fn enter_place(&self, cx: &Context, root: RootId, place: Place, outer: PerDir) -> PerDir {
+    async fn enter_place(&self, cx: &Context, root: RootId, place: Place, outer: PerDir) -> Result<PerDir, Error> {
         let side = if cx.is_sender() { Side::Sender } else { Side::Receiver };
         let mut enter = outer.enter(&self.list.borrow(), place, side, &self.root.borrow());
-        loop {
-            let need = match enter.run() {
-                Ok(Some(need)) => need,
-                Ok(None) => break,
-                Err(error) => {
-                    cx.say(super::say::Class::Transfer, error.text);
-                    break;
-                }
-            };
+        while let Some(need) = enter.run()? {
             let ask = match need {
                 DirNeed::Beneath(path) => Ask::ReadAt { at: At { root, path }, max: FILE_BYTES_MAX },
                 DirNeed::Above(path) => {
@@ -172,12 +194,9 @@ impl Rules {
                 }
             };
             let contents = cx.bytes(ask).await.map_err(missing);
-            if let Err(error) = enter.supply(contents) {
-                cx.say(super::say::Class::Transfer, error.text);
-                break;
-            }
+            enter.supply(contents)?;
         }
-        enter.finish()
+        Ok(enter.finish())
     }
 }
 
@@ -215,8 +234,8 @@ fn add_options(builder: &mut Builder, o: &Options, partial_perishes: bool) {
     }
 }
 
-/// The rules of the command line, in full. Fails where they are no rules or their files can't be read. `read` reads a file; standard input is
-/// not touched.
+/// The rules of the command line, in full. Fails where they are no rules or their files can't be read. `read` reads a
+/// file; `-` is standard input.
 pub fn check_rules(
     o: &Options,
     mut read: impl FnMut(&[u8]) -> Result<Vec<u8>, Missing>,
@@ -225,8 +244,8 @@ pub fn check_rules(
     add_options(&mut builder, o, true);
     while let Some(need) = builder.run()? {
         let contents = match need {
-            NeedFile::Named { name, .. } if name != b"-" => read(&name),
-            _ => Ok(Vec::new()),
+            NeedFile::Named { name, .. } => read(&name),
+            NeedFile::HomeCvsIgnore => Ok(Vec::new()),
         };
         builder.supply(contents)?;
     }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::ask::{Ask, At, Commit, FileId, Meta, OutputError, Reply, SetErrors};
 use super::decide::{self, Item};
 use super::files::basis;
-use super::partial::{make_partial_dir, partial_path, remove_partial};
+use super::partial::{make_partial_dir, partial_path, place_for_partial, remove_partial};
 use super::receiving::Rx;
 use super::say::Class;
 use super::show::{self, ItemRecord};
@@ -45,7 +45,7 @@ impl Finishing {
             let _ = cx.unit(Ask::Discard { file: self.file }).await;
         } else {
             let aside = (!ok && !self.in_place) || delayed;
-            let partial = if aside { partial_path(&self.rx, &self.item.path) } else { None };
+            let partial = if aside { place_for_partial(&self.rx, &self.item.path).await } else { None };
             if let Some(partial) = &partial
                 && !make_partial_dir(&cx, &self.rx, partial).await
             {
@@ -83,7 +83,7 @@ impl Finishing {
         let (uid, gid) = cx.config.ids;
         let current = match (&self.existing, self.in_place) {
             (Some(meta), true) => Meta { mtime: i64::MIN, ..meta.clone() },
-            _ => Meta { uid, gid, mtime: i64::MIN, mode: u32::MAX, ..Meta::default() },
+            _ => Meta { uid, gid, mtime: i64::MIN, mode: !mode, ..Meta::default() },
         };
         let mut meta = decide::to_set(o, &rx.powers, item, &current, mode, true);
         super::xattrs::add(&rx.powers, item, self.existing.as_ref().filter(|_| self.in_place), &mut meta);

@@ -81,7 +81,7 @@ impl Generator {
     async fn all(&mut self) -> Result<(), Error> {
         let cx = self.cx.clone();
         let inc = cx.agreed().inc;
-        if cx.config.options.levels.debug(Debug::Flist) >= 1 && !cx.config.options.listing {
+        if cx.config.options.levels.debug(Debug::Flist) >= 1 {
             cx.say(Class::Info, crate::report::text::delta_transmission(!super::show::sends_whole(&cx)));
         }
         let when = self.delete_when();
@@ -222,7 +222,7 @@ impl Generator {
     /// Works through one list.
     async fn list(&mut self, list: usize) -> Result<(), Error> {
         let inc = self.cx.agreed().inc;
-        let (start, len) = self.rx.bounds(list);
+        let (_, len) = self.rx.bounds(list);
         if inc && let Some(item) = super::entries::directory_of_list(&self.rx, list) {
             self.leave(&item.path);
             let meta = self.look_unless_missing(&item).await;
@@ -232,7 +232,7 @@ impl Generator {
         while at < len {
             let mut batch = Vec::with_capacity(BATCH.min(len - at));
             while at < len && batch.len() < BATCH {
-                batch.extend(Glance::at(&self.rx, start + at as i32));
+                batch.extend(Glance::at(&self.rx, self.rx.ndx_at(list, at)));
                 at += 1;
             }
             self.batch(batch, list).await?;

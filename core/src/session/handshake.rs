@@ -41,6 +41,11 @@ impl Context {
             protocol,
             inc: has(compat::INC_RECURSE),
             symlink_times: has(compat::SYMLINK_TIMES) || self.is_server() || !self.is_sender(),
+            symlink_iconv: if self.is_server() && self.is_sender() {
+                self.config.options.capabilities.as_ref().is_some_and(|letters| letters.contains(&b's'))
+            } else {
+                has(compat::SYMLINK_ICONV)
+            },
             safe_list: protocol >= 31 || has(compat::SAFE_LIST),
             inplace_partial: has(compat::INPLACE_PARTIAL),
             varint_flags: has(compat::VARINT_FLAGS),
@@ -69,7 +74,11 @@ impl Context {
         if !(PROTOCOL_SANE_MIN..=PROTOCOL_SANE_MAX).contains(&peer) {
             return Err(mismatch());
         }
-        Ok(own.min(peer as u32))
+        let agreed = own.min(peer as u32);
+        if self.config.options.levels.debug(Debug::Proto) >= 1 && !self.is_server() {
+            self.say(Class::Info, format!("(Client) Protocol versions: remote={peer}, negotiated={agreed}"));
+        }
+        Ok(agreed)
     }
 
     /// What an old protocol can not do.

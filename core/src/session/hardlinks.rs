@@ -84,7 +84,7 @@ impl Receiving {
             let Some(group) = view.group().filter(|_| view.is_active() && !view.is_dir()) else { continue };
             let new = || Group { last: 0, members: 0, state: State::Open(Vec::new()) };
             let group = links.groups.entry(group).or_insert_with(new);
-            group.last = list.start() as i32 + at as i32;
+            group.last = lists.index(list, at).map_or(-1, |ndx| ndx as i32);
             group.members += 1;
         }
     }

@@ -21,7 +21,7 @@ use crate::checksum::{Algorithm, DigestValue};
 use crate::filter::Check;
 use crate::flist::codec::{put_end, put_io_error};
 use crate::flist::lists::{NDX_FLIST_OFFSET, Numbering};
-use crate::flist::{Caps, Digest, Encoder, Entry, FileList, Flags, Lists, Order};
+use crate::flist::{Caps, Digest, Encoder, Entry, FileList, Flags, Lists, Order, View};
 use crate::limits::PATH_BYTES_MAX;
 use crate::options::{Debug, Info, MissingArgs, Recursion};
 use crate::wire::index::NDX_FLIST_EOF;
@@ -40,6 +40,8 @@ struct Root {
 pub(crate) struct Lister {
     pub(super) cx: Shared,
     rules: Rules,
+    /// Some of them are for extended attributes.
+    pub(super) has_xattr_rules: bool,
     pub(super) encoder: Encoder,
     lists: Lists,
     roots: Vec<Root>,
@@ -99,7 +101,12 @@ pub(crate) fn caps(cx: &Context) -> Caps {
 }
 
 pub(crate) fn numbering(cx: &Context, receiving: bool) -> Numbering {
-    Numbering { inc: cx.agreed().inc, by_arrival: false, order: Order::of(cx.protocol()), receiving }
+    Numbering {
+        inc: cx.agreed().inc,
+        by_arrival: cx.config.conversion.is_some(),
+        order: Order::of(cx.protocol()),
+        receiving,
+    }
 }
 
 impl Lister {
@@ -108,6 +115,7 @@ impl Lister {
         Ok(Lister {
             encoder: Encoder::new(caps(&cx)),
             lists: Lists::new(numbering(&cx, false)),
+            has_xattr_rules: rules.for_xattrs().is_some(),
             rules,
             roots: Vec::new(),
             origins: VecDeque::new(),
@@ -149,6 +157,12 @@ impl Lister {
                 self.ahead = self.ahead.saturating_sub(self.lengths.get(self.current).copied().unwrap_or(0));
             }
         }
+    }
+
+    /// The last index of the oldest list, and the number of that list; -1 where nothing is in it.
+    pub(crate) fn oldest_end(&self) -> (i32, usize) {
+        let end = self.lists.list(0).map_or(-1, |list| list.start() as i32 + list.len() as i32 - 1);
+        (end, self.closed)
     }
 
     /// The generator is done with the oldest list.
@@ -287,8 +301,12 @@ impl Lister {
         if self.cx.agreed().inc
             && let Some(list) = self.lists.iter().next_back()
         {
-            let dirs = list.iter_sorted().filter(|view| view.is_dir());
-            self.dir_origins.extend(dirs.map(|view| draft.origins.get(view.position()).copied().unwrap_or(0)));
+            // In the order in which directories are numbered.
+            let by_arrival = self.lists.numbering().by_arrival;
+            let views = (0..list.len()).filter_map(|at| if by_arrival { list.arrival(at) } else { list.sorted(at) });
+            let origins =
+                views.filter(View::is_dir).map(|view| draft.origins.get(view.position()).copied().unwrap_or(0));
+            self.dir_origins.extend(origins);
         }
         self.origins.push_back(draft.origins);
         Ok(())
@@ -300,7 +318,7 @@ impl Lister {
             return;
         }
         for (at, view) in list.iter_sorted().enumerate().filter(|(_, view)| !view.is_active()) {
-            let index = (list.start() as i32).saturating_add(at as i32);
+            let index = self.lists.index(list, at).map_or(-1, |index| index as i32);
             self.cx.say(Class::Info, crate::report::text::removing_duplicate(&view.name(), index));
         }
     }
@@ -363,7 +381,7 @@ impl Lister {
                 return Ok(());
             }
         };
-        self.rules.enter(&cx, root, dir).await;
+        self.rules.enter(&cx, root, dir).await?;
         self.learn_ids(entries.iter().filter_map(|entry| entry.meta.as_ref().ok())).await;
         self.learn_acl_ids(entries.iter().filter_map(|entry| entry.meta.as_ref().ok())).await;
         for dirent in entries {
@@ -435,7 +453,8 @@ impl Lister {
                 }
                 return Ok(());
             }
-            if recursive && !mounted {
+            let has_name = cx.config.conversion.as_ref().is_none_or(|conversion| conversion.0.to_wire(&name).is_ok());
+            if recursive && !mounted && has_name {
                 flags = Flags::CONTENT_DIR;
                 subdirs.push(name.clone());
             }
@@ -677,11 +696,13 @@ impl Lister {
             let text = "Invalid checksum-choice for --checksum: none (0)";
             return Err(Error::new(Fault::Usage, Exit::UNSUPPORTED, text));
         }
+        let Some(converted) = self.converted(&entry, origin) else { return Ok(()) };
         let before = cx.outbox.borrow().written_total();
-        cx.put(|out| self.encoder.encode(&draft.list, &entry, out));
+        cx.put(|out| self.encoder.encode(&draft.list, converted.as_ref().unwrap_or(&entry), out));
         if cx.config.options.acls || cx.config.options.xattrs > 0 {
             let mut extended = extended.unwrap_or_default();
-            super::xattrs::name_for_peer(&cx, &mut extended.xattrs);
+            super::xattrs::name_for_peer(&cx, &mut extended.xattrs, self.has_xattr_rules);
+            extended.xattrs.retain(|(name, _)| !self.rules.excludes_xattr(&cx, name));
             cx.put(|out| self.encoder.encode_extended(&mut entry, &extended.acls, &extended.xattrs, out));
         }
         {
@@ -696,6 +717,37 @@ impl Lister {
         show::list_grows(&cx, draft.list.len() as u64);
         draft.origins.push(origin);
         Ok(())
+    }
+}
+
+impl Lister {
+    /// The entry as it travels, if that is not as it is here; or nothing, where it has no name there.
+    fn converted(&self, entry: &Entry, origin: u16) -> Option<Option<Entry>> {
+        let cx = &self.cx;
+        let Some(conversion) = &cx.config.conversion else { return Some(None) };
+        let name = match conversion.0.to_wire(&entry.name) {
+            Ok(name) => name,
+            Err(errno) => {
+                cx.say_inconvertible(&entry.name, &errno.text);
+                return None;
+            }
+        };
+        let mut target = entry.target.clone();
+        if cx.agreed().symlink_iconv
+            && let Some(text) = &entry.target
+        {
+            target = match conversion.0.to_wire(text) {
+                Ok(text) => Some(text),
+                Err(errno) => {
+                    let full = show::full_path(cx, &join(&self.roots[usize::from(origin)].path, &entry.name));
+                    let what = b"[sender] cannot convert symlink data for: \"".as_slice();
+                    cx.say(Class::Transfer, [what, &full, b"\" (", errno.text.as_bytes(), b")"].concat());
+                    cx.add_io_error(io_error::GENERAL);
+                    return None;
+                }
+            };
+        }
+        Some(Some(Entry { name, target, ..entry.clone() }))
     }
 }
 

@@ -13,6 +13,7 @@ use super::receiving::{Receiving, Rx};
 use super::say::Class;
 use super::{destination, filters, generator, lister, receiver, show};
 use crate::Error;
+use crate::filter::Check;
 use crate::flist::acl::Acl;
 use crate::flist::codec::{Rules, Wanted, read_io_error};
 use crate::flist::ids::IdMap;
@@ -43,6 +44,7 @@ pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
     }
     read_list(&rx, None).await?;
     if rx.entries.get() == 0 && !cx.is_server() {
+        show::list_ends(&cx, 0);
         cx.goodbye.set(true);
         return Ok(());
     }
@@ -63,6 +65,7 @@ pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
 }
 
 fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
+    let xattr_rules = filters.for_xattrs().map(Rc::new);
     let o = &cx.config.options;
     let parse = |option, map: &Option<crate::options::OwnerMap>| match map {
         Some(map) => IdMap::parse(option, &map.text),
@@ -107,7 +110,12 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
             root,
             groups: cx.config.groups.clone(),
             umask: cx.config.umask,
-            xattrs: XattrScope { user_only: !root, internal: o.xattrs > 1, fake: o.super_mode == Super::Fake },
+            xattrs: XattrScope {
+                user_only: !root,
+                internal: o.xattrs > 1,
+                fake: o.super_mode == Super::Fake,
+                rules: xattr_rules,
+            },
             omit_dir_times: o.omit_dir_times || (o.backup && o.backup_dir.is_none()),
         },
         temp_root: Cell::default(),
@@ -118,8 +126,8 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
         last_ndx: Cell::new(-1),
         links: RefCell::default(),
         arriving: RefCell::default(),
-        transferred: Cell::default(),
         walked: Cell::new(-1),
+        bad_list: Cell::new(usize::MAX),
         old_bases: RefCell::default(),
         wanted: RefCell::default(),
     })
@@ -167,6 +175,8 @@ pub(crate) async fn read_sub_list(rx: &Rx, ndx: i32) -> Result<(), Error> {
 }
 
 async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
+    // With a single argument the list of its directory comes before the destination is entered.
+    let is_later = dir.is_some() && (rx.lists.borrow().len() > 1 || rx.entries.get() > 1);
     let cx = rx.cx.clone();
     let o = &cx.config.options;
     let (mut list, dir_name) = {
@@ -184,20 +194,30 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
     // Stock counts what it receives meanwhile; before the first list, nothing more than that was read.
     let received_before = {
         let inbox = cx.inbox.borrow();
-        inbox.received_total() - if dir.is_none() { inbox.backlog() } else { 0 }
+        if dir.is_none() { inbox.framed_at() } else { inbox.received_total() }
     };
-    let scope = rx.powers.xattrs;
-    let xattr_name = |name: &[u8]| scope.here(name);
+    let xattr_name = |name: &[u8]| rx.powers.xattrs.here(name);
+    let conversion = cx.config.conversion.as_ref();
+    let recode = |name: &[u8]| match conversion {
+        Some(conversion) => conversion.0.to_local(name).map_err(|errno| errno.text),
+        None => Ok(name.to_vec()),
+    };
+    let convert = conversion.is_some().then_some(&recode as &crate::flist::codec::Recode<'_>);
     let io_errors = loop {
-        let decoded = cx
+        let result = cx
             .item(|r| {
                 let mut reading = rx.reading.borrow_mut();
                 let Reading { decoder, requested, .. } = &mut *reading;
-                let mut judge = |name: &[u8], is_dir: bool| judge(rx, requested.as_ref(), name, is_dir);
-                let mut rules = Rules { judge: &mut judge, chmod: &chmod, xattr_name: &xattr_name };
+                let mut judge = |name: &[u8], is_dir: bool| judge(rx, requested.as_ref(), name, is_dir, is_later);
+                let mut rules = Rules { judge: &mut judge, chmod: &chmod, xattr_name: &xattr_name, convert };
                 decoder.decode(r, &list, &mut entry, &mut rules)
             })
-            .await?;
+            .await;
+        let unconverted = rx.reading.borrow_mut().decoder.unconverted.take();
+        if let Some((name, reason)) = unconverted {
+            cx.say_inconvertible(&name, &reason);
+        }
+        let decoded = result?;
         let mut stats = cx.stats.borrow_mut();
         match decoded {
             Decoded::End { io_error } => break io_error,
@@ -210,6 +230,19 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
                     stats.total_size += entry.size;
                 }
                 drop(stats);
+                let to_convert = entry.target.as_mut().filter(|_| cx.agreed().symlink_iconv);
+                if let (Some(convert), Some(target)) = (convert, to_convert) {
+                    match convert(target) {
+                        Ok(local) => *target = local,
+                        Err(reason) => {
+                            let full = show::full_path(&cx, &entry.name);
+                            let what = b"[Receiver] cannot convert symlink data for: \"".as_slice();
+                            cx.say(Class::Transfer, [what, &full, b"\" (", reason.as_bytes(), b")"].concat());
+                            cx.add_io_error(io_error::GENERAL);
+                            entry.flags.set(crate::flist::Flags::INACTIVE, true);
+                        }
+                    }
+                }
                 if let Some(target) = &mut entry.target {
                     if cx.munges() {
                         *target = [show::MUNGED, target].concat();
@@ -236,7 +269,11 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
         }
     }
     if !ignore {
-        cx.add_io_error(io_errors as i32 & (io_error::GENERAL | io_error::VANISHED | io_error::DEL_LIMIT));
+        let bits = io_errors as i32 & (io_error::GENERAL | io_error::VANISHED | io_error::DEL_LIMIT);
+        cx.add_list_error(bits);
+        if bits & io_error::GENERAL != 0 {
+            rx.bad_list.set(rx.bad_list.get().min(rx.received()));
+        }
     }
     learn_ids(rx).await;
     map_owners(rx, &mut list);
@@ -252,10 +289,23 @@ async fn read_list(rx: &Rx, dir: Option<u32>) -> Result<(), Error> {
     Ok(())
 }
 
-fn judge(rx: &Receiving, requested: Option<&Requested>, name: &[u8], is_dir: bool) -> Result<Wanted, Error> {
+fn judge(
+    rx: &Receiving,
+    requested: Option<&Requested>,
+    name: &[u8],
+    is_dir: bool,
+    is_later: bool,
+) -> Result<Wanted, Error> {
     let Some(requested) = requested else { return Ok(Wanted::Yes) };
-    if name != b"." && name != b"/." && !rx.filters.has_dir_merges() && rx.filters.hides(name, is_dir) {
-        return Err(verify::excluded(name));
+    if name != b"." && name != b"/." && !rx.filters.has_dir_merges() {
+        // Stock says what rules say of the names of later lists only.
+        let hides = match is_later {
+            true => rx.filters.excludes_as(&rx.cx, "generator", name, is_dir, Check::SENDER),
+            false => rx.filters.hides(name, is_dir),
+        };
+        if hides {
+            return Err(verify::excluded(name));
+        }
     }
     requested.judge(name, is_dir)
 }

@@ -26,6 +26,7 @@ mod ask;
 mod backup;
 mod batch;
 mod context;
+mod conversion;
 mod dataplane;
 mod decide;
 mod destination;
@@ -58,6 +59,7 @@ mod xattrs;
 
 pub use ask::*;
 pub use batch::{BatchHead, adopt_flags};
+pub use conversion::{Conversion, Convert};
 pub use filters::check_rules;
 pub use handshake::{PROTOCOL, PROTOCOL_MIN};
 pub use names::unreadable;
@@ -85,6 +87,8 @@ pub struct Session {
     last_output_ms: u64,
     started_ms: u64,
     exit_is_told: bool,
+    /// The role that failed, where that is not what the whole is called.
+    failed_as: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -118,6 +122,7 @@ impl Session {
             last_output_ms: 0,
             started_ms: 0,
             exit_is_told: false,
+            failed_as: None,
         }
     }
 
@@ -380,7 +385,7 @@ impl Session {
         let State::Ending { exit, .. } = self.state else { return None };
         let counted = [Exit::PARTIAL, Exit::VANISHED, Exit::DEL_LIMIT].contains(&exit);
         let silent = exit == Exit::OK || self.ended_by_peer || (counted && self.cx.is_server());
-        (!silent).then(|| self.cx.role_name())
+        (!silent).then(|| self.failed_as.unwrap_or(self.cx.role_name()))
     }
 
     /// Whether the last line of this process was said already, to the client and to the log.
@@ -391,6 +396,12 @@ impl Session {
     /// What was counted so far; the connection's bytes come in only at the end.
     pub fn stats(&self) -> Stats {
         *self.cx.stats.borrow()
+    }
+
+    /// Whether it ended because the peer had nothing to send: a peer that failed can't be answered, since it is gone by then.
+    pub fn got_nothing(&self) -> bool {
+        let receives = self.cx.receiving.borrow().as_ref().is_some_and(|rx| rx.entries.get() == 0);
+        receives && !self.cx.is_server() && self.cx.agreed.get().is_some_and(|agreed| agreed.has_exit_exchange())
     }
 
     /// What messages call this process.
@@ -406,9 +417,17 @@ impl Session {
 
     /// The session can't go on.
     fn fail(&mut self, error: Error) {
+        if self.state == State::Running && error.text.ends_with(b" [receiver]") {
+            self.failed_as = Some("receiver");
+        }
         // What fails after the end is a consequence of it.
         if !error.text.is_empty() && self.state == State::Running {
             error.lines().for_each(|line| self.cx.say(Class::Error, line));
+        }
+        if self.cx.config.module.is_some() && self.cx.is_sender() && self.state == State::Running {
+            // A daemon that sends counts whatever became of it.
+            let line = self.cx.stats.borrow().log_summary();
+            self.cx.log_line(&line);
         }
         if self.cx.config.errors_to_client && self.state == State::Running && !self.ended_by_peer {
             // A client that can't see how its server ends is told.

@@ -71,7 +71,7 @@ impl Names {
                 });
                 let name = name.await?;
                 if !name.is_empty() {
-                    return Ok(Some(name));
+                    return Ok(Some(if cx.converts_arguments() { cx.text_from_wire(name) } else { name }));
                 }
                 if are_raw(cx) {
                     let framed = cx.protocol() >= 30 || !cx.is_server();
@@ -117,7 +117,10 @@ pub fn unreadable(path: &[u8], reason: &str) -> Error {
 
 /// Hands the list on to the sender, beside the file list that comes meanwhile.
 pub(crate) async fn hand_on(cx: Shared) -> Result<(), Error> {
-    let bytes = converted(&read(&cx).await?, cx.config.options.from0);
+    let mut bytes = converted(&read(&cx).await?, cx.config.options.from0);
+    if cx.converts_arguments() {
+        bytes = cx.text_to_wire(bytes);
+    }
     if are_raw(&cx) {
         cx.outbox.borrow_mut().set_framed(false);
     }

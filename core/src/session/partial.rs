@@ -1,6 +1,6 @@
 //! Partial files: where the data of an interrupted transfer is kept for the next one (spec 3.8.6).
 
-use super::ask::{Ask, At, Errno, Follow};
+use super::ask::{Ask, At, Errno, Follow, SetMeta};
 use super::context::Context;
 use super::decide;
 use super::receiving::Receiving;
@@ -8,6 +8,9 @@ use super::receiving::Receiving;
 /// Where the partial file of a destination path is, if there is a partial directory.
 pub(crate) fn partial_path(rx: &Receiving, path: &[u8]) -> Option<At> {
     let dir = rx.cx.config.options.partial_dir.as_deref()?;
+    if dir.starts_with(b"/") && rx.partial_root.get().is_none() {
+        return None;
+    }
     let cut = path.iter().rposition(|&b| b == b'/');
     let base = &path[cut.map_or(0, |at| at + 1)..];
     if let Some(root) = rx.partial_root.get() {
@@ -18,6 +21,22 @@ pub(crate) fn partial_path(rx: &Receiving, path: &[u8]) -> Option<At> {
     full.push(b'/');
     full.extend_from_slice(base);
     Some(At { root: rx.dest(), path: full })
+}
+
+/// [`partial_path`], for something to be put there: a directory of its own is made by now.
+pub(crate) async fn place_for_partial(rx: &Receiving, path: &[u8]) -> Option<At> {
+    if let Some(dir) = rx.cx.config.options.partial_dir.as_deref().filter(|dir| dir.starts_with(b"/"))
+        && rx.partial_root.get().is_none()
+    {
+        let dir = super::destination::beside(rx, dir);
+        let _ = rx.cx.unit(Ask::MkdirPath { path: dir.clone() }).await;
+        rx.partial_root.set(rx.cx.root(Ask::Root { path: dir }).await.ok());
+        if let Some(root) = rx.partial_root.get() {
+            let meta = SetMeta { mode: Some(0o700), ..SetMeta::default() };
+            rx.cx.ask(Ask::SetMeta { at: At { root, path: b".".to_vec() }, meta }).await;
+        }
+    }
+    partial_path(rx, path)
 }
 
 fn parent(path: &[u8]) -> Option<&[u8]> {

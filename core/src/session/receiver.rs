@@ -10,7 +10,7 @@ use super::dataplane::Source;
 use super::decide::{self, Item};
 use super::files::basis;
 use super::finishing::{Finishing, stored};
-use super::partial::{make_partial_dir, partial_path, remove_partial_dir};
+use super::partial::{make_partial_dir, partial_path, place_for_partial, remove_partial_dir};
 use super::receiving::{Receiving, Rx};
 use super::say::Class;
 use super::show::{self, ItemRecord};
@@ -59,7 +59,7 @@ pub(crate) fn token_format(cx: &Context) -> TokenFormat {
         compressor: cx.agreed().compressor,
         level: o.compress_level,
         protocol: cx.protocol(),
-        stored: false,
+        stored: cx.is_sender() && cx.config.module.as_ref().is_some_and(|module| module.stores),
         threads: o.compress_threads.max(0) as u32,
     }
 }
@@ -97,6 +97,9 @@ impl Receiver {
         let end = self.list_end();
         super::batch::list_ended(&self.rx, end).await?;
         self.rx.take_mark()?;
+        if self.phase == 0 || !self.rx.cx.agreed().inc {
+            show::progress_at_end(&self.rx.cx, end, self.confirmed);
+        }
         if self.phase == 0 && self.rx.cx.agreed().inc {
             self.confirmed += 1;
             self.rx.free_oldest();
@@ -170,8 +173,8 @@ impl Receiver {
             stats.transferred_files += 1;
             stats.transferred_size += item.size;
         }
-        show::before_transfer(&cx, &item, &record);
         if cx.config.options.dry_run {
+            show::before_transfer(&cx, &item, &record);
             if cx.config.options.only_batch && !cx.is_server() {
                 self.throw_away(&item).await?;
             }
@@ -218,8 +221,18 @@ impl Receiver {
             _ => Err(OutputError::Open(super::context::wrong_kind())),
         };
         let (file, meta) = match created {
-            Ok((file, meta)) => (Some(file), meta),
+            Ok((file, meta)) => {
+                show::before_transfer(&cx, &item, &record);
+                (Some(file), meta)
+            }
             Err(error) => {
+                let error = match error {
+                    // Stock looks first whether there is something to update, and tells what it learned then.
+                    OutputError::Open(errno) if in_place && is_new && errno.code == super::ask::Errno::EACCES => {
+                        OutputError::Open(super::generator::not_found())
+                    }
+                    error => error,
+                };
                 show::output_error(&cx, "receiver", &item.path, None, &error);
                 (None, None)
             }
@@ -232,11 +245,11 @@ impl Receiver {
         self.rebuild(file, head, has_basis, &item).await?;
         let expected = cx.item(|r| Ok(DigestValue::from_bytes(r.bytes(digest_bytes)?))).await?;
         *self.rx.arriving.borrow_mut() = None;
-        show::after_transfer(&cx, &item, &record, Some(expected));
         let Some(file) = file else {
             self.rx.settled(item.ndx);
             return Ok(());
         };
+        show::after_transfer(&cx, &item, &record, Some(expected));
         let rx = self.rx.clone();
         cx.moved.until(|| (rx.finishing.get() < FINISHING_MAX).then_some(())).await;
         rx.finishing.set(rx.finishing.get() + 1);
@@ -260,7 +273,7 @@ impl Receiver {
     ) -> Result<(), Error> {
         let cx = self.rx.cx.clone();
         let mut written = 0u64;
-        show::progress(&cx, &self.rx.transferred, item, 0, false);
+        show::progress(&cx, item, 0, false);
         loop {
             match self.next_token(&cx).await? {
                 Piece::Inbox(len) => {
@@ -288,9 +301,9 @@ impl Receiver {
                 }
                 Piece::End => break,
             }
-            show::progress(&cx, &self.rx.transferred, item, written, false);
+            show::progress(&cx, item, written, false);
         }
-        show::progress(&cx, &self.rx.transferred, item, written.max(item.size), true);
+        show::progress(&cx, item, written.max(item.size), true);
         Ok(())
     }
 
@@ -317,9 +330,7 @@ impl Receiver {
         cx.stats.borrow_mut().matched += u64::from(len);
         let Some(file) = file else { return Ok(len) };
         if !has_basis {
-            let mut text = b"got a block match with no basis file for \"".to_vec();
-            text.extend_from_slice(&item.path);
-            text.push(b'"');
+            let text = show::quoted(&cx, b"got a block match with no basis file for ", &item.path, b" [receiver]");
             return Err(Error::peer(Exit::PROTOCOL, text));
         }
         let from = u64::from(index) * u64::from(head.block_bytes);
@@ -395,6 +406,7 @@ impl Receiver {
         let cx = self.rx.cx.clone();
         let root = cx.item(|r| Ok(r.vstring(PATH_BYTES_MAX)?.to_vec())).await?;
         let path = cx.item(|r| Ok(r.vstring(PATH_BYTES_MAX)?.to_vec())).await?;
+        show::before_transfer(&cx, &item, &record);
         show::after_transfer(&cx, &item, &record, None);
         let rx = self.rx.clone();
         cx.moved.until(|| (rx.finishing.get() < FINISHING_MAX).then_some(())).await;
@@ -563,8 +575,8 @@ pub(crate) fn copy_plan(
     let o = &cx.config.options;
     let (uid, gid) = cx.config.ids;
     let mode = create_mode(cx, rx, item);
-    let current = Meta { uid, gid, mtime: i64::MIN, mode: u32::MAX, ..Meta::default() };
     let wanted = decide::wanted_mode(o, &rx.powers, item, None);
+    let current = Meta { uid, gid, mtime: i64::MIN, mode: !wanted, ..Meta::default() };
     let mut meta = decide::to_set(o, &rx.powers, item, &current, wanted, true);
     let replaces = record.is_none_or(|r| r.flags.0 & ItemFlags::IS_NEW.0 == 0);
     // Without -p an existing file keeps its mode, which only the host knows by now.
@@ -612,7 +624,7 @@ pub(crate) async fn wind_up(rx: Rx) {
     }
     let _ = cx.ask(Ask::Finish { file: arriving.file }).await;
     let item = &arriving.item;
-    let partial = partial_path(&rx, &item.path).filter(|_| !arriving.in_place);
+    let partial = place_for_partial(&rx, &item.path).await.filter(|_| !arriving.in_place);
     if let Some(partial) = &partial {
         make_partial_dir(&cx, &rx, partial).await;
     }

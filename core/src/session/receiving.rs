@@ -68,6 +68,8 @@ pub(crate) struct Receiving {
     pub(crate) finishing: Cell<u32>,
     /// The entry that the generator wrote last about.
     pub(crate) last_ndx: Cell<i32>,
+    /// The first list that came with the word that something could not be read.
+    pub(crate) bad_list: Cell<usize>,
     /// Groups of hard links.
     pub(crate) links: RefCell<super::hardlinks::Links>,
     /// The file whose data is arriving.
@@ -78,8 +80,6 @@ pub(crate) struct Receiving {
     pub(crate) wanted: RefCell<BTreeSet<i32>>,
     /// Bases other than the file itself, where the protocol (below 29) has no room to name them.
     pub(crate) old_bases: RefCell<BTreeMap<i32, u8>>,
-    /// Number of files transferred, for progress.
-    pub(crate) transferred: Cell<u32>,
 }
 
 impl Receiving {
@@ -117,6 +117,13 @@ impl Receiving {
         let order = lists.numbering().order;
         let found = list.checked_sub(self.freed.get()).and_then(|at| lists.list(at));
         found.is_some_and(|list| crate::flist::order::find_either(list, order, path, false).is_some())
+    }
+
+    /// The index of the entry at a sorted position of a list.
+    pub(crate) fn ndx_at(&self, list: usize, at: usize) -> i32 {
+        let lists = self.lists.borrow();
+        let found = list.checked_sub(self.freed.get()).and_then(|number| lists.list(number));
+        found.and_then(|list| lists.index(list, at)).map_or(-1, |ndx| ndx as i32)
     }
 
     /// The receiver is done with the oldest list.

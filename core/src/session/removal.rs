@@ -16,7 +16,7 @@ use super::say::Class;
 use crate::Error;
 use crate::filter::Check;
 use crate::flist::order::{Key, Order, compare};
-use crate::options::{Delete, Info};
+use crate::options::{Debug, Delete, Info};
 
 /// What deletions have to remember.
 #[derive(Default)]
@@ -72,10 +72,13 @@ impl Generator {
     }
 
     /// An error at the sender makes its list incomplete: then nothing may be deleted.
-    pub(crate) fn guarded(&mut self) -> bool {
+    pub(crate) fn guarded(&mut self, list: usize) -> bool {
         let o = &self.cx.config.options;
         let ignore = o.ignore_errors || self.cx.config.module.as_ref().is_some_and(|m| m.ignore_errors);
-        if self.cx.io_error.get() & io_error::GENERAL == 0 || ignore {
+        // What is wrong with later lists is not known yet.
+        let known = self.cx.own_errors.get() & io_error::GENERAL != 0
+            || self.rx.bad_list.get() <= list && self.rx.bad_list.get() < usize::MAX;
+        if !known || ignore {
             return false;
         }
         if !self.removal.said_guard {
@@ -87,14 +90,19 @@ impl Generator {
 
     /// The pass of `--delete-before` and `--delete-after`.
     pub(crate) async fn delete_everywhere(&mut self) -> Result<(), Error> {
-        let (start, len) = self.rx.bounds(0);
+        let tells = self.cx.config.options.levels.debug(Debug::Del) >= 1;
+        let (_, len) = self.rx.bounds(0);
         for at in 0..len {
-            if let Some(item) = self.item(start + at as i32)
+            if let Some(item) = self.item(self.rx.ndx_at(0, at))
                 && item.is_dir()
                 && item.content_dir
-                && self.is_directory_here(&item).await
             {
-                self.delete_in(&item, 0).await?;
+                if tells && item.top_dir {
+                    self.cx.say(Class::Info, [b"deleting in ".as_slice(), &item.path].concat());
+                }
+                if self.is_directory_here(&item).await {
+                    self.delete_in(&item, 0).await?;
+                }
             }
         }
         Ok(())
@@ -114,11 +122,11 @@ impl Generator {
 
     /// Deletes what one directory holds and the list doesn't.
     pub(crate) async fn delete_in(&mut self, dir: &Item, list: usize) -> Result<(), Error> {
-        if self.rx.local_name.borrow().is_some() || self.is_missing_below(&dir.path) || self.guarded() {
+        if self.rx.local_name.borrow().is_some() || self.is_missing_below(&dir.path) || self.guarded(list) {
             return Ok(());
         }
         let later = self.delete_when() == Delete::Delay;
-        for (path, meta) in self.extraneous(dir, list).await {
+        for (path, meta) in self.extraneous(dir, list).await? {
             if later {
                 self.removal.delayed.push((path, meta));
             } else {
@@ -130,9 +138,6 @@ impl Generator {
 
     /// What was found by `--delete-delay`.
     pub(crate) async fn delete_delayed(&mut self) -> Result<(), Error> {
-        if self.guarded() {
-            return Ok(());
-        }
         for (path, meta) in core::mem::take(&mut self.removal.delayed) {
             self.remove(&path, &meta, true).await?;
         }
@@ -140,23 +145,28 @@ impl Generator {
     }
 
     /// The entries of a directory at the destination that the list has not, in the order in which they go.
-    async fn extraneous(&mut self, dir: &Item, list: usize) -> Vec<(Vec<u8>, Meta)> {
+    async fn extraneous(&mut self, dir: &Item, list: usize) -> Result<Vec<(Vec<u8>, Meta)>, Error> {
         let entries = match self.list_dir(&dir.path).await {
             Ok(entries) => entries,
             Err(errno) => {
                 self.unreadable(&dir.path, &errno);
-                return Vec::new();
+                return Ok(Vec::new());
             }
         };
-        self.enter_filters(&dir.path).await;
+        self.enter_filters(&dir.path).await?;
         let one_fs = self.cx.config.options.one_file_system > 0;
         let dev = if one_fs { self.look(dir).await.ok().map(|m| m.dev) } else { None };
+        let tells_rules = self.cx.config.options.levels.debug(Debug::Filter) >= 1;
         let mut found = Vec::new();
         for entry in entries {
             let Ok(meta) = entry.meta else { continue };
             let path = join(&dir.path, &entry.name);
             let is_dir = meta.mode & TYPE == DIRECTORY;
-            if self.rx.holds(list, &path) || self.protected(&path, is_dir, false) {
+            // Rules are asked first where the user wants to hear what they say of names that stay anyway.
+            if tells_rules && self.protected(&path, is_dir, false)
+                || self.rx.holds(list, &path)
+                || !tells_rules && self.protected(&path, is_dir, false)
+            {
                 continue;
             }
             if is_dir && dev.is_some_and(|dev| dev != meta.dev) {
@@ -168,7 +178,7 @@ impl Generator {
             found.push((path, meta));
         }
         sort_for_removal(&mut found, self.cx.protocol());
-        found
+        Ok(found)
     }
 
     /// Says that a directory can't be read. After that nothing more is deleted.
@@ -205,15 +215,25 @@ impl Generator {
             match self.empty_directory(path).await? {
                 Outcome::Removed => self.remove_leaf(path, meta, counted).await,
                 stays => {
-                    if self.removal.depth > 0 && self.is_at_limit() {
-                        // As stock counts: such a directory too, unless it is the outermost.
-                        self.removal.skipped += 1;
+                    self.say_not_empty(path);
+                    if self.removal.depth > 0 {
+                        // As stock does: such a directory is tried all the same, unless it is the outermost, which says so once
+                        // more, counts at the limit, and looks deleted in a dry run.
+                        self.remove_leaf(path, meta, counted).await?;
                     }
-                    self.cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
                     Ok(stays)
                 }
             }
         })
+    }
+
+    fn say_not_empty(&self, path: &[u8]) {
+        self.cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
+    }
+
+    fn say_not_backed_up(&self, path: &[u8], errno: &Errno) {
+        let what = [b"delete_file: make_backup(".as_slice(), path, b") failed"].concat();
+        self.cx.say_errno(Class::Transfer, "generator", &what, errno);
     }
 
     /// A directory without the owner's write bit could not be emptied by its owner. If that can't be helped, the deletions
@@ -236,7 +256,7 @@ impl Generator {
                 return Ok(Outcome::Removed);
             }
         };
-        self.enter_filters(path).await;
+        self.enter_filters(path).await?;
         let mut outcome = Outcome::Removed;
         let mut inside: Vec<(Vec<u8>, Meta)> = Vec::new();
         for entry in entries {
@@ -280,7 +300,10 @@ impl Generator {
             let result = if is_dir {
                 cx.unit(Ask::Rmdir { at: self.at(path) }).await
             } else if o.backup && !self.is_backup_name(path) {
-                self.backup(path, meta).await?;
+                if let Err(errno) = self.backup(path, meta).await {
+                    self.say_not_backed_up(path, &errno);
+                    return Ok(Outcome::Stays);
+                }
                 match cx.unit(Ask::Unlink { at: self.at(path) }).await {
                     Err(errno) if errno.is_not_found() => Ok(()),
                     result => result,
@@ -291,7 +314,7 @@ impl Generator {
             match result {
                 Ok(()) => {}
                 Err(errno) if is_dir && errno.code == Errno::ENOTEMPTY => {
-                    cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
+                    self.say_not_empty(path);
                     return Ok(Outcome::Stays);
                 }
                 Err(errno) if errno.is_not_found() => return Ok(Outcome::Removed),
@@ -329,13 +352,15 @@ impl Generator {
         let cx = self.cx.clone();
         let o = &cx.config.options;
         if there.mode & TYPE == DIRECTORY && !o.force && o.delete == Delete::Off {
-            if o.dry_run {
-                return Ok(true);
-            }
-            return match cx.unit(Ask::Rmdir { at: self.at(path) }).await {
+            let removed = match self.holds_something(path).await? {
+                true => Err(Errno::not_empty()),
+                false if o.dry_run => Ok(()),
+                false => cx.unit(Ask::Rmdir { at: self.at(path) }).await,
+            };
+            return match removed {
                 Ok(()) => Ok(true),
                 Err(errno) if errno.code == Errno::ENOTEMPTY => {
-                    cx.say(Class::Info, [b"cannot delete non-empty directory: ".as_slice(), path].concat());
+                    self.say_not_empty(path);
                     Ok(false)
                 }
                 Err(errno) => {
@@ -351,7 +376,10 @@ impl Generator {
         if o.dry_run {
             return Ok(true);
         }
-        self.backup(path, there).await?;
+        if let Err(errno) = self.backup(path, there).await {
+            self.say_not_backed_up(path, &errno);
+            return Ok(false);
+        }
         match cx.unit(Ask::Unlink { at: self.at(path) }).await {
             Err(errno) if !errno.is_not_found() => {
                 let what = [b"delete_file: unlink(".as_slice(), path, b") failed"].concat();
@@ -360,6 +388,19 @@ impl Generator {
             }
             _ => Ok(true),
         }
+    }
+
+    /// Whether a directory in the way is not empty. Rules may have something to say of what it holds.
+    async fn holds_something(&mut self, path: &[u8]) -> Result<bool, Error> {
+        let Ok(entries) = self.list_dir(path).await else { return Ok(false) };
+        if self.cx.config.options.levels.debug(Debug::Filter) >= 1 {
+            self.enter_filters(path).await?;
+            for entry in &entries {
+                let is_dir = entry.meta.as_ref().is_ok_and(|meta| meta.mode & TYPE == DIRECTORY);
+                self.protected(&join(path, &entry.name), is_dir, true);
+            }
+        }
+        Ok(!entries.is_empty())
     }
 
     /// `--delete-missing-args`.
@@ -383,8 +424,8 @@ impl Generator {
     }
 
     /// Loads the per-directory rules of a directory of the destination.
-    async fn enter_filters(&mut self, path: &[u8]) {
-        self.rx.filters.enter(&self.cx, self.rx.dest(), path).await;
+    async fn enter_filters(&mut self, path: &[u8]) -> Result<(), Error> {
+        self.rx.filters.enter(&self.cx, self.rx.dest(), path).await
     }
 }
 

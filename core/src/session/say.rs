@@ -38,6 +38,7 @@ impl Context {
         self.log(class, &text);
         let mode = self.config.options.stderr;
         if self.is_server() && !self.goes_to_stderr(class, mode) && self.frames_out() {
+            let text = self.text_to_wire(text);
             self.outbox.borrow_mut().message(self.tag(class), &text);
             return;
         }
@@ -45,12 +46,17 @@ impl Context {
         if out && self.config.options.quiet {
             return;
         }
-        let notice = if out { Notice::Out(text) } else { Notice::Err(text) };
-        self.notices.borrow_mut().push_back(notice);
+        let open = self.line_open.replace(false) | self.progress.borrow_mut().interrupt().is_some();
+        let mut notices = self.notices.borrow_mut();
+        if out && open {
+            notices.push_back(Notice::Out(b"\n".to_vec()));
+        }
+        notices.push_back(if out { Notice::Out(text) } else { Notice::Err(text) });
     }
 
     /// Shows what the peer said.
     pub(crate) fn relay(&self, class: Class, text: Vec<u8>) {
+        let text = self.text_from_wire(text);
         self.say_raw(class, text);
     }
 

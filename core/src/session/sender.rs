@@ -35,7 +35,6 @@ struct Sender {
     tokens: TokenEncoder,
     /// Entries that were sent once: another request is a redo.
     sent: alloc::collections::BTreeSet<i32>,
-    transferred: core::cell::Cell<u32>,
 }
 
 pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
@@ -52,7 +51,7 @@ pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
         return Ok(());
     }
     let tokens = TokenEncoder::new(&super::receiver::token_format(&cx), &cx.config.codecs)?;
-    let mut sender = Sender { cx, lister, tokens, sent: Default::default(), transferred: Default::default() };
+    let mut sender = Sender { cx, lister, tokens, sent: Default::default() };
     sender.all().await
 }
 
@@ -69,6 +68,10 @@ impl Sender {
             self.remove_sources();
             match ndx {
                 NDX_DONE => {
+                    if phase == 0 || !cx.agreed().inc {
+                        let (end, number) = self.lister.oldest_end();
+                        show::progress_at_end(&cx, end, number);
+                    }
                     if phase == 0 && cx.agreed().inc {
                         self.lister.close_oldest();
                         if self.lister.has_open_lists() {
@@ -128,8 +131,9 @@ impl Sender {
         if !item.is_regular() {
             return Err(self.bad_index(ndx, true));
         }
+        // Counted even if it turns out that it can't be opened.
+        self.count(&item);
         if cx.is_dry() {
-            self.count(&item);
             self.echo(&item, &record).await?;
             show::before_transfer(&cx, &item, &record);
             show::after_transfer(&cx, &item, &record, None);
@@ -189,7 +193,6 @@ impl Sender {
             let _ = cx.unit(Ask::Close { file }).await;
             return Ok(());
         }
-        self.count(&item);
         show::before_transfer(&cx, &item, &record);
         self.echo(&item, &record).await?;
         cx.only_record(true);
@@ -222,7 +225,6 @@ impl Sender {
                 }
             }
         }
-        self.count(item);
         show::before_transfer(&cx, item, record);
         self.echo(item, record).await?;
         let (root, path) = self.lister.source_of(item.ndx);
@@ -313,9 +315,9 @@ impl Sender {
                 }
             }
             cx.stats.borrow_mut().literal += want.min((size - at + want as u64) as usize) as u64;
-            show::progress(&cx, &self.transferred, item, at, false);
+            show::progress(&cx, item, at, false);
         }
-        show::progress(&cx, &self.transferred, item, size, true);
+        show::progress(&cx, item, size, true);
         cx.put(|out| out.extend_from_slice(&[0; 4]));
         let none = DigestValue::zero(agreed.transfer_sum.digest_bytes());
         let digest = cx.data.digest.borrow_mut().take().map_or(none, Digest::finish);
@@ -355,7 +357,7 @@ impl Sender {
         loop {
             cx.room().await;
             match self.forward() {
-                Forwarded::Some => show::progress(&cx, &self.transferred, item, at, false),
+                Forwarded::Some => show::progress(&cx, item, at, false),
                 Forwarded::End => break,
                 Forwarded::NeedsInput => match cx.read(file, at, WINDOW_BYTES, Target::Window).await {
                     Ok(0) => self.end_search(),
@@ -367,7 +369,7 @@ impl Sender {
                 },
             }
         }
-        show::progress(&cx, &self.transferred, item, size, true);
+        show::progress(&cx, item, size, true);
         let mut out = cx.outbox.borrow_mut();
         self.tokens.end(&mut *out).map_err(broken_codec)?;
         drop(out);
@@ -433,19 +435,23 @@ impl Sender {
     /// `--remove-source-files`: what the receiving side has stored.
     fn remove_sources(&self) {
         let confirmed: Vec<i32> = self.cx.stored.borrow_mut().drain(..).collect();
-        for ndx in confirmed {
-            let Some(item) = self.lister.item(ndx) else { continue };
-            let at = self.lister.at(ndx);
-            let left: Rc<core::cell::Cell<u32>> = self.lister.removals.clone();
-            left.set(left.get() + 1);
-            let cx = self.cx.clone();
-            self.cx.spawn(async move {
-                remove_source(&cx, &item, at).await;
-                left.set(left.get() - 1);
-                cx.moved.notify();
-                Ok(())
-            });
+        let found = confirmed.into_iter().filter_map(|ndx| Some((self.lister.item(ndx)?, self.lister.at(ndx))));
+        let found: Vec<_> = found.collect();
+        if found.is_empty() {
+            return;
         }
+        let left: Rc<core::cell::Cell<u32>> = self.lister.removals.clone();
+        left.set(left.get() + 1);
+        let cx = self.cx.clone();
+        self.cx.spawn(async move {
+            // In the order in which they were stored.
+            for (item, at) in found {
+                remove_source(&cx, &item, at).await;
+            }
+            left.set(left.get() - 1);
+            cx.moved.notify();
+            Ok(())
+        });
     }
 }
 

@@ -3,7 +3,6 @@
 
 use alloc::format;
 use alloc::vec::Vec;
-use core::cell::Cell;
 
 use super::ask::{ExtendedStep, OutputError, SetErrors};
 use super::context::Context;
@@ -13,7 +12,7 @@ use super::say::Class;
 use super::step::{Notice, Transport};
 use crate::checksum::{Algorithm, DigestValue};
 use crate::limits::PATH_BYTES_MAX;
-use crate::options::{Append, Info, Recursion, RemoveSource};
+use crate::options::{Append, Info, Recursion, RemoveSource, StderrMode};
 use crate::report::{self, DaemonInfo, ItemFlags, ItemInfo, Numbers, Operation};
 use crate::wire::Tag;
 use crate::wire::item::{put_u16, put_vstring};
@@ -116,7 +115,25 @@ pub(crate) fn copies_directly(cx: &Context) -> bool {
     sends_whole(cx) && plain && !shown && !devices && o.bwlimit == 0
 }
 
-fn info<'a>(cx: &'a Context, item: &'a Item, record: &'a ItemRecord, digest: Option<&'a DigestValue>) -> ItemInfo<'a> {
+/// Where in its module a daemon's destination is: logs show names with it.
+fn place(cx: &Context) -> Vec<u8> {
+    match cx.receiving.borrow().as_ref() {
+        Some(rx) if cx.config.module.is_some() => {
+            let path = crate::flist::verify::clean(&rx.dest_path.borrow());
+            let path = path.strip_prefix(b"/").unwrap_or(&path);
+            if path == b"." { Vec::new() } else { path.to_vec() }
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn info<'a>(
+    cx: &'a Context,
+    item: &'a Item,
+    record: &'a ItemRecord,
+    digest: Option<&'a DigestValue>,
+    prefix: &'a [u8],
+) -> ItemInfo<'a> {
     let o = &cx.config.options;
     let sum = if o.checksum { cx.agreed().file_sum } else { cx.agreed().transfer_sum };
     let (sent, received) = cx.item_bytes();
@@ -135,11 +152,11 @@ fn info<'a>(cx: &'a Context, item: &'a Item, record: &'a ItemRecord, digest: Opt
         operation: if cx.is_sender() { Operation::Send } else { Operation::Receive },
         view,
         name: &item.name,
-        source_prefix: &item.prefix,
+        source_prefix: if cx.is_sender() { &item.prefix } else { cx.config.module.as_ref().map_or(&[], |_| prefix) },
         size: item.size,
         mtime: item.mtime,
         uid: if o.owner { item.uid } else { 0 },
-        gid: o.group.then_some(item.gid),
+        gid: Some(item.gid).filter(|gid| o.group && may_set_group(cx, *gid)),
         target: item.target.as_deref().filter(|_| o.links),
         xname: record.xname.as_deref(),
         digest: match (o.checksum, &item.digest) {
@@ -171,7 +188,7 @@ pub(crate) fn numbers(cx: &Context) -> Numbers {
 
 fn show(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
     if let Some(format) = format_of(cx).filter(|_| !cx.is_server()) {
-        let mut line = report::expand(format, &info(cx, item, record, digest));
+        let mut line = report::expand(format, &info(cx, item, record, digest, &place(cx)));
         line.push(b'\n');
         say_aside(cx, line);
     }
@@ -186,14 +203,16 @@ fn say_aside(cx: &Context, text: Vec<u8>) {
 
 fn transfer_log(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
     if let Some(format) = cx.log_format() {
-        let line = report::expand(format, &info(cx, item, record, digest));
+        let line = report::expand(format, &info(cx, item, record, digest, &place(cx)));
         cx.log_line(&line);
     }
 }
 
 /// An item that needed no data.
 pub(crate) fn item(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
-    if cx.log_format().is_some() && !cx.config.options.dry_run {
+    // What would be done without asking the sender is logged in a dry run too.
+    let done = !cx.config.options.dry_run || record.flags.contains(ItemFlags::LOCAL_CHANGE);
+    if cx.log_format().is_some() && done {
         log_item(cx, item, record, digest);
     }
     log_name(cx, item, record);
@@ -222,7 +241,7 @@ pub(crate) fn unsent_item(cx: &Context, item: &Item, record: &ItemRecord) {
     } else if name_level > 0 {
         let rule = report::ShowRule { itemized: false, every: false, name_level: name_level.into() };
         if report::is_shown(record.flags, item.is_dir(), record.xname.as_deref(), &rule) {
-            let mut line = report::expand(b"%n%L", &info(cx, item, record, None));
+            let mut line = report::expand(b"%n%L", &info(cx, item, record, None, &place(cx)));
             line.push(b'\n');
             say_aside(cx, line);
         }
@@ -236,7 +255,7 @@ fn log_item(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&Dige
         name_level: cx.config.options.levels.info(Info::Name).into(),
     };
     if report::is_shown(record.flags, item.is_dir(), record.xname.as_deref(), &rule)
-        && (cx.config.module.is_none() || cx.log_format().is_some_and(|f| report::has_escape(f, b'i')))
+        && (!cx.is_server() || cx.log_format().is_some_and(|f| report::has_escape(f, b'i')))
     {
         transfer_log(cx, item, record, digest);
     }
@@ -253,7 +272,7 @@ fn log_name(cx: &Context, item: &Item, record: &ItemRecord) {
     }
     let rule = report::ShowRule { itemized: false, every: false, name_level: name_level.into() };
     if report::is_shown(record.flags, item.is_dir(), record.xname.as_deref(), &rule) {
-        cx.log_line(&report::expand(b"%n%L", &info(cx, item, record, None)));
+        cx.log_line(&report::expand(b"%n%L", &info(cx, item, record, None, &place(cx))));
     }
 }
 
@@ -286,7 +305,7 @@ pub(crate) fn deleted(cx: &Context, path: &[u8], is_dir: bool) {
         // No message for it: the client shows the line as it is, in the server's format.
         show_deletion(cx, path, is_dir);
     } else if cx.is_server() {
-        let mut name = path.to_vec();
+        let mut name = cx.text_to_wire(path.to_vec());
         if is_dir {
             name.push(0);
         }
@@ -310,6 +329,7 @@ pub(crate) fn peer_deleted(cx: &Context, payload: &[u8]) {
         [path @ .., 0] => (path, true),
         path => (path, false),
     };
+    let path = &cx.text_from_wire(path.to_vec())[..];
     if !cx.is_server() {
         show_deletion(cx, path, is_dir);
         log_deletion(cx, path, is_dir);
@@ -331,7 +351,8 @@ fn deletion_line(cx: &Context, format: Option<&[u8]>, path: &[u8], is_dir: bool)
     let mode = if is_dir { super::decide::DIRECTORY } else { super::decide::REGULAR };
     let gone = Item { path: path.to_vec(), name: path.to_vec(), mode, ..Item::default() };
     let record = ItemRecord::default();
-    let mut info = info(cx, &gone, &record, None);
+    let prefix = place(cx);
+    let mut info = info(cx, &gone, &record, None, &prefix);
     info.operation = Operation::Delete;
     report::expand_deletion(format, &info)
 }
@@ -354,11 +375,9 @@ pub(crate) fn listing(cx: &Context, item: &Item) {
 }
 
 /// Progress of the file that moves.
-pub(crate) fn progress(cx: &Context, transferred: &Cell<u32>, item: &Item, at: u64, last: bool) {
-    if last {
-        transferred.set(transferred.get() + 1);
-    }
-    if cx.config.options.levels.info(Info::Progress) == 0 || cx.is_server() {
+pub(crate) fn progress(cx: &Context, item: &Item, at: u64, last: bool) {
+    let o = &cx.config.options;
+    if o.levels.info(Info::Progress) == 0 || cx.is_server() || o.quiet {
         return;
     }
     let list = list_number(cx, item.ndx);
@@ -369,7 +388,7 @@ pub(crate) fn progress(cx: &Context, transferred: &Cell<u32>, item: &Item, at: u
             at,
             size: item.size,
             last,
-            transferred: transferred.get(),
+            transferred: stats.transferred_files as u32,
             done_before: stats.transferred_size.saturating_sub(item.size),
             total_size: stats.total_size,
             left: cx.entries_left(item.ndx, list),
@@ -378,7 +397,51 @@ pub(crate) fn progress(cx: &Context, transferred: &Cell<u32>, item: &Item, at: u
         }
     };
     if let Some(line) = cx.progress.borrow_mut().update(&update) {
-        cx.notices.borrow_mut().push_back(Notice::Out(line));
+        show_progress(cx, line);
+    }
+}
+
+/// A group that the receiver can't give is none of its business.
+fn may_set_group(cx: &Context, gid: u32) -> bool {
+    cx.receiving.borrow().as_ref().is_none_or(|rx| rx.powers.may_set_group(gid))
+}
+
+/// A line of progress, where everything that is told goes.
+fn show_progress(cx: &Context, line: Vec<u8>) {
+    let to_stderr = cx.config.options.stderr == StderrMode::All;
+    cx.notices.borrow_mut().push_back(if to_stderr { Notice::Err(line) } else { Notice::Out(line) });
+}
+
+/// With `--info=progress2`, where things stand at the end of a list (of the index `end` and the number `list`), or where there is
+/// but one, of a phase.
+pub(crate) fn progress_at_end(cx: &Context, end: i32, list: usize) {
+    let o = &cx.config.options;
+    if o.levels.info(Info::Progress) < 2 || cx.is_server() || o.quiet {
+        return;
+    }
+    let total = cx.stats.borrow().files.total();
+    if cx.agreed().inc && end >= 0 {
+        cx.entries_left(end, list);
+    } else {
+        cx.reached.set(total);
+    }
+    let update = {
+        let stats = cx.stats.borrow();
+        report::ProgressUpdate {
+            now_ms: cx.now_ms.get(),
+            at: 0,
+            size: 0,
+            last: true,
+            transferred: stats.transferred_files as u32,
+            done_before: stats.transferred_size,
+            total_size: stats.total_size,
+            left: total.saturating_sub(cx.reached.get()),
+            total,
+            list_complete: cx.list_complete.get(),
+        }
+    };
+    if let Some(line) = cx.progress.borrow_mut().update(&update) {
+        show_progress(cx, line);
     }
 }
 
@@ -532,6 +595,7 @@ pub(crate) fn list_begins(cx: &Context) {
         say_aside(cx, format!("{} incremental file list\n", verb.0).into_bytes());
     } else if (o.recursion != Recursion::Off) || o.dirs {
         say_aside(cx, format!("{} file list ... ", verb.1).into_bytes());
+        cx.line_open.set(true);
         if cx.is_sender() {
             list_grows(cx, 0);
         }
@@ -544,10 +608,6 @@ pub(crate) fn list_grows(cx: &Context, count: u64) {
     if !count.is_multiple_of(100) || o.levels.info(Info::Flist) < 2 || cx.is_server() || cx.agreed().inc || !o.dirs {
         return;
     }
-    let begins = count == if cx.is_sender() { 0 } else { 100 };
-    if begins {
-        say_aside(cx, b"\n".to_vec());
-    }
     say_aside(cx, report::text::list::files_so_far(count));
 }
 
@@ -557,6 +617,7 @@ pub(crate) fn list_ends(cx: &Context, count: usize) {
     {
         return;
     }
+    cx.line_open.set(false);
     if o.levels.info(Info::Flist) > 1 {
         let noun = if count == 1 { "file" } else { "files" };
         say_aside(cx, format!("{count} {noun} to consider\n").into_bytes());

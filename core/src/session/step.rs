@@ -128,6 +128,8 @@ pub struct Module {
     pub timeout: u32,
     /// The most verbose level that clients get.
     pub max_verbosity: u32,
+    /// `dont compress = *`: what is sent with zlib is stored.
+    pub stores: bool,
     /// What messages call the module's directory: the path shown for `.` (empty, or `/` when chrooted).
     pub shown_root: Vec<u8>,
     /// The format of transfer log lines, when they are wanted.
@@ -193,6 +195,8 @@ pub struct Config {
     pub codecs: Codecs,
     /// The host's compilation of the search's hot loop, if it has a better one.
     pub scan: Option<ScanFn>,
+    /// How file names are converted (`--iconv`).
+    pub conversion: Option<super::Conversion>,
     /// The module, in a daemon.
     pub module: Option<Module>,
     /// A daemon's `incoming chmod` or `outgoing chmod`.
@@ -230,6 +234,7 @@ impl Config {
             ids: (0, 0),
             home: Vec::new(),
             stop_after_ms: None,
+            conversion: None,
             cvsignore: Vec::new(),
             names: None,
             checksum_list: None,

@@ -5,6 +5,7 @@
 //! The sender reads it again and sends it with the item; the receiver keeps it with the list that it belongs to.
 
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use super::ask::{Ask, At, Follow, Meta, Reply, SetExtended, SetMeta};
@@ -120,16 +121,18 @@ impl Lister {
         let follow = if follows { Follow::All } else { Follow::No };
         let meta = self.cx.stat(Ask::Stat { at: self.at(item.ndx), follow }).await;
         let mut pairs = meta.ok().and_then(|meta| meta.extended).map_or_else(Vec::new, |extended| extended.xattrs);
-        name_for_peer(&self.cx, &mut pairs);
+        name_for_peer(&self.cx, &mut pairs, self.has_xattr_rules);
         pairs
     }
 }
 
 /// Leaves only the attributes that are sent, with the names that they travel by.
-pub(crate) fn name_for_peer(cx: &Context, pairs: &mut Vec<Pair>) {
+pub(crate) fn name_for_peer(cx: &Context, pairs: &mut Vec<Pair>, is_ruled: bool) {
+    // What the rules say was or will be asked for; here they only lift what is usual for namespaces.
+    let rules = is_ruled.then(Rc::default);
     let o = &cx.config.options;
     let fake = o.super_mode == Super::Fake;
-    let scope = XattrScope { user_only: false, internal: o.xattrs > 1 && !fake, fake };
+    let scope = XattrScope { user_only: false, internal: o.xattrs > 1 && !fake, fake, rules };
     pairs.retain(|(name, _)| scope.has(name));
     if fake {
         pairs.iter_mut().for_each(|(name, _)| *name = scope.there(name).to_vec());

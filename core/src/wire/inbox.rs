@@ -40,6 +40,8 @@ pub struct Inbox {
     raw: usize,
     filled: usize,
     framed: bool,
+    /// Bytes received before the last time that frames began.
+    framed_at: u64,
     /// Bytes of the current data frame that are not in `data` yet.
     frame_left: usize,
     hold: bool,
@@ -118,6 +120,7 @@ impl Inbox {
         self.frame_left = 0;
         self.error = None;
         if framed {
+            self.framed_at = self.received - self.backlog();
             self.end = self.start;
             self.raw = self.start;
             self.refill();
@@ -273,6 +276,11 @@ impl Inbox {
     /// Bytes received so far, headers and messages included.
     pub fn received_total(&self) -> u64 {
         self.received
+    }
+
+    /// Bytes received before the framing began.
+    pub fn framed_at(&self) -> u64 {
+        self.framed_at
     }
 
     /// The error for a peer that closed too early. `since` is the [`Inbox::received_total`] of the moment when framing

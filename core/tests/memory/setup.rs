@@ -40,6 +40,7 @@ pub fn base(options: Options, side: Side, root: bool) -> Config {
         compress_list: None,
         codecs: Codecs::default(),
         scan: None,
+        conversion: None,
         module: None,
         module_chmod: None,
         batch: None,

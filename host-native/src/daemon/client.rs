@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use syncline_core::report::text;
 use syncline_core::session::greeting::{ClientEvent, ClientGreeting, ClientRequest, encode_arguments, encode_secluded};
 use syncline_core::{Error, Exit};
 
@@ -19,8 +20,19 @@ pub struct Call<'a> {
     pub role: &'a str,
     /// Gives the words for the server once the protocol is known.
     pub words: &'a dyn Fn(u32) -> Words,
-    /// Shows a line of the daemon's text, newline included. (It doesn't, where the user wants no such text.)
-    pub show: &'a mut dyn FnMut(&[u8]),
+    /// The words are shown too.
+    pub tells_words: bool,
+    /// Shows a line. (It doesn't, where the user wants no such text.)
+    pub show: &'a mut dyn FnMut(Voice, &[u8]),
+}
+
+/// Whose a line is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Voice {
+    /// The daemon's, newline included.
+    Daemon,
+    /// Our own, without one.
+    Client,
 }
 
 /// The words for the server's command line.
@@ -51,7 +63,7 @@ pub enum Answered {
 
 /// Holds the text phase over a connection.
 pub fn call(input: OwnedFd, output: OwnedFd, call: Call<'_>) -> Result<Answered, Error> {
-    let Call { request, password_file, role, words, show } = call;
+    let Call { request, password_file, role, words, tells_words, show } = call;
     let mut link = Link::new(input, output);
     let mut greeting = ClientGreeting::new(request)?;
     loop {
@@ -61,11 +73,18 @@ pub fn call(input: OwnedFd, output: OwnedFd, call: Call<'_>) -> Result<Answered,
         // A daemon that says why it closes may do so before it has read everything: its words count more than our failure.
         let sent = link.send(&greeting.output());
         match event {
-            Some(ClientEvent::Text(line)) => show(&line),
+            Some(ClientEvent::Text(line)) => show(Voice::Daemon, &line),
             Some(ClientEvent::Password) => greeting.password(&password::find(password_file, role)?),
             Some(ClientEvent::Exit) => return Ok(Answered::Listed),
             Some(ClientEvent::Ready { protocol }) => {
-                send_words(&mut link, &words(protocol), protocol)?;
+                let words = words(protocol);
+                if tells_words {
+                    show(Voice::Client, &text::words(b"sending daemon args: ", &words.plain));
+                    if let Some(secluded) = &words.secluded {
+                        show(Voice::Client, &text::words(b"protected args: ", secluded));
+                    }
+                }
+                send_words(&mut link, &words, protocol)?;
                 let Link { input, output, pending, .. } = link;
                 return Ok(Answered::Ready { protocol, pending, input, output });
             }

@@ -28,6 +28,7 @@ pub fn policy(worker: &Worker<'_>, chosen: &Chosen<'_>) -> Result<Policy, End> {
         ignore_nonreadable: section.values.on(P::IgnoreNonreadable),
         fake_super: section.values.on(P::FakeSuper),
         bwlimit: worker.start.bwlimit,
+        charset: worker.text(section, P::Charset)?,
     })
 }
 
@@ -58,6 +59,7 @@ pub fn session_config(
         ids: (sys::euid(), crate::time::egid()),
         home: std::env::var_os("HOME").map(std::os::unix::ffi::OsStringExt::into_vec).unwrap_or_default(),
         cvsignore: Vec::new(),
+        conversion: None,
         stop_after_ms: None,
         names: None,
         checksum_list: crate::client::env("RSYNC_CHECKSUM_LIST"),
@@ -93,6 +95,7 @@ fn session_module(worker: &Worker<'_>, chosen: &Chosen<'_>, prepared: Prepared) 
         ignore_errors: values.on(P::IgnoreErrors),
         timeout: unsigned(P::Timeout),
         max_verbosity: unsigned(P::MaxVerbosity),
+        stores: worker.text(chosen.section, P::DontCompress)?.split(u8::is_ascii_whitespace).any(|item| item == b"*"),
         shown_root: prepared.root.shown().to_vec(),
         log_format: format.filter(|format| !format.is_empty()),
         host: worker.peer.host.clone(),

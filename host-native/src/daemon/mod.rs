@@ -70,11 +70,14 @@ use self::log::Log;
 /// The version that texts name: the one of rsync that we are compatible with.
 const VERSION: &str = "3.5.0";
 
+/// Parses a client's words, given what the module refuses and the character set of its names.
+pub type Parse = fn(&[Vec<u8>], &[u8], &[u8]) -> Parsed;
+
 /// What the rest of the program does for the daemon.
 #[derive(Clone, Copy)]
 pub struct Engine {
     /// Parses a client's words, refusing what the value of `refuse options` says (the second argument).
-    pub parse: fn(&[Vec<u8>], &[u8]) -> Parsed,
+    pub parse: Parse,
     /// Whether the rules of a module make sense; the error ends the connection.
     pub check_filters: fn(&[Vec<u8>]) -> Result<(), Error>,
     /// Whether the rules of a module hide a path from its clients.
@@ -136,6 +139,8 @@ pub struct Policy {
     pub fake_super: bool,
     /// KiB/s at most, 0 for no limit; a client's own lower limit counts.
     pub bwlimit: u64,
+    /// The character set of the module's file names, for clients that want them converted.
+    pub charset: Vec<u8>,
 }
 
 /// How a worker ends before there is a session.

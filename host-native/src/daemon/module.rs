@@ -261,11 +261,18 @@ fn parse(worker: &mut Worker<'_>, chosen: &Chosen<'_>, words: Vec<Vec<u8>>) -> R
     let refuse = worker.text(chosen.section, P::RefuseOptions)?;
     let parse = worker.start.engine.parse;
     let mut words = plain_words(words);
-    let mut parsed = parse(&words, &refuse);
+    let charset = worker.text(chosen.section, P::Charset)?;
+    let mut parsed = parse(&words, &refuse, &charset);
     if parsed.secluded && !words.iter().any(|word| word == b".") {
         // The first word is the name of a program.
-        words.extend(secluded_words(worker)?.into_iter().skip(1));
-        parsed = parse(&words, &refuse);
+        let mut more: Vec<_> = secluded_words(worker)?.into_iter().skip(1).collect();
+        if parsed.options.iconv.is_some()
+            && let Ok(conversion) = crate::iconv::named(&charset)
+        {
+            more = conversion.words_from_wire(&more);
+        }
+        words.extend(more);
+        parsed = parse(&words, &refuse, &charset);
     }
     Ok((parsed, words))
 }

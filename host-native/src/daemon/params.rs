@@ -103,9 +103,9 @@ params! {
     WebTokenFile      "web token file"       Global Text     ""     true;
     AuthDigest        "auth digest"          Module Text     ""     true;
     AuthUsers         "auth users"           Module Text     ""     true;
-    Charset           "charset"              Module Text     ""     false;
+    Charset           "charset"              Module Text     ""     true;
     Comment           "comment"              Module Text     ""     true;
-    DontCompress      "dont compress"        Module Text     ""     false;
+    DontCompress      "dont compress"        Module Text     ""     true;
     EarlyExec         "early exec"           Module Shell    ""     true;
     Exclude           "exclude"              Module Text     ""     true;
     ExcludeFrom       "exclude from"         Module Text     ""     true;

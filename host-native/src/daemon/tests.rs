@@ -22,7 +22,7 @@ use super::{Engine, Parsed, Served};
 
 /// Instead of a session: tells the log what it would work on.
 const ENGINE: Engine = Engine {
-    parse: |words, refuse| {
+    parse: |words, refuse, _| {
         let end = words.iter().position(|word| word == b".").unwrap_or(words.len());
         let cluster = |word: &Vec<u8>| word.starts_with(b"-s");
         let refused = (!refuse.is_empty()).then(|| Error::usage(refuse));
@@ -175,7 +175,7 @@ fn our_call(
     words: &[&str],
 ) -> (Result<Answered, Error>, String) {
     let mut shown = String::new();
-    let mut show = |line: &[u8]| shown.push_str(&String::from_utf8_lossy(line));
+    let mut show = |_, line: &[u8]| shown.push_str(&String::from_utf8_lossy(line));
     let words = |_| Words { plain: words.iter().map(|word| word.as_bytes().to_vec()).collect(), secluded: None };
     let request = ClientRequest {
         protocol: PROTOCOL,
@@ -190,6 +190,7 @@ fn our_call(
             request,
             password_file: Some(PASSWORD_FILE.as_bytes()),
             role: "Receiver",
+            tells_words: false,
             words: &words,
             show: &mut show,
         },

@@ -49,6 +49,7 @@ fn config(options: &Options, role: Role, transport: Transport, path: &Path) -> C
         compress_list: None,
         codecs: Codecs::default(),
         scan: None,
+        conversion: None,
         module: None,
         module_chmod: None,
         batch: None,

@@ -55,6 +55,10 @@ pub fn make_temp(
     for _ in 0..TRIES {
         match openat(&*place, temp_name.as_slice(), MAKE, Mode::from_bits_truncate(mode)) {
             Ok(file) => {
+                if place.shapes_modes() {
+                    fchmod(&file, Mode::from_bits_truncate(mode))
+                        .map_err(|code| OutputError::Temp(shown(&temp_name, roots), errno(code)))?;
+                }
                 let shown = shown(&temp_name, roots);
                 return Ok(Temp { file, spot: Spot { dir: place, name: temp_name }, shown });
             }

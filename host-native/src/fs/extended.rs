@@ -18,8 +18,6 @@ use crate::errno::errno;
 
 const ACCESS: &[u8] = b"system.posix_acl_access";
 const DEFAULT: &[u8] = b"system.posix_acl_default";
-/// The namespace that is not copied as attributes.
-const SYSTEM: &[u8] = b"system.";
 /// Values and name lists up to this size take one call.
 const USUAL_BYTES: usize = 4096;
 
@@ -88,7 +86,7 @@ impl File<'_> {
             names => names?,
         };
         let mut pairs = Vec::new();
-        let names = names.split(|&byte| byte == 0).filter(|name| !name.is_empty() && !name.starts_with(SYSTEM));
+        let names = names.split(|&byte| byte == 0).filter(|name| !name.is_empty());
         for name in names {
             match self.value(name) {
                 Ok(value) => pairs.push((name.to_vec(), value)),

@@ -112,7 +112,7 @@ fn referent(roots: &mut Roots, at: &At) -> HostResult<Meta> {
 
 /// [`syncline_core::session::Ask::List`].
 pub fn list(roots: &mut Roots, at: &At, follow: Follow, algorithm: Option<Algorithm>) -> HostResult<Vec<Dirent>> {
-    let reach = roots.following(follow != Follow::No);
+    let reach = roots.following(follow != Follow::No || roots.lists_anywhere);
     let path = if at.path.is_empty() { b".".as_slice() } else { &at.path };
     let dir = roots.dir(at.root, path, reach)?;
     let mut entries = Vec::new();

@@ -90,6 +90,7 @@ impl Fs {
             fake: options.super_mode == Super::Fake,
             devices: options.copy_devices || options.write_devices,
         };
+        fs.roots.lists_anywhere = role == Role::Sender && options.copy_unsafe_links;
         if role == Role::Receiver && !options.insecure_links {
             fs.roots.beware();
         }

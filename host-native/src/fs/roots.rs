@@ -65,6 +65,7 @@ struct Facts {
     dev: u64,
     new_uid: u32,
     new_gid: Option<u32>,
+    shapes_modes: bool,
 }
 
 impl Dir {
@@ -83,6 +84,11 @@ impl Dir {
         self.facts().new_gid
     }
 
+    /// Whether a default ACL has a say in the modes of what is made here.
+    pub fn shapes_modes(&self) -> bool {
+        self.facts().shapes_modes
+    }
+
     /// The device that files made here are on.
     pub fn dev(&self) -> u64 {
         self.facts().dev
@@ -93,7 +99,13 @@ impl Dir {
             let new_uid = geteuid().as_raw();
             let Ok(dir) = fstat(&self.fd) else { return Facts { new_uid, ..Facts::default() } };
             let certain = dir.st_mode & 0o2000 != 0 || dir.st_gid == getegid().as_raw();
-            Facts { dev: dir.st_dev, new_uid, new_gid: certain.then_some(dir.st_gid) }
+            let path = format!("/proc/self/fd/{}", self.fd.as_raw_fd());
+            let default = rustix::fs::getxattr(path, "system.posix_acl_default", &mut [0u8; 64]);
+            let shapes_modes = match default {
+                Ok(length) => length > 0,
+                Err(code) => code == Code::RANGE,
+            };
+            Facts { dev: dir.st_dev, new_uid, new_gid: certain.then_some(dir.st_gid), shapes_modes }
         })
     }
 }
@@ -136,6 +148,8 @@ pub struct Roots {
     fence: Option<Fence>,
     walks: bool,
     version: u64,
+    /// Directories may be listed that links lead to, wherever that is: the sender has replaced those links (`--copy-unsafe-links`).
+    pub lists_anywhere: bool,
     /// What is looked at besides what `stat` tells.
     pub wants: Wants,
     /// Digests begun early, in a local copy.
@@ -312,6 +326,7 @@ impl Roots {
             roots,
             confined: self.confined,
             fence,
+            lists_anywhere: self.lists_anywhere,
             walks: self.walks,
             wants: self.wants,
             ahead: self.ahead.clone(),

@@ -1,6 +1,7 @@
 //! A program in place of a connection to a daemon: `RSYNC_CONNECT_PROG` (spec 1.6.1).
 
 use std::ffi::{OsStr, OsString};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
@@ -20,16 +21,32 @@ pub fn connect(command: &[u8], host: &[u8], role: &str) -> Result<OwnedFd, Error
         let text = format!("rsync: [{role}] failed to run RSYNC_CONNECT_PROG: {} ({})", errno.text, errno.code);
         Error::host(Exit::SOCKET_IO, text)
     };
-    let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+    let (ours, theirs) = pair().map_err(failed)?;
     let shell = std::env::var_os("RSYNC_SHELL").unwrap_or_else(|| OsString::from("/bin/sh"));
     let output = theirs.try_clone().map_err(failed)?;
     // The program ends when the connection does; its status tells nothing that the daemon's words don't.
     let mut program = Command::new(shell);
     program.arg("-c").arg(OsStr::from_bytes(&command));
-    program.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::from(OwnedFd::from(output)));
+    program.stdin(Stdio::from(theirs)).stdout(Stdio::from(output));
     child::prepare(&mut program);
     program.spawn().map_err(failed)?;
-    Ok(ours.into())
+    Ok(ours)
+}
+
+/// A connection of this process with itself over the loopback: a daemon that inetd could have started wants to know its peer's
+/// address.
+fn pair() -> std::io::Result<(OwnedFd, OwnedFd)> {
+    let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)) else {
+        return UnixStream::pair().map(|(ours, theirs)| (ours.into(), theirs.into()));
+    };
+    let ours = TcpStream::connect(listener.local_addr()?)?;
+    loop {
+        let (theirs, from) = listener.accept()?;
+        // Anybody on this machine may have been quicker.
+        if from == ours.local_addr()? {
+            return Ok((ours.into(), theirs.into()));
+        }
+    }
 }
 
 /// Puts the host in the place of `%H`. It is quoted, but only a harmless name is put there at all.
@@ -77,7 +94,7 @@ mod tests {
 
     #[test]
     fn it_talks_over_one_socket() {
-        let mut socket = UnixStream::from(connect(b"read line; echo got $line from %H", b"h", "sender").unwrap());
+        let mut socket = TcpStream::from(connect(b"read line; echo got $line from %H", b"h", "sender").unwrap());
         socket.write_all(b"hello\n").unwrap();
         let mut text = String::new();
         socket.read_to_string(&mut text).unwrap();

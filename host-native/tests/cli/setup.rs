@@ -131,6 +131,17 @@ pub fn odd(m: &mut Maker) {
     m.symlink(b"src/odd-link", b"to\xff\n");
 }
 
+/// Names in UTF-8, one that Latin-1 has not, and one that is no UTF-8.
+pub fn charsets(m: &mut Maker) {
+    m.dir("src");
+    for name in [&b"plain"[..], "caf\u{e9}".as_bytes(), "only-here-\u{65e5}".as_bytes(), b"only-here-\xff"] {
+        m.file([b"src/", name].concat(), b"x");
+    }
+    m.symlink("src/link", "caf\u{e9}");
+    m.dir("src/d\u{e9}");
+    m.file("src/d\u{e9}/\u{f1}", b"y");
+}
+
 /// What a user without privileges can not read or write; rows use it with `nobody`.
 pub fn locked(m: &mut Maker) {
     small_tree(m, "src");

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Instant;
 
 /// How many failures are printed in full; of the others, only the names.
-const SHOWN: usize = 20;
+const SHOWN: usize = 60;
 
 /// Slots taken, of the whole process.
 static SLOTS: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());

@@ -2,6 +2,8 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::{Caps, Fields, IO_ERROR_MASK, Previous, bit};
 use crate::flist::acl::ReceivedAcls;
@@ -47,7 +49,12 @@ pub struct Rules<'a> {
     pub chmod: &'a dyn Fn(u32) -> u32,
     /// What an extended attribute is called here.
     pub xattr_name: &'a Rename<'a>,
+    /// Converts names (`--iconv`).
+    pub convert: Option<&'a Recode<'a>>,
 }
+
+/// Puts a name into this side's character set, or says why it can't be there.
+pub type Recode<'a> = dyn Fn(&[u8]) -> Result<Vec<u8>, String> + 'a;
 
 /// Decodes the entries of all lists of a session.
 #[derive(Debug)]
@@ -64,6 +71,8 @@ pub struct Decoder {
     pub acls: ReceivedAcls,
     /// Lists of extended attributes that came.
     pub xattrs: ReceivedXattrs,
+    /// The name of the entry read last, if it could not be converted, and why: the entry has none, then.
+    pub unconverted: Option<(Vec<u8>, String)>,
 }
 
 /// What a flag word turned out to be.
@@ -89,6 +98,7 @@ impl Decoder {
             names: ReceivedNames::default(),
             acls: ReceivedAcls::default(),
             xattrs: ReceivedXattrs::default(),
+            unconverted: None,
         }
     }
 
@@ -136,6 +146,9 @@ impl Decoder {
             entry.flags.set(Flags::LINK_FIRST, leader.is_none());
         } else {
             entry.group = None;
+        }
+        if self.unconverted.is_some() {
+            entry.flags.set(Flags::INACTIVE, true);
         }
         if leader.is_none_or(|leader| leader < list.start()) {
             self.inode_and_digest(flags, r, &mut fields, entry, index)?;
@@ -213,8 +226,19 @@ impl Decoder {
     }
 
     /// The checks of spec 2.8.1, which clean the name too.
-    fn check_name(&self, entry: &mut Entry, rules: &mut Rules<'_>) -> Result<Wanted, Error> {
+    fn check_name(&mut self, entry: &mut Entry, rules: &mut Rules<'_>) -> Result<Wanted, Error> {
         let is_dir = entry.is_dir();
+        self.unconverted = None;
+        if let Some(convert) = rules.convert {
+            match convert(&entry.name) {
+                Ok(name) => entry.name = name,
+                Err(reason) => {
+                    // It keeps its place, so that the indexes of both sides agree.
+                    self.unconverted = Some((core::mem::take(&mut entry.name), reason));
+                    return (rules.judge)(&entry.name, is_dir);
+                }
+            }
+        }
         verify::clean_received(&mut entry.name, self.caps.relative)?;
         verify::check_root_is_dir(&entry.name, is_dir)?;
         (rules.judge)(&entry.name, is_dir)

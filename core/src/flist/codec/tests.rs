@@ -116,7 +116,8 @@ fn decode_in_pieces(decoder: &mut Decoder, bytes: &[u8], pieces: &[usize], list:
     let mut entry = Entry::default();
     loop {
         let mut reader = Reader::new(&bytes[at..end]);
-        let mut rules = Rules { judge: &mut trust, chmod: &|mode| mode, xattr_name: &|name| Some(name.to_vec()) };
+        let mut rules =
+            Rules { judge: &mut trust, chmod: &|mode| mode, xattr_name: &|name| Some(name.to_vec()), convert: None };
         match decoder.decode(&mut reader, list, &mut entry, &mut rules) {
             Err(Stop::Short) => {
                 assert!(end < bytes.len(), "short of bytes that are not there");
@@ -197,7 +198,7 @@ proptest! {
         let mut at = 0;
         loop {
             let mut reader = Reader::new(&bytes[at..]);
-            let mut rules = Rules { judge: &mut trust, chmod: &|mode| mode, xattr_name: &|name| Some(name.to_vec()) };
+            let mut rules = Rules { judge: &mut trust, chmod: &|mode| mode, xattr_name: &|name| Some(name.to_vec()), convert: None };
             match decoder.decode(&mut reader, &list, &mut entry, &mut rules) {
                 Ok(Decoded::Entry) => list.push(&entry).unwrap(),
                 Ok(Decoded::End { .. }) => {}
@@ -211,7 +212,8 @@ proptest! {
 
 fn refused(caps: Caps, bytes: &[u8]) -> (i32, String) {
     let mut decoder = Decoder::new(caps);
-    let mut rules = Rules { judge: &mut trust, chmod: &|mode| mode, xattr_name: &|name| Some(name.to_vec()) };
+    let mut rules =
+        Rules { judge: &mut trust, chmod: &|mode| mode, xattr_name: &|name| Some(name.to_vec()), convert: None };
     let mut entry = Entry::default();
     match decoder.decode(&mut Reader::new(bytes), &FileList::new(0, None), &mut entry, &mut rules) {
         Err(Stop::Bad(Error { exit: Exit(code), text, .. })) => (code, String::from_utf8_lossy(&text).into_owned()),
@@ -259,7 +261,12 @@ fn modes_are_changed_and_inherited_changed() {
     let mut reader = Reader::new(&bytes);
     let mut entry = Entry::default();
     for expect in [0o100645, 0o100646] {
-        let mut rules = Rules { judge: &mut trust, chmod: &|mode| mode + 1, xattr_name: &|name| Some(name.to_vec()) };
+        let mut rules = Rules {
+            judge: &mut trust,
+            chmod: &|mode| mode + 1,
+            xattr_name: &|name| Some(name.to_vec()),
+            convert: None,
+        };
         decoder.decode(&mut reader, &FileList::new(0, None), &mut entry, &mut rules).unwrap();
         assert_eq!(entry.mode, expect);
     }
@@ -273,7 +280,8 @@ fn a_parent_that_was_only_implied_is_never_content() {
         let top = Entry { flags: dir_flags(2), ..Entry::new(b"a", 0o040755) };
         Encoder::new(caps).encode(&FileList::new(0, None), &top, &mut bytes);
         let mut judge = |_: &[u8], _: bool| Ok(Wanted::AsParent);
-        let mut rules = Rules { judge: &mut judge, chmod: &|mode| mode, xattr_name: &|name| Some(name.to_vec()) };
+        let mut rules =
+            Rules { judge: &mut judge, chmod: &|mode| mode, xattr_name: &|name| Some(name.to_vec()), convert: None };
         let mut entry = Entry::default();
         Decoder::new(caps).decode(&mut Reader::new(&bytes), &FileList::new(0, None), &mut entry, &mut rules).unwrap();
         assert_eq!(entry.flags, Flags::IMPLIED);

@@ -144,9 +144,8 @@ fn a_server_reads_its_words() {
     assert_eq!(s.options.capabilities.as_deref(), Some(&b".iLsfxCIvu"[..]));
     assert_eq!((s.directory, s.paths), (b".".to_vec(), words("a b")));
     assert_eq!(s.options.item_format.as_deref(), Some(&b"%i"[..]));
-    let s = server(
-        "--server -de.Lsf --no-r --delete --max-delete=-1 --use-qsort --info=FOO,NAME2 --only-write-batch=X . d",
-    );
+    let s =
+        server("--server -de.Lsf --no-r --delete --max-delete=-1 --qsort --info=FOO,NAME2 --only-write-batch=X . d");
     assert_eq!((s.options.delete, s.options.max_delete, s.options.only_batch), (Delete::Unspecified, Some(0), true));
     assert!(!s.options.listing && s.options.filters.is_empty() && s.options.levels.info(Info::Name) == 2);
     let s = server("--server --list-only -e.L .");

@@ -108,8 +108,8 @@ fn overrides_replace_globals_but_not_modules() {
 
 #[test]
 fn what_has_no_effect_is_known() {
-    let config = whole("[a]\ncharset = utf8\nfake super = yes\nlist = no\n[b]\n").config.unwrap();
+    let config = whole("[a]\nname converter = cat\nfake super = yes\nlist = no\n[b]\n").config.unwrap();
     let unbuilt = |name: &[u8]| config.module(name).unwrap().values.without_effect().collect::<Vec<_>>();
-    assert_eq!(unbuilt(b"a"), ["charset"]);
+    assert_eq!(unbuilt(b"a"), ["name converter"]);
     assert!(unbuilt(b"b").is_empty());
 }

@@ -23,7 +23,7 @@ path = DIR/m
 exclude = hidden.c
 auth users = alice:rw
 secrets file = DIR/secrets
-charset = utf8
+name converter = cat
 post-xfer exec = echo post $RSYNC_EXIT_STATUS $RSYNC_MODULE_NAME $RSYNC_USER_NAME >> DIR/hooks
 pre-xfer exec = echo pre $RSYNC_REQUEST $RSYNC_ARG0 $RSYNC_ARG4 >> DIR/hooks
 ";
@@ -51,7 +51,7 @@ pre-xfer exec = echo pre $RSYNC_REQUEST $RSYNC_ARG0 $RSYNC_ARG4 >> DIR/hooks
             lines.contains(&"rsync on m/*.c m/../../etc from alice@UNDETERMINED (127.0.0.1)".to_owned()),
             "{lines:?}"
         );
-        let note = "module m: parameter \"charset\" is not supported and has no effect";
+        let note = "module m: parameter \"name converter\" is not supported and has no effect";
         assert!(lines.contains(&note.to_owned()), "{lines:?}");
         drop(input);
         let hooks = || std::fs::read_to_string(dir.path().join("hooks")).unwrap_or_default();

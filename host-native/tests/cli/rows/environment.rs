@@ -19,7 +19,8 @@ pub const ROWS: &[Row] = &[
         empty,
         "unset USER; LOGNAME=alice RSYNC_PASSWORD='open sesame' r rsync://localhost:$PORT/auth/hello.txt",
     ),
-    row("variable port in shell", empty, "RSYNC_CONNECT_PROG='echo no >&2; exit 3' r rsync://h/m/").loose(),
+    row("variable port in shell", empty, "RSYNC_CONNECT_PROG='read greeting; echo no >&2; exit 3' r rsync://h/m/")
+        .loose(),
     row(
         "variable shell",
         empty,

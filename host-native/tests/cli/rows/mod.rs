@@ -14,7 +14,9 @@ mod local;
 pub mod open;
 mod options;
 mod protocols;
+mod random;
 mod remote;
+mod special;
 mod usage;
 
 use crate::mask::Order;
@@ -85,7 +87,15 @@ impl Row {
 
 /// All tables.
 pub fn all() -> Vec<Row> {
-    let tables =
-        [usage::ROWS, local::ROWS, listing::ROWS, remote::ROWS, protocols::ROWS, daemon::ROWS, environment::ROWS];
-    [tables.concat(), options::rows()].concat()
+    let tables = [
+        usage::ROWS,
+        local::ROWS,
+        listing::ROWS,
+        remote::ROWS,
+        protocols::ROWS,
+        special::ROWS,
+        daemon::ROWS,
+        environment::ROWS,
+    ];
+    [tables.concat(), options::rows(), random::rows()].concat()
 }

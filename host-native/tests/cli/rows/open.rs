@@ -3,17 +3,9 @@
 
 /// Names of rows.
 pub const OPEN: &[&str] = &[
-    "daemon push secluded",
     "dirs only",
-    "list remote home",
-    "option bad iconv",
-    "protocol 19 remote",
-    "protocol pull 27 in place",
-    "protocol pull 28 in place",
-    "pull only missing",
     // On a busy machine its lines of two processes come in an order that stock does not show.
     "push with -ai --backup-dir_bak --delete",
     "remove source told",
     "shell cut pull",
-    "unreadable delete",
 ];
