@@ -20,7 +20,8 @@
 //! | [`session`] | the roles, and the one contract with the host |
 //!
 //! Features: `format` (on unless turned off) has the module of that name; `serde` writes down what a session asks and is
-//! answered, for hosts on the other side of a boundary. The crate is `no_std` with `alloc`, forbids `unsafe`, and needs Rust 1.88.
+//! answered, for hosts on the other side of a boundary; `detect` has dependencies ask the processor what it can, which takes the
+//! standard library. Without that the crate is `no_std` with `alloc`, forbids `unsafe`, and needs Rust 1.88.
 //!
 //! # A delta of two slices
 //!

@@ -5,6 +5,7 @@
 //! | [`document`] | what crosses the boundary as values, and its version |
 //! | [`session`] | a whole client or server, from its command line on |
 //! | [`memory`] | how much the module has taken, and what it may |
+//! | [`simd`] | the search in vectors |
 //! | `abi` | the functions that a module exports; `ABI.md` describes them |
 //!
 //! The component has the same modules beneath it and another surface: see `component/`.
@@ -14,3 +15,4 @@ pub mod abi;
 pub mod document;
 pub mod memory;
 pub mod session;
+pub mod simd;

@@ -13,6 +13,7 @@ use syncline_core::session::{Ask, AskId, Config, Errno, HostResult, Notice, Repl
 use syncline_core::{Error, Exit};
 
 use crate::document::{Event, Peer};
+use crate::memory;
 use signing::Signing;
 
 /// Output is gathered up to here before the host has to take it.
@@ -82,6 +83,10 @@ impl Embedded {
 
     /// What the host has to do next.
     pub fn next_event(&mut self) -> Event {
+        if !memory::allows(0) {
+            // The peer made us hold too much: end it in order, with what there is left.
+            self.abort(Exit::MALLOC, b"the memory limit was reached");
+        }
         if let Some(peer) = self.peer.take() {
             return Event::Connect(peer);
         }

@@ -24,7 +24,7 @@ cargo xtask COMMAND
   bench [WHICH]     criterion (the default), or versus: whole processes beside stock rsync
   fuzz SECONDS      each fuzz target for that long, two at a time
   wasm              build the page and the npm package, and modules and components of the engine in target/embed
-  embed             build those, and run the programs in examples that host them";
+  embed             build the page's package and those, validate them, and run the programs in examples that host them";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

@@ -48,6 +48,7 @@ fn complete() -> Outcome {
         ("ip", "iproute2"),
         ("rdiff", "rdiff"),
         ("node", "nodejs"),
+        ("npm", "npm"),
         ("python3", "python3"),
     ];
     let missing: Vec<&str> = needed.iter().filter(|(name, _)| !installed(name)).map(|(_, package)| *package).collect();

@@ -80,8 +80,16 @@ enum State {
     Md4(md4::Md4),
     Sha1(sha1::Sha1),
     #[cfg(feature = "format")]
-    Blake2(Box<blake2::Blake2b256>),
+    Blake2(Box<blake2b_simd::State>),
     None,
+}
+
+/// BLAKE2b with 256 bits, as librsync has it.
+#[cfg(feature = "format")]
+pub(super) fn blake2_params() -> blake2b_simd::Params {
+    let mut params = blake2b_simd::Params::new();
+    params.hash_length(DIGEST_BYTES_MAX);
+    params
 }
 
 impl Digest {
@@ -104,7 +112,7 @@ impl Digest {
             Algorithm::Md4 | Algorithm::Md4Old => State::Md4(md4::Md4::new()),
             Algorithm::Sha1 => State::Sha1(sha1::Sha1::new()),
             #[cfg(feature = "format")]
-            Algorithm::Blake2 => State::Blake2(Box::default()),
+            Algorithm::Blake2 => State::Blake2(Box::new(blake2_params().to_state())),
             Algorithm::None => State::None,
         })
     }
@@ -118,7 +126,7 @@ impl Digest {
             State::Md4(state) => state.update(data),
             State::Sha1(state) => state.update(data),
             #[cfg(feature = "format")]
-            State::Blake2(state) => state.update(data),
+            State::Blake2(state) => drop(state.update(data)),
             State::None => {}
         }
     }
@@ -133,7 +141,7 @@ impl Digest {
             State::Md4(state) => DigestValue::from_bytes(&state.finalize()),
             State::Sha1(state) => DigestValue::from_bytes(&state.finalize()),
             #[cfg(feature = "format")]
-            State::Blake2(state) => DigestValue::from_bytes(&state.finalize()),
+            State::Blake2(state) => DigestValue::from_bytes(state.finalize().as_bytes()),
             State::None => DigestValue::from_bytes(&[0]),
         }
     }

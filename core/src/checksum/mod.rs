@@ -15,5 +15,5 @@ pub use algorithm::{ALGORITHMS, Algorithm, Row};
 pub use auth::AuthDigest;
 pub use digest::{DIGEST_BYTES_MAX, Digest, DigestValue};
 pub use rolling::{Rolling, weak};
-pub use strong::Strong;
+pub use strong::{BLOCKS_AT_ONCE, Strong};
 pub use weak_sum::{ByteValue, WeakSum};

@@ -51,8 +51,6 @@ impl ByteValue for Raised {
 
 /// What the polynomial is in.
 pub const MULTIPLIER: u32 = 0x0810_4225;
-/// Bytes hashed side by side.
-const LANES: usize = 16;
 
 impl WeakSum {
     /// The sum of `block`.
@@ -99,21 +97,44 @@ pub(crate) fn power(mut n: usize) -> u32 {
     result
 }
 
-/// Every lane is a polynomial in the sixteenth power, so that none waits for another.
+/// Bytes that are multiplied by powers from a table.
+const ROW: usize = 64;
+
+/// The powers that belong to the bytes of a row, in signed halves: processors multiply those eight at a time and add them up.
+static POWERS: [[i16; ROW]; 2] = powers();
+
+const fn powers() -> [[i16; ROW]; 2] {
+    let mut halves = [[0; ROW]; 2];
+    let (mut k, mut power) = (ROW, 1u32);
+    while k > 0 {
+        k -= 1;
+        let low = power as i16;
+        halves[0][k] = low;
+        halves[1][k] = (power.wrapping_sub(low as u32) >> 16) as i16;
+        power = power.wrapping_mul(MULTIPLIER);
+    }
+    halves
+}
+
+/// A row at a time: the hash so far goes up by the power of a row, and what the row adds does not depend on it.
 fn rabin_karp(block: &[u8]) -> u32 {
-    let (rows, tail) = block.as_chunks::<LANES>();
-    let step = power(LANES);
-    let mut lanes = [0u32; LANES];
-    for row in rows {
-        for j in 0..LANES {
-            lanes[j] = lanes[j].wrapping_mul(step).wrapping_add(u32::from(row[j]));
-        }
-    }
-    let mut hash = power(rows.len() * LANES);
-    for (j, lane) in lanes.iter().enumerate() {
-        hash = hash.wrapping_add(lane.wrapping_mul(power(LANES - 1 - j)));
-    }
+    let (rows, tail) = block.as_chunks::<ROW>();
+    let step = power(ROW);
+    let hash = rows.iter().fold(1u32, |hash, row| {
+        let [low, high] = [dot(row, &POWERS[0]), dot(row, &POWERS[1])];
+        hash.wrapping_mul(step).wrapping_add(low as u32).wrapping_add((high as u32) << 16)
+    });
     tail.iter().fold(hash, |hash, &byte| hash.wrapping_mul(MULTIPLIER).wrapping_add(u32::from(byte)))
+}
+
+/// At most 64 times 255 times 2^15, so that nothing overflows.
+#[inline(always)]
+fn dot(row: &[u8; ROW], powers: &[i16; ROW]) -> i32 {
+    let mut sum = 0;
+    for k in 0..ROW {
+        sum += i32::from(i16::from(row[k])) * i32::from(powers[k]);
+    }
+    sum
 }
 
 #[cfg(test)]

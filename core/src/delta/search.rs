@@ -14,7 +14,7 @@
 use super::scan::{ScanFn, scan_for};
 use super::signature::Signature;
 use super::table::Table;
-use crate::checksum::{DIGEST_BYTES_MAX, Digest, DigestValue, Strong, WeakSum};
+use crate::checksum::{BLOCKS_AT_ONCE, DIGEST_BYTES_MAX, Digest, DigestValue, Strong, WeakSum};
 use crate::limits::LITERAL_BYTES;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -97,6 +97,8 @@ pub struct Search {
     found: Option<u32>,
     /// The block behind the one found last.
     wanted: Option<u32>,
+    /// Strong sums of the next blocks, made together with one that was needed.
+    ahead: Ahead,
     /// Offset of the window in the file.
     window_offset: u64,
     ended: bool,
@@ -131,6 +133,7 @@ impl Search {
             examined: None,
             found: None,
             wanted: None,
+            ahead: Ahead::default(),
             window_offset: 0,
             ended: false,
             credit: Credit::new(),
@@ -326,7 +329,11 @@ impl Search {
             return Progress::Moved;
         }
         self.tally.hash_hits += 1;
-        let strong = self.strong_at(self.at, block_bytes);
+        let strong = if is_first && self.wanted.is_some() && self.strong.is_wide() {
+            self.strong_in_run()
+        } else {
+            self.strong_at(self.at, block_bytes)
+        };
         let Some(block) = self.choose(sum, &strong) else {
             self.tally.false_alarms += 1;
             self.credit.spend(block_bytes);
@@ -412,6 +419,17 @@ impl Search {
         StrongSum { bytes, len: (self.signature.head.strong_bytes as usize).min(DIGEST_BYTES_MAX) }
     }
 
+    /// The strong sum of the block right behind one that was found. Where one is, more follow, so their sums are made at once.
+    fn strong_in_run(&mut self) -> StrongSum {
+        let (offset, block_bytes) = (self.file_offset(self.at), self.block_bytes());
+        let bytes = self.ahead.at(offset, block_bytes).unwrap_or_else(|| {
+            let count = self.strong.blocks(&self.window[self.at..self.end], block_bytes, &mut self.ahead.sums);
+            (self.ahead.offset, self.ahead.count) = (offset, count);
+            self.ahead.sums[0]
+        });
+        StrongSum { bytes, len: (self.signature.head.strong_bytes as usize).min(DIGEST_BYTES_MAX) }
+    }
+
     fn digest_skipped(&mut self) {
         if self.skip > 0 && self.end > self.start {
             let len = self.skip.min((self.end - self.start) as u64) as usize;
@@ -444,6 +462,23 @@ enum Progress {
     Starved,
     /// `at` is at the end of the file.
     Exhausted,
+}
+
+/// Strong sums of blocks from an offset of the file on.
+#[derive(Debug, Default)]
+struct Ahead {
+    offset: u64,
+    count: usize,
+    sums: [[u8; DIGEST_BYTES_MAX]; BLOCKS_AT_ONCE],
+}
+
+impl Ahead {
+    /// The one at this offset.
+    fn at(&self, offset: u64, block_bytes: usize) -> Option<[u8; DIGEST_BYTES_MAX]> {
+        let (from, block_bytes) = (offset.checked_sub(self.offset)?, block_bytes as u64);
+        let index = usize::try_from(from.checked_div(block_bytes)?).ok()?;
+        (from.is_multiple_of(block_bytes) && index < self.count).then(|| self.sums[index])
+    }
 }
 
 /// The strong sum of a window, as far as the signature has it.

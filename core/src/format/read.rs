@@ -29,6 +29,14 @@ pub struct BasisSignature {
     pub basis: Option<BasisId>,
 }
 
+impl BasisSignature {
+    /// The most memory that a copy of it and a search with it take.
+    pub fn search_bytes(&self) -> u64 {
+        let sums = self.signature.weak.len() as u64 * 64 + self.signature.strong.len() as u64;
+        sums + u64::from(self.signature.head.block_bytes) * WINDOW_BLOCKS
+    }
+}
+
 /// Reads a signature that arrives in pieces.
 #[derive(Debug)]
 pub struct SignatureReader {

@@ -2,7 +2,7 @@
 
 use super::outlet::Outlet;
 use super::{Format, FormatError, GROUP_ENTRIES, SIGNATURE_MAGIC, VERSION, librsync, number_of};
-use crate::checksum::{Algorithm, DIGEST_BYTES_MAX, Digest, Strong, WeakSum};
+use crate::checksum::{Algorithm, BLOCKS_AT_ONCE, DIGEST_BYTES_MAX, Digest, Strong, WeakSum};
 use alloc::vec::Vec;
 
 /// Bytes of a block when the length of the basis is not known.
@@ -128,9 +128,21 @@ impl SignatureWriter {
             }
             self.sign_straddling();
         }
-        let mut blocks = piece.chunks_exact(block_bytes);
-        blocks.by_ref().for_each(|block| self.sign(block));
-        self.straddling.extend_from_slice(blocks.remainder());
+        while piece.len() >= block_bytes {
+            let mut sums = [[0; DIGEST_BYTES_MAX]; BLOCKS_AT_ONCE];
+            let count = self.strong.blocks(piece, block_bytes, &mut sums);
+            let (now, rest) = piece.split_at(count * block_bytes);
+            now.chunks_exact(block_bytes).zip(&sums).for_each(|(block, sum)| self.put_sums(block, sum));
+            piece = rest;
+        }
+        self.straddling.extend_from_slice(piece);
+    }
+
+    /// The most memory that a piece of `len` bytes can newly take, if containers grow by what they need.
+    pub fn needs(&self, len: usize) -> u64 {
+        let blocks = len as u64 / u64::from(self.options.block_bytes) + 1;
+        let straddling = (len as u64).min(u64::from(self.options.block_bytes));
+        straddling + 2 * blocks * (4 + self.strong_bytes as u64)
     }
 
     /// The basis is at its end.
@@ -186,6 +198,10 @@ impl SignatureWriter {
     fn sign(&mut self, block: &[u8]) {
         let mut sum = [0; DIGEST_BYTES_MAX];
         self.strong.block(block, &mut sum);
+        self.put_sums(block, &sum);
+    }
+
+    fn put_sums(&mut self, block: &[u8], sum: &[u8; DIGEST_BYTES_MAX]) {
         let weak = self.options.weak.of(block);
         if self.options.format == Format::Librsync {
             let out = self.out.bytes();

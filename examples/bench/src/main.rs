@@ -2,7 +2,9 @@
 //!
 //! Each pair of files is taken through the program `syncline` (our format, and librsync's), through `rdiff`, through the module
 //! in wasmtime, and through the crate fast_rsync, with blocks of one length for all. Programs are timed from start to end, the
-//! crate without reading and writing. Every figure is the best of three. Files lie in memory (`/dev/shm`) unless told otherwise.
+//! crate without reading and writing. They take turns, so that what else goes on meets all of them, and every figure is the best
+//! of five. Files lie in memory (`/dev/shm`) unless told otherwise. The last columns are the rates beside those of `rdiff`, or
+//! for the module beside those of the program.
 
 mod sandbox;
 
@@ -16,7 +18,7 @@ use sandbox::Sandbox;
 
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
 
-const RUNS: usize = 3;
+const RUNS: usize = 5;
 const BLOCK_BYTES: u32 = 16 * 1024;
 const SYNCLINE: &str = "target/release/syncline";
 const MODULE: &str = "target/embed/syncline-simd.wasm";
@@ -32,7 +34,7 @@ fn main() -> Outcome<()> {
 }
 
 fn run(len: usize, dir: &Path) -> Outcome<()> {
-    println!("{:<18} {:<22} {:>9} {:>9} {:>9} {:>12}", "", "", "signature", "delta", "patch", "delta bytes");
+    println!("{:<18} {:<20} {:>9} {:>9} {:>9} {:>12}", "", "", "signature", "delta", "patch", "delta bytes");
     for (name, make) in
         [("scattered edits", edits as fn(&[u8]) -> Vec<u8>), ("insertion", insertion), ("unrelated", unrelated)]
     {
@@ -40,11 +42,26 @@ fn run(len: usize, dir: &Path) -> Outcome<()> {
         fs::write(dir.join("old"), &old)?;
         fs::write(dir.join("new"), make(&old))?;
         drop(old);
-        report(name, "syncline", len, programs(dir, "syncline")?);
-        report(name, "syncline, librsync", len, programs(dir, "librsync")?);
-        report(name, "rdiff", len, programs(dir, "rdiff")?);
-        report(name, "module in wasmtime", len, sandbox(dir)?);
-        report(name, "fast_rsync", len, fast(dir)?);
+        let mut best = [NONE; 5];
+        let mut sandbox = Sandbox::load(MODULE)?;
+        for _ in 0..RUNS {
+            let figures = [
+                programs(dir, "syncline")?,
+                programs(dir, "librsync")?,
+                programs(dir, "rdiff")?,
+                inside(&mut sandbox, dir)?,
+                fast(dir)?,
+            ];
+            for (best, now) in best.iter_mut().zip(figures) {
+                *best = (std::array::from_fn(|at| best.0[at].min(now.0[at])), now.1);
+            }
+        }
+        let [ours, librsync, rdiff, module, fast] = best;
+        report(name, "syncline", len, ours, rdiff);
+        report(name, "syncline, librsync", len, librsync, rdiff);
+        report(name, "rdiff", len, rdiff, rdiff);
+        report(name, "module in wasmtime", len, module, ours);
+        report(name, "fast_rsync", len, fast, rdiff);
     }
     Ok(())
 }
@@ -52,19 +69,22 @@ fn run(len: usize, dir: &Path) -> Outcome<()> {
 /// Times of signature, delta and patch, and the length of the delta.
 type Figures = ([Duration; 3], u64);
 
-fn report(name: &str, who: &str, len: usize, (times, delta): Figures) {
+/// Before the first run.
+const NONE: Figures = ([Duration::MAX; 3], 0);
+
+fn report(name: &str, who: &str, len: usize, (times, delta): Figures, (beside, _): Figures) {
     let rate = times.map(|time| format!("{:.0} MB/s", len as f64 / 1e6 / time.as_secs_f64()));
-    println!("{name:<18} {who:<22} {:>9} {:>9} {:>9} {delta:>12}", rate[0], rate[1], rate[2]);
+    let ratio: [f64; 3] = std::array::from_fn(|at| beside[at].as_secs_f64() / times[at].as_secs_f64());
+    println!(
+        "{name:<18} {who:<20} {:>9} {:>9} {:>9} {delta:>12} {:>6.2} {:>6.2} {:>6.2}",
+        rate[0], rate[1], rate[2], ratio[0], ratio[1], ratio[2]
+    );
 }
 
-fn best(mut work: impl FnMut() -> Outcome<()>) -> Outcome<Duration> {
-    let mut best = Duration::MAX;
-    for _ in 0..RUNS {
-        let start = Instant::now();
-        work()?;
-        best = best.min(start.elapsed());
-    }
-    Ok(best)
+fn timed(work: impl FnOnce() -> Outcome<()>) -> Outcome<Duration> {
+    let start = Instant::now();
+    work()?;
+    Ok(start.elapsed())
 }
 
 fn programs(dir: &Path, kind: &str) -> Outcome<Figures> {
@@ -82,21 +102,20 @@ fn programs(dir: &Path, kind: &str) -> Outcome<Figures> {
     };
     let with = |words: &[&'static str]| [force, words].concat();
     let times = [
-        best(|| run(&sign))?,
-        best(|| run(&with(&["delta", "sig", "new", "delta"])))?,
-        best(|| run(&with(&["patch", "old", "delta", "made"])))?,
+        timed(|| run(&sign))?,
+        timed(|| run(&with(&["delta", "sig", "new", "delta"])))?,
+        timed(|| run(&with(&["patch", "old", "delta", "made"])))?,
     ];
     check(dir)?;
     Ok((times, fs::metadata(dir.join("delta"))?.len()))
 }
 
-fn sandbox(dir: &Path) -> Outcome<Figures> {
-    let mut sandbox = Sandbox::load(MODULE)?;
+fn inside(sandbox: &mut Sandbox, dir: &Path) -> Outcome<Figures> {
     let path = |name: &str| dir.join(name);
     let times = [
-        best(|| sandbox.sign(&path("old"), &path("sig"), BLOCK_BYTES))?,
-        best(|| sandbox.delta(&path("sig"), &path("new"), &path("delta")))?,
-        best(|| sandbox.patch(&path("old"), &path("delta"), &path("made")))?,
+        timed(|| sandbox.sign(&path("old"), &path("sig"), BLOCK_BYTES))?,
+        timed(|| sandbox.delta(&path("sig"), &path("new"), &path("delta")))?,
+        timed(|| sandbox.patch(&path("old"), &path("delta"), &path("made")))?,
     ];
     check(dir)?;
     Ok((times, fs::metadata(dir.join("delta"))?.len()))
@@ -105,18 +124,18 @@ fn sandbox(dir: &Path) -> Outcome<Figures> {
 fn fast(dir: &Path) -> Outcome<Figures> {
     let (old, new) = (fs::read(dir.join("old"))?, fs::read(dir.join("new"))?);
     let options = fast_rsync::SignatureOptions { block_size: BLOCK_BYTES, crypto_hash_size: 16 };
-    let signing = best(|| {
+    let signing = timed(|| {
         fast_rsync::Signature::calculate(&old, options);
         Ok(())
     })?;
     let signature = fast_rsync::Signature::calculate(&old, options);
     let mut delta = Vec::new();
-    let searching = best(|| {
+    let searching = timed(|| {
         delta.clear();
         Ok(fast_rsync::diff(&signature.index(), &new, &mut delta)?)
     })?;
     let mut made = Vec::new();
-    let patching = best(|| {
+    let patching = timed(|| {
         made.clear();
         Ok(fast_rsync::apply(&old, &delta, &mut made)?)
     })?;

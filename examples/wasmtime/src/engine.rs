@@ -1,24 +1,26 @@
 //! The module's functions, as `host-embed/ABI.md` describes them.
 
+use syncline_core::checksum::Algorithm;
 use syncline_core::session::{Errno, HostResult, Reply};
 use syncline_embed::document::{Event, Start, decode, encode};
-use wasmtime::{Instance, Memory, Module, Store, TypedFunc, WasmParams, WasmResults};
+use wasmtime::{Instance, Memory, Module, Store, StoreLimits, StoreLimitsBuilder, TypedFunc, WasmParams, WasmResults};
 
 use crate::Outcome;
+use crate::sandbox::{MEMORY_BYTES, RUNTIME_BYTES, Session};
 
 /// A module with its memory.
 pub struct Engine {
-    store: Store<()>,
+    store: Store<StoreLimits>,
     instance: Instance,
     memory: Memory,
 }
 
 impl Engine {
-    /// Loads a module, which imports nothing, and sets its limit.
-    pub fn load(path: &str, memory_bytes: u64) -> Outcome<Engine> {
-        let engine = wasmtime::Engine::default();
-        let module = Module::from_file(&engine, path)?;
-        let mut store = Store::new(&engine, ());
+    /// Takes a module, which imports nothing, and sets its limit.
+    pub fn load(engine: &wasmtime::Engine, code: &[u8]) -> Outcome<Engine> {
+        let module = Module::new(engine, code)?;
+        let mut store = Store::new(engine, StoreLimitsBuilder::new().memory_size(RUNTIME_BYTES).build());
+        store.limiter(|limits| limits);
         let instance = Instance::new(&mut store, &module, &[])?;
         let memory = instance.get_memory(&mut store, "memory").ok_or("the module has no memory")?;
         let mut engine = Engine { store, instance, memory };
@@ -26,7 +28,7 @@ impl Engine {
             1 => {}
             version => return Err(format!("the module's interface has version {version}, this host knows 1").into()),
         }
-        engine.call::<u64, ()>("syncline_set_memory_limit", memory_bytes)?;
+        engine.call::<u64, ()>("syncline_set_memory_limit", MEMORY_BYTES)?;
         Ok(engine)
     }
 
@@ -69,40 +71,43 @@ impl Engine {
     }
 
     /// Starts a session.
-    pub fn session(&mut self, start: &Start) -> Outcome<Session<'_>> {
+    pub fn session(mut self, start: &Start) -> Outcome<ModuleSession> {
         let handle = self.lend(&encode(start), |engine, at, len| engine.count("syncline_session_new", (at, len)))?;
-        Ok(Session { engine: self, handle })
+        Ok(ModuleSession { engine: self, handle })
     }
 }
 
 /// A session in the module.
-pub struct Session<'a> {
-    engine: &'a mut Engine,
+pub struct ModuleSession {
+    engine: Engine,
     handle: i32,
 }
 
-impl Session<'_> {
-    /// What to do next.
-    pub fn next(&mut self) -> Outcome<Event> {
+impl ModuleSession {
+    fn with<T: AsRef<[u8]> + ?Sized>(&mut self, name: &str, bytes: &T) -> Outcome<()> {
+        let handle = self.handle;
+        self.engine.lend(bytes.as_ref(), |engine, at, len| engine.count(name, (handle, at, len))).map(drop)
+    }
+}
+
+impl Session for ModuleSession {
+    fn next(&mut self) -> Outcome<Event> {
         let len = self.engine.count("syncline_session_next", self.handle)?;
         let at: u32 = self.engine.call("syncline_session_event_ptr", self.handle)?;
         decode(&self.engine.bytes(at, len as u32)?).ok_or_else(|| "the module's document can't be read".into())
     }
 
-    /// The bytes of the last write.
-    pub fn data(&mut self) -> Outcome<Vec<u8>> {
+    fn data(&mut self) -> Outcome<Vec<u8>> {
         let len = self.engine.count("syncline_session_data_len", self.handle)?;
         let at: u32 = self.engine.call("syncline_session_data_ptr", self.handle)?;
         self.engine.bytes(at, len as u32)
     }
 
-    /// Tells the time.
-    pub fn tick(&mut self, now_ms: u64) -> Outcome<()> {
+    fn tick(&mut self, now_ms: u64) -> Outcome<()> {
         self.engine.count("syncline_session_tick", (self.handle, now_ms)).map(drop)
     }
 
-    /// Bytes for the peer.
-    pub fn output(&mut self) -> Outcome<Vec<u8>> {
+    fn output(&mut self) -> Outcome<Vec<u8>> {
         let len = self.engine.count("syncline_output_len", self.handle)?;
         let at: u32 = self.engine.call("syncline_output_ptr", self.handle)?;
         let bytes = self.engine.bytes(at, len as u32)?;
@@ -110,70 +115,57 @@ impl Session<'_> {
         Ok(bytes)
     }
 
-    /// The peer takes no more.
-    pub fn output_broken(&mut self) -> Outcome<()> {
+    fn output_broken(&mut self) -> Outcome<()> {
         self.engine.count("syncline_session_output_broken", self.handle).map(drop)
     }
 
-    /// Bytes of the peer's: how many were taken.
-    pub fn feed(&mut self, bytes: &[u8]) -> Outcome<usize> {
+    fn feed(&mut self, bytes: &[u8]) -> Outcome<usize> {
         let handle = self.handle;
         let feed = |engine: &mut Engine, at, len| engine.count("syncline_session_feed", (handle, at, len));
         Ok(self.engine.lend(bytes, feed)? as usize)
     }
 
-    /// The peer closed its direction.
-    pub fn feed_end(&mut self) -> Outcome<()> {
+    fn feed_end(&mut self) -> Outcome<()> {
         self.engine.count("syncline_session_feed_end", self.handle).map(drop)
     }
 
-    /// Answers a request.
-    pub fn answer(&mut self, id: u32, reply: &Reply) -> Outcome<()> {
+    fn answer(&mut self, id: u32, reply: &Reply) -> Outcome<()> {
         let handle = self.handle;
         let answer = |engine: &mut Engine, at, len| engine.count("syncline_session_answer", (handle, id, at, len));
         self.engine.lend(&encode(reply), answer).map(drop)
     }
 
-    /// Carries out a read.
-    pub fn fill(&mut self, bytes: HostResult<Vec<u8>>) -> Outcome<()> {
+    fn fill(&mut self, bytes: HostResult<Vec<u8>>) -> Outcome<()> {
         match bytes {
             Ok(bytes) => self.with("syncline_session_fill", &bytes),
             Err(error) => self.with("syncline_session_fill_failed", &encode(&error)),
         }
     }
 
-    /// A copy was carried out.
-    pub fn copied(&mut self) -> Outcome<()> {
+    fn copied(&mut self) -> Outcome<()> {
         self.engine.count("syncline_session_copied", self.handle).map(drop)
     }
 
-    /// Writing failed.
-    pub fn write_failed(&mut self, path: &[u8], error: Errno) -> Outcome<()> {
+    fn write_failed(&mut self, path: &[u8], error: Errno) -> Outcome<()> {
         self.with("syncline_session_write_failed", &encode(&(path.to_vec(), error)))
     }
 
-    /// The password that was asked for.
-    pub fn password(&mut self, password: &[u8]) -> Outcome<()> {
+    fn password(&mut self, password: &[u8]) -> Outcome<()> {
         self.with("syncline_session_password", password)
     }
 
-    fn with<T: AsRef<[u8]> + ?Sized>(&mut self, name: &str, bytes: &T) -> Outcome<()> {
-        let handle = self.handle;
-        self.engine.lend(bytes.as_ref(), |engine, at, len| engine.count(name, (handle, at, len))).map(drop)
-    }
-
-    /// A checksum in the making, in the module too.
-    pub fn checksum(&mut self, algorithm: u32) -> Outcome<i32> {
-        self.engine.count("syncline_checksum_new", algorithm)
-    }
-
-    /// More bytes for it.
-    pub fn checksum_push(&mut self, checksum: i32, bytes: &[u8]) -> Outcome<()> {
-        self.engine.lend(bytes, |engine, at, len| engine.count("syncline_push", (checksum, at, len))).map(drop)
-    }
-
-    /// Its value, and its end.
-    pub fn checksum_value(&mut self, checksum: i32) -> Outcome<Vec<u8>> {
+    fn digest(&mut self, algorithm: Algorithm, piece: &mut dyn FnMut() -> Outcome<Vec<u8>>) -> Outcome<Vec<u8>> {
+        let numbers =
+            [Algorithm::Xxh128, Algorithm::Xxh3, Algorithm::Xxh64, Algorithm::Md5, Algorithm::Md4, Algorithm::Sha1];
+        let index = numbers.iter().position(|known| *known == algorithm).ok_or("the module has no such checksum")?;
+        let checksum = self.engine.count("syncline_checksum_new", index as u32 + 1)?;
+        loop {
+            let bytes = piece()?;
+            if bytes.is_empty() {
+                break;
+            }
+            self.engine.lend(&bytes, |engine, at, len| engine.count("syncline_push", (checksum, at, len)))?;
+        }
         self.engine.count("syncline_finish", checksum)?;
         let len = self.engine.count("syncline_output_len", checksum)?;
         let at: u32 = self.engine.call("syncline_output_ptr", checksum)?;

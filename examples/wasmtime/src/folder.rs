@@ -1,4 +1,4 @@
-//! What a session asks of files, done with the standard library: enough for pulling regular files, directories and symlinks.
+//! What a session asks of files, done with the standard library: enough for regular files, directories and symlinks.
 //!
 //! What can't be done (devices, names of users, copies on this machine) is answered with an error, and the session tells of it.
 
@@ -17,7 +17,7 @@ use syncline_core::session::{
     SetErrors, SetMeta,
 };
 
-use crate::engine::Session;
+use crate::sandbox::Session;
 
 /// "Not supported", as Linux numbers it.
 const ENOTSUP: i32 = 95;
@@ -100,7 +100,7 @@ fn look(path: &Path, follow: Follow) -> HostResult<Meta> {
 
 impl Folder {
     /// Does what is asked.
-    pub fn execute(&mut self, ask: Ask, session: &mut Session<'_>) -> Reply {
+    pub fn execute(&mut self, ask: Ask, session: &mut dyn Session) -> Reply {
         match ask {
             Ask::Root { path } => Reply::Root(self.root(path_of(&path).to_owned())),
             Ask::SubRoot { at } => Reply::Root(self.root(self.path(&at))),
@@ -236,32 +236,26 @@ impl Folder {
     }
 
     /// The digest of the whole output, made in the sandbox.
-    fn finish(&mut self, file: FileId, session: &mut Session<'_>) -> Result<DigestValue, OutputError> {
+    fn finish(&mut self, file: FileId, session: &mut dyn Session) -> Result<DigestValue, OutputError> {
         let failed = |text: String| OutputError::Write(Errno { code: ENOTSUP, text });
         let open = self.files.get_mut(&file.0).ok_or_else(|| OutputError::Write(unsupported()))?;
         open.file
             .set_len(open.at)
             .and_then(|()| open.file.flush())
             .map_err(|error| OutputError::Write(errno(&error)))?;
-        let numbers =
-            [Algorithm::Xxh128, Algorithm::Xxh3, Algorithm::Xxh64, Algorithm::Md5, Algorithm::Md4, Algorithm::Sha1];
-        let Some(number) = numbers.iter().position(|algorithm| *algorithm == open.digest) else {
+        if open.digest == Algorithm::None {
             return Ok(DigestValue::zero(1));
+        }
+        let mut at = 0;
+        let mut piece = || {
+            let mut piece = vec![0; PIECE_BYTES];
+            let len = open.file.read_at(&mut piece, at)?;
+            piece.truncate(len);
+            at += len as u64;
+            Ok(piece)
         };
-        let mut digest = || {
-            let checksum = session.checksum(number as u32 + 1)?;
-            let (mut piece, mut at) = (vec![0; PIECE_BYTES], 0);
-            loop {
-                match open.file.read_at(&mut piece, at)? {
-                    0 => return session.checksum_value(checksum),
-                    len => {
-                        session.checksum_push(checksum, &piece[..len])?;
-                        at += len as u64;
-                    }
-                }
-            }
-        };
-        Ok(DigestValue::from_bytes(&digest().map_err(|error| failed(error.to_string()))?))
+        let value = session.digest(open.digest, &mut piece).map_err(|error| failed(error.to_string()))?;
+        Ok(DigestValue::from_bytes(&value))
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<SetErrors, OutputError> {

@@ -9,6 +9,7 @@ use syncline_core::format::{
 use super::state::{Buffers, Object, allow, with};
 use super::status::{Status, code, count};
 use crate::memory;
+use crate::simd::best_scan_for;
 
 /// A digest in the making, and then the digest.
 pub struct Checksum {
@@ -114,9 +115,11 @@ pub extern "C" fn syncline_delta_new(basis: i32, format_number: u32) -> i32 {
     count(with(|state| {
         let format = format(format_number)?;
         let Object::Loaded(signature) = state.object(basis)?.0 else { return Err(Status::BadHandle) };
-        let sums = signature.signature.weak.len() * 64 + signature.signature.strong.len();
-        allow(sums.saturating_add(signature.signature.head.block_bytes as usize * 4))?;
-        let writer = DeltaWriter::new(signature.as_ref().clone(), DeltaOptions { format, scan: None })?;
+        if !memory::allows(signature.search_bytes()) {
+            return Err(Status::Memory);
+        }
+        let scan = Some(best_scan_for(signature.weak));
+        let writer = DeltaWriter::new(signature.as_ref().clone(), DeltaOptions { format, scan })?;
         state.insert(Object::Delta(Box::new(Delta { writer })))
     }))
 }
@@ -139,6 +142,7 @@ pub extern "C" fn syncline_push(handle: i32, pointer: usize, len: usize) -> i32 
         allow(len)?;
         match object {
             Object::Checksum(checksum) => checksum.digest.as_mut().ok_or(Status::State)?.update(bytes),
+            Object::Signature(writer) if !memory::allows(writer.needs(len)) => return Err(Status::Memory),
             Object::Signature(writer) => writer.push(bytes),
             Object::Loading(reader) => reader.push(bytes)?,
             Object::Delta(delta) => delta.writer.push(bytes),

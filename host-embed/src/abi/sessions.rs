@@ -6,7 +6,6 @@ use syncline_core::session::{Errno, Reply};
 use super::state::{Object, State, allow, with};
 use super::status::{Status, code, count};
 use crate::document::{Start, decode, encode};
-use crate::memory;
 use crate::session::Embedded;
 
 /// What a session takes by itself: buffers for both directions, and the first list.
@@ -57,10 +56,6 @@ pub extern "C" fn syncline_session_tick(handle: i32, now_ms: u64) -> i32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn syncline_session_next(handle: i32) -> i32 {
     count(session(handle, |session, event| {
-        if !memory::allows(0) {
-            // The peer made us hold too much: end it in order, with what there is left.
-            session.abort(Exit::MALLOC, b"the memory limit was reached");
-        }
         *event = encode(&session.next_event());
         Ok(event.len())
     }))

@@ -38,7 +38,10 @@ impl Buffers {
     /// A new buffer, or [`SIZE_REFUSED`].
     pub fn alloc(&mut self, len: usize) -> usize {
         let mut bytes = Vec::new();
-        if len == 0 || len > i32::MAX as usize || !memory::allows(len as u64) || bytes.try_reserve_exact(len).is_err() {
+        if len == 0 || len > i32::MAX as usize || !memory::allows(len as u64) {
+            return SIZE_REFUSED;
+        }
+        if memory::fixed(|| bytes.try_reserve_exact(len)).is_err() {
             return SIZE_REFUSED;
         }
         bytes.resize(len, 0);
@@ -102,7 +105,11 @@ impl State {
 
     /// Ends a handle.
     pub fn remove(&mut self, handle: i32) -> Result<Object, Status> {
-        self.objects.remove(&handle).ok_or(Status::BadHandle)
+        let object = self.objects.remove(&handle).ok_or(Status::BadHandle)?;
+        if self.objects.is_empty() {
+            memory::settle();
+        }
+        Ok(object)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use syncline_core::Error;
+use syncline_core::checksum::WeakSum;
 use syncline_core::options::{
     Command, Env, Link, Options, Outgoing, Plan, Remote, RemoteKind, Secluded, Server, Setup, parse_with, plan,
     secluded::BlockReader, shell_command,
@@ -13,6 +14,7 @@ use syncline_core::session::{Config, PROTOCOL, Role, Side, Transport};
 
 use super::{Embedded, Greet, Phase};
 use crate::document::{Peer, Start};
+use crate::simd::best_scan_for;
 
 /// The port of daemons.
 const DAEMON_PORT: u16 = 873;
@@ -61,6 +63,7 @@ fn base(options: Options, start: &Start) -> Config {
         home: value("HOME").unwrap_or_default(),
         cvsignore: value("CVSIGNORE").unwrap_or_default(),
         names: start.names.clone(),
+        scan: Some(best_scan_for(WeakSum::Rsync)),
         checksum_list: value("RSYNC_CHECKSUM_LIST"),
         compress_list: value("RSYNC_COMPRESS_LIST"),
         ..Config::new(options, Side::Client, Role::Sender)

@@ -71,7 +71,7 @@ impl Kernel for HashAvx2 {
     }
 }
 
-/// As [`syncline_core::delta::probe`], in six instructions an offset and without a branch.
+/// As [`syncline_core::delta::probe`], in five instructions an offset and without a branch.
 ///
 /// In assembly, since compilers that know vectors gather the words of the filter into them, which takes longer than testing a
 /// bit of each where it is.
@@ -81,30 +81,28 @@ fn probe_bits(filter: &[u32], sums: &Sums) -> [u16; TILE / GROUP] {
     let mut hits = [0; TILE / GROUP];
     let Some(mask) = filter.len().checked_sub(1) else { return hits };
     let mask = _mm256_set1_epi16(mask as i16);
-    let mut keys = [0u32; TILE];
+    let mut words = [0u16; TILE];
     for at in (0..TILE).step_by(GROUP) {
-        // SAFETY: sixteen numbers follow `at` in arrays of `TILE`, and `keys` has room for twice eight.
+        // SAFETY: sixteen numbers follow `at` in arrays of `TILE`.
         unsafe {
-            let a = _mm256_loadu_si256(sums.a.as_ptr().add(at).cast());
-            let words = _mm256_and_si256(_mm256_loadu_si256(sums.words.as_ptr().add(at).cast()), mask);
-            _mm256_storeu_si256(keys.as_mut_ptr().add(at).cast(), _mm256_unpacklo_epi16(a, words));
-            _mm256_storeu_si256(keys.as_mut_ptr().add(at + 8).cast(), _mm256_unpackhi_epi16(a, words));
+            let cut = _mm256_and_si256(_mm256_loadu_si256(sums.words.as_ptr().add(at).cast()), mask);
+            _mm256_storeu_si256(words.as_mut_ptr().add(at).cast(), cut);
         }
     }
-    for (group, hits) in hits.iter_mut().enumerate() {
+    let (words, _) = words.as_chunks::<GROUP>();
+    let (sums, _) = sums.a.as_chunks::<GROUP>();
+    for ((words, sums), hits) in words.iter().zip(sums).zip(&mut hits) {
         let mut found = 0u32;
         for k in (0..GROUP).rev() {
-            // Unpacking works in halves of eight, of which the first four are in the first vector.
-            let key = keys[group * GROUP + k / 8 * 4 + k % 4 + k % 8 / 4 * 8];
-            // SAFETY: the upper half of the key was cut to the length of the filter, a power of two.
-            let word = unsafe { *filter.get_unchecked((key >> 16) as usize) };
-            // SAFETY: works on registers only. `bt` takes the lowest five bits of the key, `adc` shifts the bit into `found`.
+            // SAFETY: the number of the word was cut to the length of the filter, a power of two.
+            let word = unsafe { *filter.get_unchecked(usize::from(words[k])) };
+            // SAFETY: works on registers only. `bt` takes the lowest five bits of the sum, `adc` shifts the bit into `found`.
             unsafe {
                 asm!(
-                    "bt {word:e}, {key:e}",
+                    "bt {word:e}, {sum:e}",
                     "adc {found:e}, {found:e}",
                     word = in(reg) word,
-                    key = in(reg) key,
+                    sum = in(reg) u32::from(sums[k]),
                     found = inout(reg) found,
                     options(pure, nomem, nostack),
                 );
@@ -143,9 +141,12 @@ fn roll(old: &[u8; TILE], new: &[u8; TILE], window: u16, sum: u32, sums: &mut Su
 #[inline]
 #[target_feature(enable = "avx2,bmi2")]
 fn prefix_sums(x: __m256i) -> __m256i {
-    let x = _mm256_add_epi16(x, _mm256_slli_si256::<2>(x));
-    let x = _mm256_add_epi16(x, _mm256_slli_si256::<4>(x));
-    let x = _mm256_add_epi16(x, _mm256_slli_si256::<8>(x));
+    // Shifts of 64 bits and shuffles wait for different parts of the processor, so both are used.
+    let x = _mm256_add_epi16(x, _mm256_slli_epi64::<16>(x));
+    let x = _mm256_add_epi16(x, _mm256_slli_epi64::<32>(x));
+    let none = 0x8080_8080_8080_8080u64 as i64;
+    let fourth = 0x0706_0706_0706_0706;
+    let x = _mm256_add_epi16(x, _mm256_shuffle_epi8(x, _mm256_setr_epi64x(none, fourth, none, fourth)));
     // Each half is summed up by itself now: the upper one still lacks the total of the lower one.
     let lower = _mm256_permute2x128_si256::<0x08>(x, x);
     _mm256_add_epi16(x, _mm256_shuffle_epi8(lower, _mm256_set1_epi16(0x0f0e)))

@@ -50,5 +50,9 @@ fn check(component: &[u8]) -> Result<(), String> {
         }
     }
     println!("exports: {}", exports.join(", "));
-    if exports.len() == 2 { Ok(()) } else { Err("the component does not export files and sessions".to_string()) }
+    if exports.len() == 3 {
+        Ok(())
+    } else {
+        Err("the component does not export memory, files and sessions".to_string())
+    }
 }

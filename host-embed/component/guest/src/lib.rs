@@ -9,7 +9,15 @@ use syncline_core::checksum::{Algorithm, Digest};
 use syncline_core::format::{self, DeltaOptions, FormatError, PatchLimits, PatchStep};
 use syncline_core::session::{Errno, Reply};
 use syncline_embed::document::{decode, encode};
+use syncline_embed::memory::{self, Counting};
 use syncline_embed::session::Embedded;
+use syncline_embed::simd::best_scan_for;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// What a session takes by itself: buffers for both directions, and the first list.
+const SESSION_BYTES: u64 = 8 << 20;
 
 mod bindings {
     #![allow(missing_docs)]
@@ -17,7 +25,7 @@ mod bindings {
 }
 
 use bindings::exports::syncline::engine::files::{self, Error, Fault, Range, Step};
-use bindings::exports::syncline::engine::sessions;
+use bindings::exports::syncline::engine::{memory as memory_world, sessions};
 
 struct Component;
 bindings::export!(Component with_types_in bindings);
@@ -29,6 +37,21 @@ impl files::Guest for Component {
     type Signature = Signature;
     type DeltaWriter = DeltaWriter;
     type Patcher = Patcher;
+}
+
+impl memory_world::Guest for Component {
+    fn set_limit(bytes: u64) {
+        memory::set_limit(bytes);
+    }
+
+    fn used() -> u64 {
+        memory::used()
+    }
+}
+
+/// Refuses what the memory limit doesn't allow.
+fn allow(bytes: u64) -> Result<(), FormatError> {
+    if memory::allows(bytes) { Ok(()) } else { Err(FormatError::Memory { needed: bytes, max: memory::left() }) }
 }
 
 impl sessions::Guest for Component {
@@ -109,13 +132,15 @@ impl files::GuestSignatureWriter for SignatureWriter {
             strong_bytes: options.strong_bytes,
             ..defaults
         };
+        allow(u64::from(options.block_bytes))?;
         let writer = format::SignatureWriter::new(options)?;
         Ok(files::SignatureWriter::new(SignatureWriter(RefCell::new(writer))))
     }
 
-    fn push(&self, bytes: Vec<u8>) -> Vec<u8> {
+    fn push(&self, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
+        allow(2 * self.0.borrow().needs(bytes.len()))?;
         self.0.borrow_mut().push(&bytes);
-        self.take()
+        Ok(self.take())
     }
 
     fn finish(&self) -> Vec<u8> {
@@ -132,6 +157,7 @@ impl files::GuestSignatureReader for SignatureReader {
     }
 
     fn push(&self, bytes: Vec<u8>) -> Result<(), Error> {
+        allow(2 * bytes.len() as u64)?;
         Ok(self.0.borrow_mut().push(&bytes)?)
     }
 
@@ -170,14 +196,17 @@ impl DeltaWriter {
 
 impl files::GuestDeltaWriter for DeltaWriter {
     fn open(signature: files::SignatureBorrow<'_>, format: files::Format) -> Result<files::DeltaWriter, Error> {
-        let options = DeltaOptions { format: kind(format), scan: None };
-        let writer = format::DeltaWriter::new(signature.get::<Signature>().0.clone(), options)?;
+        let signature = &signature.get::<Signature>().0;
+        let options = DeltaOptions { format: kind(format), scan: Some(best_scan_for(signature.weak)) };
+        allow(signature.search_bytes())?;
+        let writer = format::DeltaWriter::new(signature.clone(), options)?;
         Ok(files::DeltaWriter::new(DeltaWriter(RefCell::new(writer))))
     }
 
-    fn push(&self, bytes: Vec<u8>) -> Vec<u8> {
+    fn push(&self, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
+        allow(3 * bytes.len() as u64)?;
         self.0.borrow_mut().push(&bytes);
-        self.take()
+        Ok(self.take())
     }
 
     fn finish(&self) -> Vec<u8> {
@@ -230,6 +259,9 @@ struct Session(RefCell<Embedded>);
 
 impl sessions::GuestSession for Session {
     fn open(start: Vec<u8>) -> Result<sessions::Session, String> {
+        if !memory::allows(SESSION_BYTES) {
+            return Err("the memory limit forbids it".into());
+        }
         let start = decode(&start).ok_or("the document is not of this version, or malformed")?;
         let session = Embedded::open(start).map_err(|error| error.text_lossy())?;
         Ok(sessions::Session::new(Session(RefCell::new(session))))
@@ -267,7 +299,8 @@ impl sessions::GuestSession for Session {
     }
 
     fn answer(&self, id: u32, reply: Vec<u8>) -> bool {
-        decode::<Reply>(&reply).is_some_and(|reply| self.0.borrow_mut().answer(id, reply))
+        let may = memory::allows(4 * reply.len() as u64);
+        may && decode::<Reply>(&reply).is_some_and(|reply| self.0.borrow_mut().answer(id, reply))
     }
 
     fn fill(&self, bytes: Vec<u8>) -> bool {
