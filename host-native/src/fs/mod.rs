@@ -35,6 +35,7 @@ mod sink;
 mod table;
 mod temp;
 mod unshare;
+mod xattrat;
 mod zeros;
 
 pub use ahead::Ahead;
