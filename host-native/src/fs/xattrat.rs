@@ -25,9 +25,7 @@ struct Args {
 /// anything, so only what this one should answer counts.
 pub fn works() -> bool {
     static WORKS: OnceLock<bool> = OnceLock::new();
-    *WORKS.get_or_init(|| {
-        matches!(list(rustix::fs::CWD, c"/", &mut []), Ok(_) | Err(Code::OPNOTSUPP))
-    })
+    *WORKS.get_or_init(|| matches!(list(rustix::fs::CWD, c"/", &mut []), Ok(_) | Err(Code::OPNOTSUPP)))
 }
 
 /// The names of a name's attributes, each with a NUL; their length alone if there is no room at all.
@@ -60,13 +58,7 @@ pub fn remove(dir: BorrowedFd<'_>, name: &CStr, attribute: &CStr) -> Result<(), 
 
 /// # Safety
 /// The call must be one of those that take such arguments, and these must tell of memory that it may use.
-unsafe fn call(
-    number: libc::c_long,
-    dir: BorrowedFd<'_>,
-    name: &CStr,
-    attribute: &CStr,
-    args: &Args,
-) -> libc::c_long {
+unsafe fn call(number: libc::c_long, dir: BorrowedFd<'_>, name: &CStr, attribute: &CStr, args: &Args) -> libc::c_long {
     let (fd, flags) = (dir.as_raw_fd(), libc::AT_SYMLINK_NOFOLLOW);
     // SAFETY: as the caller says.
     unsafe { libc::syscall(number, fd, name.as_ptr(), flags, attribute.as_ptr(), args, size_of::<Args>()) }
@@ -77,6 +69,5 @@ fn size(bytes: &[u8]) -> Result<u32, Code> {
 }
 
 fn result(code: libc::c_long) -> Result<usize, Code> {
-    usize::try_from(code)
-        .map_err(|_| Code::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Code::NOSYS))
+    usize::try_from(code).map_err(|_| Code::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Code::NOSYS))
 }
