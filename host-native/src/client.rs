@@ -360,7 +360,8 @@ fn reach(options: &Options, remote: &Remote, push: bool, umask: u32, console: &m
                     let port = format!(" port {port}\nRunning socket program: \"");
                     [instead, &remote.host, port.as_bytes(), &program, b"\""].concat()
                 }
-                None => [b"opening tcp connection to ".as_slice(), &remote.host, format!(" port {port}").as_bytes()].concat(),
+                None => [b"opening tcp connection to ".as_slice(), &remote.host, format!(" port {port}").as_bytes()]
+                    .concat(),
             };
             console.tell(options, &opening);
         }

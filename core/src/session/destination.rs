@@ -321,7 +321,8 @@ async fn alternates(rx: &Rx) {
 fn shown_alternate(rx: &Rx, dir: &[u8], path: &[u8]) -> Vec<u8> {
     match &rx.cx.config.module {
         Some(module) if module.sanitize && !dir.starts_with(b"/") => {
-            let depth = within_module(&rx.dest_path.borrow()).split(|&b| b == b'/').filter(|part| *part != b".").count();
+            let depth =
+                within_module(&rx.dest_path.borrow()).split(|&b| b == b'/').filter(|part| *part != b".").count();
             sanitize(dir, Sanitize { depth, keep_dots: false })
         }
         Some(module) if module.sanitize => real(&rx.cx, dir),
