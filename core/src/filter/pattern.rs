@@ -14,6 +14,9 @@ pub struct Subject<'a> {
     /// The name between two slashes: patterns want it with and without either.
     slashed: Vec<u8>,
     base_len: usize,
+    /// Which bytes there are: in all of it, and in the last component.
+    bytes: Bytes,
+    base_bytes: Bytes,
     is_dir: bool,
     root: &'a [u8],
 }
@@ -26,7 +29,10 @@ impl<'a> Subject<'a> {
         slashed.extend_from_slice(name);
         slashed.push(b'/');
         let base_len = name.iter().rev().take_while(|&&byte| byte != b'/').count();
-        Subject { slashed, base_len, is_dir, root: &[] }
+        let (above, base) = name.split_at(name.len() - base_len);
+        let base_bytes = Bytes::of(base.iter().copied());
+        let bytes = Bytes(base_bytes.0 | Bytes::of(above.iter().copied()).0 | Bytes::of([b'/']).0);
+        Subject { slashed, base_len, bytes, base_bytes, is_dir, root: &[] }
     }
 
     /// Sets the absolute path of the transfer root, for rules that match absolute paths. A leading slash counts for nothing.
@@ -52,6 +58,21 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// Which bytes occur in a text, as far as seven bits tell. Nearly all patterns have a byte that a given name has not: then
+/// nothing needs to be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bytes(u128);
+
+impl Bytes {
+    fn of(bytes: impl IntoIterator<Item = u8>) -> Bytes {
+        Bytes(bytes.into_iter().fold(0, |set, byte| set | 1 << (byte & 127)))
+    }
+
+    fn has_all(self, other: Bytes) -> bool {
+        other.0 & !self.0 == 0
+    }
+}
+
 /// What a pattern's path starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Origin {
@@ -71,6 +92,8 @@ pub struct Pattern {
     /// Without a trailing slash; a leading one is there if there was one.
     text: Box<[u8]>,
     glob: Option<Glob>,
+    /// The bytes of every text that matches.
+    needs: Bytes,
     slashes: usize,
     is_anchored: bool,
     is_dir_only: bool,
@@ -106,8 +129,10 @@ impl Pattern {
         let compared = if is_anchored { &text[1..] } else { text };
         let is_wild = text.iter().any(|byte| b"*?[".contains(byte));
         let is_deep = text.windows(2).any(|pair| pair == b"**");
+        let glob = is_wild.then(|| Glob::new(compared));
         Pattern {
-            glob: is_wild.then(|| Glob::new(compared)),
+            needs: glob.as_ref().map_or_else(|| Bytes::of(compared.iter().copied()), |glob| Bytes::of(glob.needs())),
+            glob,
             slashes: text.iter().filter(|&&byte| byte == b'/').count(),
             is_anchored,
             is_dir_only,
@@ -159,7 +184,12 @@ impl Pattern {
             return false;
         }
         if self.slashes == 0 && !self.is_deep {
-            return self.matches_text(subject.base());
+            return subject.base_bytes.has_all(self.needs) && self.matches_text(subject.base());
+        }
+        // Where more than the name is compared, more than its bytes may be needed.
+        let is_within = matches!(self.origin, Origin::Root | Origin::Beneath(_));
+        if is_within && !subject.bytes.has_all(self.needs) {
+            return false;
         }
         match &self.origin {
             Origin::Root => self.matches_path(&subject.slashed, is_dir),
@@ -305,6 +335,30 @@ mod tests {
         pattern.start_above(b"src");
         assert!(pattern.matches(&Subject::new(b"foo", false)));
         assert!(!pattern.matches(&Subject::new(b"src/foo", false)));
+    }
+
+    proptest::proptest! {
+        /// What is not compared for lack of a byte would not have matched.
+        #[test]
+        fn no_match_is_missed(
+            pattern in "[/]?([ab\u{e9}?*/]|\\*\\*|\\[ab\\]|\\\\a){0,6}[/]?",
+            name in "[ab\u{e9}]{1,3}(/[ab\u{e9}]{1,3}){0,3}",
+            is_dir: bool,
+            origin in 0..4,
+        ) {
+            let mut pattern = Pattern::new(pattern.as_bytes());
+            match origin {
+                0 => {}
+                1 => pattern.make_absolute(),
+                2 => pattern.start_beneath(b"a"),
+                _ => pattern.start_above(b"b/a"),
+            }
+            let subject = Subject::new(name.as_bytes(), is_dir).at_root(b"/a/b");
+            let (all, eager) = (Bytes(u128::MAX), Pattern { needs: Bytes(0), ..pattern.clone() });
+            assert_eq!(pattern.matches(&subject), eager.matches(&subject));
+            let unknown = Subject { bytes: all, base_bytes: all, ..subject.clone() };
+            assert_eq!(pattern.matches(&subject), pattern.matches(&unknown));
+        }
     }
 
     #[test]

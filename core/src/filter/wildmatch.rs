@@ -64,6 +64,12 @@ impl Glob {
         matches(elements, text)
     }
 
+    /// The bytes that any text that matches has, wherever.
+    pub(super) fn needs(&self) -> impl Iterator<Item = u8> {
+        let elements = self.elements.iter().flatten().filter(|_| !self.folds_case);
+        elements.filter_map(|element| if let Element::Byte(byte) = element { Some(*byte) } else { None })
+    }
+
     /// The literal that a text must end in, if the pattern is `*` and a literal: such patterns can be looked up.
     pub(super) fn literal_suffix(&self) -> Option<Vec<u8>> {
         match self.elements.as_deref()? {

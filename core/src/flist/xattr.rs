@@ -20,6 +20,9 @@ pub const VALUE_BYTES_MAX: usize = 128 << 20;
 const COUNT_MAX: usize = 65536;
 const NAME_BYTES_MAX: usize = 4096;
 const TOTAL_BYTES_MAX: usize = 512 << 20;
+/// Longest value that the sending side keeps until it is asked for, and how much of such it keeps.
+const KEPT_BYTES: usize = 1024;
+const KEPT_BYTES_MAX: usize = 4 << 20;
 /// Most memory that the attributes a peer sends may take, but for values that were asked for.
 const BYTES_MAX: usize = 512 << 20;
 /// Bytes of the digest of a long value.
@@ -69,24 +72,26 @@ pub fn digest(value: &[u8]) -> [u8; DIGEST_BYTES] {
 #[derive(Debug, Default)]
 pub struct SentXattrs {
     known: HashMap<Vec<u8>, u32>,
-    names: Vec<Vec<(Vec<u8>, bool)>>,
+    names: Vec<Vec<(Vec<u8>, Option<[u8; DIGEST_BYTES]>)>>,
+    /// Long values by their digests, so that the files that have them need not be read again.
+    kept: HashMap<[u8; DIGEST_BYTES], Vec<u8>>,
+    kept_bytes: usize,
 }
 
 impl SentXattrs {
     /// Appends the attributes of an entry, ordered by name. Returns the place of its list.
     pub fn put(&mut self, pairs: &[Pair], out: &mut Vec<u8>) -> u32 {
         let mut literal = Vec::new();
+        let mut names = Vec::with_capacity(pairs.len());
         put_varint(&mut literal, pairs.len() as i32);
         for (name, value) in pairs {
+            let digest = (value.len() > SHORT_BYTES).then(|| digest(value));
             put_varint(&mut literal, name.len() as i32 + 1);
             put_varint(&mut literal, value.len() as i32);
             literal.extend_from_slice(name);
             literal.push(0);
-            if value.len() > SHORT_BYTES {
-                literal.extend_from_slice(&digest(value));
-            } else {
-                literal.extend_from_slice(value);
-            }
+            literal.extend_from_slice(digest.as_ref().map_or(value, |digest| digest));
+            names.push((name.clone(), digest));
         }
         if let Some(&at) = self.known.get(&literal) {
             put_varint(out, at as i32 + 1);
@@ -96,15 +101,27 @@ impl SentXattrs {
         out.extend_from_slice(&literal);
         let at = self.names.len() as u32;
         self.known.insert(literal, at);
-        self.names.push(pairs.iter().map(|(name, value)| (name.clone(), value.len() > SHORT_BYTES)).collect());
+        for ((_, digest), (_, value)) in names.iter().zip(pairs) {
+            digest.iter().for_each(|digest| self.keep(digest, value));
+        }
+        self.names.push(names);
         at
     }
 
-    /// The name of an attribute that was sent as a digest.
-    pub fn long_name(&self, list: u32, number: i32) -> Option<&[u8]> {
+    fn keep(&mut self, digest: &[u8; DIGEST_BYTES], value: &[u8]) {
+        let bytes = value.len() + DIGEST_BYTES + size_of::<Vec<u8>>();
+        let is_room = value.len() <= KEPT_BYTES && self.kept_bytes + bytes <= KEPT_BYTES_MAX;
+        if is_room && !self.kept.contains_key(digest) {
+            self.kept.insert(*digest, value.to_vec());
+            self.kept_bytes += bytes;
+        }
+    }
+
+    /// An attribute that was sent as a digest: its name, and its value if that was kept.
+    pub fn long(&self, list: u32, number: i32) -> Option<(&[u8], Option<&[u8]>)> {
         let at = usize::try_from(number).ok()?.checked_sub(1)?;
-        let (name, is_long) = self.names.get(list as usize)?.get(at)?;
-        is_long.then_some(name)
+        let (name, digest) = self.names.get(list as usize)?.get(at)?;
+        Some((name, self.kept.get(digest.as_ref()?).map(Vec::as_slice)))
     }
 
     /// Whether a list has an attribute of that number, long or not.
@@ -250,7 +267,8 @@ mod tests {
         assert_eq!(out.len(), 4 + 7 + 16 + 2 + 7 + 32);
         assert_eq!(sent.put(&[], &mut out), 1);
         assert_eq!(sent.put(&pairs, &mut out), 0);
-        assert!(sent.long_name(0, 1).is_some() && sent.long_name(0, 2).is_none() && sent.has(0, 2) && !sent.has(0, 3));
+        assert_eq!(sent.long(0, 1), Some((&b"user.a"[..], Some(&[7; 33][..]))));
+        assert!(sent.long(0, 2).is_none() && sent.has(0, 2) && !sent.has(0, 3));
 
         let mut received = ReceivedXattrs::default();
         let keep = |name: &[u8]| Some(name.to_vec());
@@ -268,6 +286,21 @@ mod tests {
         assert!(!is_met_by(&list.borrow(), &pairs[..1], |_| true));
         let more = [&pairs[..], &[pair("user.c", 1)]].concat();
         assert!(!is_met_by(&list.borrow(), &more, |_| true) && is_met_by(&list.borrow(), &more, |n| n != b"user.c"));
+    }
+
+    #[test]
+    fn few_values_are_kept() {
+        let (mut sent, mut out) = (SentXattrs::default(), Vec::new());
+        assert_eq!(sent.put(&[pair("user.a", KEPT_BYTES + 1)], &mut out), 0);
+        assert_eq!(sent.long(0, 1), Some((&b"user.a"[..], None)));
+        for n in 0..KEPT_BYTES_MAX as u32 / KEPT_BYTES as u32 {
+            let value = [&n.to_le_bytes()[..], &[0; KEPT_BYTES - 4]].concat();
+            sent.put(&[(b"user.a".to_vec(), value.clone()), (b"user.b".to_vec(), value)], &mut out);
+        }
+        assert!(sent.kept_bytes <= KEPT_BYTES_MAX && sent.kept_bytes > KEPT_BYTES_MAX - 2 * KEPT_BYTES);
+        assert!(sent.long(1, 2).is_some_and(|(_, kept)| kept.is_some()));
+        let last = sent.names.len() as u32 - 1;
+        assert_eq!(sent.long(last, 1), Some((&b"user.a"[..], None)));
     }
 
     #[test]

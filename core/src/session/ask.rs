@@ -139,6 +139,8 @@ pub enum Ask {
         follow: Follow,
         /// Digest each regular file too (`--checksum`).
         digest: Option<Algorithm>,
+        /// Of what is no directory only the type counts: a host that knows it already may leave the rest at zero.
+        brief: bool,
     },
     /// The digest of a regular file: [`Reply::Digest`].
     Digest {

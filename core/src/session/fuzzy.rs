@@ -61,7 +61,8 @@ impl Generator {
         for root in roots {
             let mut files = Vec::new();
             if let Some(root) = root {
-                let ask = Ask::List { at: At { root, path: dir.to_vec() }, follow: Follow::No, digest: None };
+                let at = At { root, path: dir.to_vec() };
+                let ask = Ask::List { at, follow: Follow::No, digest: None, brief: false };
                 if let Reply::Listing(Ok(entries)) = self.cx.ask(ask).await {
                     let known = entries.into_iter().filter_map(|entry| Some((entry.name, entry.meta.ok()?)));
                     files.extend(known.filter(|(_, meta)| meta.mode & TYPE == REGULAR && meta.size > 0));

@@ -193,7 +193,9 @@ impl Generator {
     }
 
     async fn list_dir(&self, path: &[u8]) -> Result<Vec<Dirent>, Errno> {
-        let ask = Ask::List { at: self.at(path), follow: Follow::No, digest: None };
+        // A backup needs to know more of a file than that it goes.
+        let brief = !self.cx.config.options.backup;
+        let ask = Ask::List { at: self.at(path), follow: Follow::No, digest: None, brief };
         match self.cx.ask(ask).await {
             Reply::Listing(listing) => listing,
             _ => Err(super::context::wrong_kind()),

@@ -116,7 +116,7 @@ pub(crate) fn copies_directly(cx: &Context) -> bool {
     let follows = o.copy_links || o.copy_dirlinks || o.copy_unsafe_links;
     let aside = o.delay_updates || o.partial_dir.is_some();
     let batch = o.write_batch.is_some() || o.read_batch.is_some();
-    let plain = !o.sparse && !follows && !aside && !batch && o.append == Append::Off;
+    let plain = !follows && !aside && !batch && o.append == Append::Off;
     let devices = o.copy_devices || o.write_devices;
     sends_whole(cx) && plain && !shown && !devices && o.bwlimit == 0
 }

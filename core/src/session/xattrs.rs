@@ -87,14 +87,16 @@ impl Lister {
         if !are_exchanged(cx, record.flags) {
             return Ok(());
         }
-        let pairs = if record.wanted.is_empty() { Vec::new() } else { self.xattrs_again(item).await };
+        let long = |number| item.xattr_list.and_then(|list| self.encoder.xattrs.long(list, number));
+        let is_kept = |&number: &i32| long(number).is_none_or(|(_, kept)| kept.is_some());
+        let pairs = if record.wanted.iter().all(is_kept) { Vec::new() } else { self.xattrs_again(item).await };
         let mut last = 0;
         for &number in &record.wanted {
-            let name = item.xattr_list.and_then(|list| self.encoder.xattrs.long_name(list, number));
-            let Some(name) = name.filter(|_| number > last) else {
+            let Some((name, kept)) = long(number).filter(|_| number > last) else {
                 return Err(unknown_number(cx, item, number));
             };
-            let value = pairs.iter().find(|(other, _)| other == name).map(|(_, value)| &value[..]);
+            let there = pairs.iter().find(|(other, _)| other == name).map(|(_, value)| &value[..]);
+            let value = there.or(kept);
             if value.is_none() {
                 let text = [b"failed to read xattr ".as_slice(), name, b" for \"", &item.name, b"\""].concat();
                 cx.say(Class::Transfer, text);

@@ -14,7 +14,7 @@ use syncline_core::session::{
 
 use super::errno;
 use super::output::Output;
-use super::tree::{DIRECTORY, File, REGULAR, SYMLINK, Tree, clean, join};
+use super::tree::{DIRECTORY, File, REGULAR, SYMLINK, TYPE, Tree, clean, join};
 
 #[derive(Debug)]
 enum Open {
@@ -122,7 +122,13 @@ impl Host {
                 let one = |path| self.stat(&self.path(&At { root, path }), Follow::No);
                 Reply::Stats(paths.into_iter().map(one).collect())
             }
-            Ask::List { at, follow, digest } => Reply::Listing(self.list(&self.path(&at), follow, digest)),
+            Ask::List { at, follow, digest, brief } => {
+                let mut listing = self.list(&self.path(&at), follow, digest);
+                for entry in listing.iter_mut().flatten().filter(|_| brief) {
+                    shorten(&mut entry.meta);
+                }
+                Reply::Listing(listing)
+            }
             Ask::Digest { at, algorithm } => Reply::Digest(self.digest(&self.path(&at), algorithm)),
             Ask::Names { uids, gids } => {
                 let name = |kind: &str, id: u32| id.is_multiple_of(2).then(|| format!("{kind}{id}").into_bytes());
@@ -350,7 +356,7 @@ impl Host {
             Follow::All => self.tree.follow(path).map(|file| file.borrow().meta()),
             Follow::Directories => {
                 let to = self.tree.follow(path).map(|file| file.borrow().meta());
-                Ok(to.ok().filter(|to| to.mode & super::tree::TYPE == DIRECTORY).unwrap_or(meta))
+                Ok(to.ok().filter(|to| to.mode & TYPE == DIRECTORY).unwrap_or(meta))
             }
         }
     }
@@ -465,4 +471,13 @@ fn digest_of(file: &File, algorithm: Algorithm) -> DigestValue {
 fn part_of(head: SumHead, first: u32, count: u32) -> SumHead {
     let is_last = first + count == head.count;
     SumHead { count, remainder: if is_last { head.remainder } else { 0 }, ..head }
+}
+
+/// Leaves nothing of a file but its type.
+fn shorten(meta: &mut HostResult<Meta>) {
+    if let Ok(meta) = meta
+        && meta.mode & TYPE != DIRECTORY
+    {
+        *meta = Meta { mode: meta.mode & TYPE, ..Meta::default() };
+    }
 }

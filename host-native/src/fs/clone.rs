@@ -4,11 +4,11 @@
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{copy_file_range, fstat, ioctl_ficlone};
+use rustix::fs::{SeekFrom, copy_file_range, fstat, ioctl_ficlone, seek};
 use rustix::io::Errno as Code;
 use syncline_core::session::OutputError;
 
-use super::read::{chunk_bytes, read_next};
+use super::read::{chunk_bytes, read_at, read_next};
 use super::sink::{Sink, retry};
 use crate::errno::errno;
 
@@ -33,7 +33,7 @@ pub struct Way {
     pub size: u64,
     /// Blocks may be shared.
     pub clone: bool,
-    /// Zeros must be looked for, so all bytes must be seen.
+    /// Zeros must be looked for, so all data must be seen.
     pub sparse: bool,
 }
 
@@ -45,9 +45,11 @@ impl Cloning {
             if way.clone && start == 0 && self.clone_file(source, sink, way.devs) {
                 return Ok(sink.offset());
             }
-            if !way.sparse {
-                self.copy_range(source, sink, way);
+            if way.sparse {
+                data_by_hand(source, sink, way.size)?;
+                return Ok(sink.offset() - start);
             }
+            self.copy_range(source, sink, way);
         }
         by_hand(source, sink, sink.offset() - start, way.size)?;
         Ok(sink.offset() - start)
@@ -90,6 +92,33 @@ impl Cloning {
             }
         }
     }
+}
+
+/// Copies the data between the holes of a source; where it can't be told apart from holes, all counts as data.
+fn data_by_hand(source: &OwnedFd, sink: &mut Sink, size: u64) -> Result<(), OutputError> {
+    let mut chunk = vec![0; chunk_bytes(size)];
+    let mut from = 0;
+    while from < size {
+        let data = match seek(source, SeekFrom::Data(from)) {
+            Ok(data) => data.min(size),
+            Err(Code::NXIO) => size,
+            Err(_) => from,
+        };
+        sink.skip(data - from).map_err(|code| OutputError::Write(errno(code)))?;
+        let end = seek(source, SeekFrom::Hole(data)).map_or(size, |end| end.min(size));
+        from = data;
+        while from < end {
+            let len = (end - from).min(chunk.len() as u64) as usize;
+            let count = read_at(source, from, &mut chunk[..len]).map_err(|code| OutputError::Read(errno(code)))?;
+            sink.write(&chunk[..count]).map_err(|code| OutputError::Write(errno(code)))?;
+            from += count as u64;
+            if count < len {
+                // It is shorter by now.
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn by_hand(source: &OwnedFd, sink: &mut Sink, mut from: u64, size: u64) -> Result<(), OutputError> {

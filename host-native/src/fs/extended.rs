@@ -1,7 +1,8 @@
-//! ACLs and extended attributes. Linux keeps both as named values of an inode, and has no calls that take a directory and a
-//! name for them: so the way to a name leads through `/proc/self/fd`, and where that isn't there, as in a chroot, through the
-//! working directory of the calling thread.
+//! ACLs and extended attributes. Linux keeps both as named values of an inode, and had no calls for long that take a directory
+//! and a name for them: so with an old kernel the way to a name leads through `/proc/self/fd`, and where that isn't there, as
+//! in a chroot, through the working directory of the calling thread.
 
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use rustix::fs::{Mode, OFlags, XattrFlags, open, openat};
@@ -14,6 +15,7 @@ use syncline_core::session::{Errno, Extended, ExtendedStep, Meta, SetExtended};
 use super::fake;
 use super::look::{BLOCK, DIRECTORY, SYMLINK, TYPE};
 use super::roots::Dir;
+use super::xattrat;
 use crate::errno::errno;
 
 const ACCESS: &[u8] = b"system.posix_acl_access";
@@ -39,6 +41,8 @@ pub struct Wants {
 pub enum File<'a> {
     /// An open file.
     Open(BorrowedFd<'a>),
+    /// A name in an open directory; not followed if it is a symlink.
+    Entry(BorrowedFd<'a>, &'a CStr),
     /// Not followed if it is a symlink.
     Path(&'a [u8]),
 }
@@ -47,6 +51,7 @@ impl File<'_> {
     fn list(self, buf: &mut [u8]) -> Result<usize, Code> {
         match self {
             File::Open(file) => flistxattr(file, buf),
+            File::Entry(dir, entry) => xattrat::list(dir, entry, buf),
             File::Path(path) => llistxattr(path, buf),
         }
     }
@@ -55,6 +60,7 @@ impl File<'_> {
     pub fn get(self, name: &[u8], buf: &mut [u8]) -> Result<usize, Code> {
         match self {
             File::Open(file) => fgetxattr(file, name, buf),
+            File::Entry(dir, entry) => xattrat::get(dir, entry, &c_name(name)?, buf),
             File::Path(path) => lgetxattr(path, name, buf),
         }
     }
@@ -63,6 +69,7 @@ impl File<'_> {
     pub fn set(self, name: &[u8], value: &[u8]) -> Result<(), Code> {
         match self {
             File::Open(file) => fsetxattr(file, name, value, XattrFlags::empty()),
+            File::Entry(dir, entry) => xattrat::set(dir, entry, &c_name(name)?, value),
             File::Path(path) => lsetxattr(path, name, value, XattrFlags::empty()),
         }
     }
@@ -71,6 +78,7 @@ impl File<'_> {
     pub fn remove(self, name: &[u8]) -> Result<(), Code> {
         match self {
             File::Open(file) => fremovexattr(file, name),
+            File::Entry(dir, entry) => xattrat::remove(dir, entry, &c_name(name)?),
             File::Path(path) => lremovexattr(path, name),
         }
     }
@@ -137,6 +145,10 @@ impl File<'_> {
     }
 }
 
+fn c_name(name: &[u8]) -> Result<CString, Code> {
+    CString::new(name).map_err(|_| Code::INVAL)
+}
+
 /// The attribute that an ACL is kept in.
 fn stored(name: &[u8], fake: bool) -> &[u8] {
     match (fake, name == ACCESS) {
@@ -170,6 +182,15 @@ fn whole(call: impl Fn(&mut [u8]) -> Result<usize, Code>) -> Result<Vec<u8>, Cod
 
 /// Acts on a name in a directory; a symlink there is not followed.
 pub fn with_name<T>(dir: impl AsFd, name: &[u8], act: impl Fn(File<'_>) -> Result<T, Code>) -> Result<T, Code> {
+    // The kernel takes no empty name, which means the directory itself.
+    if xattrat::works() && !name.is_empty() {
+        let name = c_name(name)?;
+        return act(File::Entry(dir.as_fd(), &name));
+    }
+    through_proc(dir, name, act)
+}
+
+fn through_proc<T>(dir: impl AsFd, name: &[u8], act: impl Fn(File<'_>) -> Result<T, Code>) -> Result<T, Code> {
     let path = [format!("/proc/self/fd/{}/", dir.as_fd().as_raw_fd()).as_bytes(), name].concat();
     match act(File::Path(&path)) {
         Err(Code::NOENT) if !has_proc() => {}
@@ -357,6 +378,8 @@ mod tests {
         add_open(&mut by_descriptor, &file, wants);
         assert_eq!(by_name.extended.as_ref().unwrap().xattrs, expect);
         assert_eq!(by_name, by_descriptor);
+        let through_proc = through_proc(dir, b"f", |file| file.look(0o100644, wants)).unwrap();
+        assert_eq!(Some(Box::new(through_proc)), by_name.extended, "as with a kernel that has no shorter way");
 
         let remove = SetExtended { remove: vec![b"user.b".to_vec(), b"user.none".to_vec()], ..SetExtended::default() };
         set_open(&file, Part::Xattrs, Some(&remove), &mut errors);

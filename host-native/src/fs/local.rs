@@ -21,7 +21,7 @@ impl Fs {
         let way = Way {
             devs: (found.dev, output.spot.dir.dev()),
             size: found.size,
-            clone: !create.preallocate,
+            clone: !create.preallocate && !create.sparse,
             sparse: create.sparse,
         };
         let bytes = match self.cloning.copy(&source, &mut output.sink, way) {

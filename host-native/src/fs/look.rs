@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir, Stat, fstat, openat, readlinkat, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, fstat, openat, readlinkat, statat};
 use rustix::io::Errno as Code;
 use syncline_core::checksum::{Algorithm, Digest, DigestValue};
 use syncline_core::flist::verify::unsafe_symlink;
@@ -116,7 +116,7 @@ pub fn list(roots: &mut Roots, at: &At, follow: Follow, algorithm: Option<Algori
     let path = if at.path.is_empty() { b".".as_slice() } else { &at.path };
     let dir = roots.dir(at.root, path, reach)?;
     let mut entries = Vec::new();
-    for name in names(&*dir)? {
+    for (name, _) in names(&*dir)? {
         let mut meta = lstat(&*dir, &name);
         let mut opened_through_link = false;
         if follow != Follow::No && meta.as_ref().is_ok_and(|meta| meta.target.is_some()) {
@@ -146,9 +146,28 @@ pub fn list(roots: &mut Roots, at: &At, follow: Follow, algorithm: Option<Algori
     Ok(entries)
 }
 
-/// The names in a directory, in the order the system gives. All are read before any is looked at, so that the kernel works
+/// [`syncline_core::session::Ask::List`], where types are enough: most file systems tell them with the names.
+pub fn list_briefly(roots: &mut Roots, at: &At) -> HostResult<Vec<Dirent>> {
+    let reach = roots.following(roots.lists_anywhere);
+    let dir = roots.dir(at.root, if at.path.is_empty() { b"." } else { &at.path }, reach)?;
+    let one = |(name, kind): (Vec<u8>, FileType)| {
+        let told = !matches!(kind, FileType::Directory | FileType::Unknown) && !roots.wants.fake;
+        let meta = if told {
+            Ok(Meta { mode: kind.as_raw_mode(), ..Meta::default() })
+        } else {
+            lstat(&*dir, &name).map(|mut meta| {
+                extended::add(&mut meta, &dir, &name, roots.wants);
+                meta
+            })
+        };
+        Dirent { name, meta, digest: None }
+    };
+    Ok(names(&*dir)?.into_iter().map(one).collect())
+}
+
+/// The names in a directory and what the system says they are, in the order that it gives. All are read before any is looked at, so that the kernel works
 /// through the directory in one go.
-fn names(dir: impl AsFd) -> HostResult<Vec<Vec<u8>>> {
+fn names(dir: impl AsFd) -> HostResult<Vec<(Vec<u8>, FileType)>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = openat(dir, ".", flags, Mode::empty()).map_err(errno)?;
     let mut buffer = vec![MaybeUninit::uninit(); NAMES_BYTES];
@@ -158,7 +177,7 @@ fn names(dir: impl AsFd) -> HostResult<Vec<Vec<u8>>> {
         match entry {
             Ok(entry) => match entry.file_name().to_bytes() {
                 b"." | b".." => {}
-                name => names.push(name.to_vec()),
+                name => names.push((name.to_vec(), entry.file_type())),
             },
             Err(Code::INTR) => {}
             Err(code) => return Err(errno(code)),

@@ -35,6 +35,7 @@ mod sink;
 mod table;
 mod temp;
 mod unshare;
+mod xattrat;
 mod zeros;
 
 pub use ahead::Ahead;
@@ -144,7 +145,8 @@ impl Fs {
             Ask::ReadAt { at, max } => Reply::Bytes(read::read_beneath(&mut self.roots, &at, max)),
             Ask::Stat { at, follow } => Reply::Stat(look::stat(&mut self.roots, &at, follow)),
             Ask::StatMany { root, paths } => Reply::Stats(look::stat_many(&mut self.roots, root, paths)),
-            Ask::List { at, follow, digest } => Reply::Listing(look::list(&mut self.roots, &at, follow, digest)),
+            Ask::List { at, brief: true, .. } => Reply::Listing(look::list_briefly(&mut self.roots, &at)),
+            Ask::List { at, follow, digest, .. } => Reply::Listing(look::list(&mut self.roots, &at, follow, digest)),
             Ask::Digest { at, algorithm } => Reply::Digest(look::digest(&mut self.roots, &at, algorithm)),
             Ask::Names { uids, gids } => Reply::Names(
                 uids.into_iter().map(|uid| self.ids.user_name(uid)).collect(),

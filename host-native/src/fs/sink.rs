@@ -95,6 +95,16 @@ impl Sink {
         Ok(())
     }
 
+    /// Passes over bytes that will be zeros, with `--sparse`.
+    pub fn skip(&mut self, len: u64) -> Result<(), Code> {
+        if len > 0 {
+            self.flush()?;
+            self.hole(self.at, len)?;
+            self.at += len;
+        }
+        Ok(())
+    }
+
     /// Takes note of bytes that were written to the file directly.
     pub fn advance(&mut self, count: u64) {
         self.at += count;

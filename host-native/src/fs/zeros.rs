@@ -18,10 +18,10 @@ pub struct Run {
 
 /// Cuts a chunk into data and holes: zeros at its start and end whatever their number, and long runs between.
 pub fn runs(chunk: &[u8]) -> Vec<Run> {
-    let Some(first) = chunk.iter().position(|&byte| byte != 0) else {
+    let Some(first) = first_data(chunk) else {
         return if chunk.is_empty() { Vec::new() } else { vec![Run { start: 0, end: chunk.len(), hole: true }] };
     };
-    let last = chunk.iter().rposition(|&byte| byte != 0).map_or(first, |last| last + 1);
+    let last = data_end(chunk);
     let mut runs = Vec::new();
     let mut push = |start, end, hole| {
         if start < end {
@@ -49,13 +49,25 @@ fn next_long(chunk: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
             continue;
         }
         let from = chunk[start..at].iter().rposition(|&byte| byte != 0).map_or(start, |last| start + last + 1);
-        let to = chunk[at..end].iter().position(|&byte| byte != 0).map_or(end, |first| at + first);
+        let to = first_data(&chunk[at..end]).map_or(end, |first| at + first);
         if to - from >= RUN_BYTES_MIN {
             return Some((from, to));
         }
         at = to.next_multiple_of(WINDOW_BYTES);
     }
     None
+}
+
+/// Where the first byte is that is not zero.
+fn first_data(bytes: &[u8]) -> Option<usize> {
+    let zeros = bytes.chunks_exact(WINDOW_BYTES).take_while(|window| is_zero(window)).count() * WINDOW_BYTES;
+    bytes[zeros..].iter().position(|&byte| byte != 0).map(|at| zeros + at)
+}
+
+/// Behind the last byte that is not zero.
+fn data_end(bytes: &[u8]) -> usize {
+    let zeros = bytes.rchunks_exact(WINDOW_BYTES).take_while(|window| is_zero(window)).count() * WINDOW_BYTES;
+    bytes[..bytes.len() - zeros].iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1)
 }
 
 fn is_zero(window: &[u8]) -> bool {

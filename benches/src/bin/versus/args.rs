@@ -48,6 +48,8 @@ impl Args {
             args.rows = ROWS.iter().collect();
         }
         args.ours = absolute(args.ours)?;
+        args.stock = absolute(args.stock)?;
+        args.dir = std::path::absolute(&args.dir).map_err(|error| format!("{}: {error}", args.dir.display()))?;
         Ok(args)
     }
 }
@@ -63,7 +65,7 @@ fn row(name: &str) -> Outcome<&'static Row> {
     })
 }
 
-/// A server's shell may start elsewhere: a relative path would not be found from there.
+/// Programs are started in a row's folder, and servers elsewhere: a relative path would not be found from there.
 fn absolute(program: String) -> Outcome<String> {
     if !program.contains('/') {
         return Ok(program);

@@ -17,7 +17,7 @@ const RSH: &str = "#!/bin/sh\nshift\nexec sh -c \"$*\"\n";
 /// Runs a row's job once; the daemon, if there is one, counts for CPU and memory, its start not for time.
 pub fn launch(row: &Row, program: &str, scene: &Scene, memory: bool) -> Outcome<Sample> {
     let mut command = Command::new(program);
-    command.arg("-a").args(row.options).stdin(Stdio::null()).stdout(Stdio::null());
+    command.arg("-a").args(row.options).current_dir(&scene.root).stdin(Stdio::null()).stdout(Stdio::null());
     let (src, dst) = (format!("{}/", scene.path("src").display()), format!("{}/", scene.path("dst").display()));
     match row.link {
         Link::Local => measure::measure(command.args([&src, &dst]), None, memory),

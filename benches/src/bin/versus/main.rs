@@ -9,18 +9,22 @@
 //! | [`args`] | the command line |
 //! | [`rows`] | the workloads and their targets |
 //! | [`data`] | files made of noise and text, and their variations |
-//! | [`scene`] | a row's folders: source, basis, destination, and the check of the result |
+//! | [`xattr`] | extended attributes of files |
+//! | [`scene`] | a row's folders: source, basis, destination |
+//! | [`check`] | whether a result is what it should be |
 //! | [`launch`] | the command lines: local, over a pipe, with a daemon |
 //! | [`measure`] | time, CPU and memory of a process with all its descendants |
 //! | [`table`] | medians, ratios, the printed lines |
 
 mod args;
+mod check;
 mod data;
 mod launch;
 mod measure;
 mod rows;
 mod scene;
 mod table;
+mod xattr;
 
 use args::Args;
 use measure::Sample;

@@ -9,6 +9,12 @@ pub enum Source {
     Text(u64),
     /// So many files in folders of 100, each of 0 to so many bytes.
     Files(u64, u64),
+    /// So many names of files, so many of them for each file.
+    Links(u64, u64),
+    /// So many files as above, each with extended attributes and an ACL.
+    Tagged(u64, u64),
+    /// One image of so many MiB that holds so many MiB of noise, in pieces, and holes.
+    Image(u64, u64),
 }
 
 /// What stands at the destination beforehand.
@@ -18,6 +24,12 @@ pub enum Basis {
     Nothing,
     /// What is at the source, with the same times.
     Same,
+    /// The same, but for what the rules of [`crate::data::rules`] leave out, which must not come.
+    Ruled,
+    /// Nothing, but the same stands beside it: all of it must be linked.
+    Beside,
+    /// The same, and so many files more.
+    More(u64),
     /// The source's file with 500 scattered edits of 32 bytes.
     Edits,
     /// The source's file without its first byte.
@@ -84,6 +96,30 @@ pub const ROWS: &[Row] = &[
     },
     row("daemon-pull", "daemon pull, one file of 1 GiB", Source::Noise(1024), Basis::Nothing, Link::Pull, 1.3),
     row("daemon-push", "daemon push, 50,000 files of 0-8 KiB", SMALL, Basis::Nothing, Link::Push, 1.3),
+    Row {
+        options: &["-H"],
+        ..row("links", "-H, 100,000 names of 25,000 files", Source::Links(100_000, 4), Basis::Nothing, Link::Local, 1.0)
+    },
+    Row {
+        options: &["-A", "-X"],
+        ..row("attributes", "-A -X, 50,000 files", Source::Tagged(50_000, 256), Basis::Nothing, Link::Local, 1.0)
+    },
+    Row {
+        options: &["--link-dest=../basis"],
+        ..row("snapshot", "--link-dest, 200,000 unchanged files", MANY, Basis::Beside, Link::Local, 1.3)
+    },
+    Row {
+        options: &["--delete"],
+        ..row("delete", "--delete of 100,000 files", Source::Files(10_000, 256), Basis::More(100_000), Link::Local, 1.2)
+    },
+    Row {
+        options: &["--exclude-from=rules"],
+        ..row("rules", "1,000 filter rules, 200,000 unchanged files", MANY, Basis::Ruled, Link::Local, 2.0)
+    },
+    Row {
+        options: &["-S"],
+        ..row("sparse", "-S, 4 GiB image, 100 MiB of data", Source::Image(4096, 100), Basis::Nothing, Link::Local, 3.0)
+    },
     Row {
         options: &["--no-inc-recursive"],
         kind: Kind::Memory,

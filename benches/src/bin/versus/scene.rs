@@ -1,11 +1,12 @@
 //! A row's folders: `src` to send, `basis` to start from, `dst` to write into.
 
 use crate::Outcome;
+use crate::check;
 use crate::data::{self, Noise};
 use crate::rows::{Basis, Row, Source};
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -45,16 +46,32 @@ impl Scene {
         let len = match source {
             Source::Noise(mib) => scaled(mib << 20),
             Source::Text(mib) => scaled(mib << 20),
-            Source::Files(..) => 0,
+            Source::Image(mib, _) => scaled(mib << 20),
+            Source::Files(..) | Source::Links(..) | Source::Tagged(..) => 0,
         };
         match source {
             Source::Noise(_) => data::noise(&from, len, 1)?,
             Source::Text(_) => data::text(&from, len)?,
+            Source::Image(_, mib) => data::image(&from, len, scaled(mib << 20))?,
             Source::Files(count, max) => data::files(&src, scaled(count), max)?,
+            Source::Links(names, of_each) => data::links(&src, scaled(names), of_each)?,
+            Source::Tagged(count, max) => data::tagged(&src, scaled(count), max)?,
         }
         match self.basis {
             Basis::Nothing => return Ok(()),
             Basis::Same => return copy(&src, &self.path("dst")),
+            Basis::Ruled => {
+                data::rules(&self.path("rules"))?;
+                copy(&src, &self.path("dst"))?;
+                return thin_out(&self.path("dst"));
+            }
+            Basis::Beside => return copy(&src, &basis),
+            Basis::More(count) => {
+                // Half of them beside files that stay, half in folders that go.
+                data::named(&basis, "more", scaled(count / 2), 256)?;
+                data::named(&basis.join("more"), "more", scaled(count / 2), 256)?;
+                return copy(&src, &basis);
+            }
             Basis::Edits => edit(&from, &to, len)?,
             Basis::Shift => shift(&from, &to)?,
             Basis::Other => data::noise(&to, len, 2)?,
@@ -68,19 +85,21 @@ impl Scene {
     pub fn prepare(&self) -> Outcome<()> {
         let dst = self.path("dst");
         let renew = || {
-            if self.basis == Basis::Same {
+            if matches!(self.basis, Basis::Same | Basis::Ruled) {
                 return Ok(());
             }
             fs::remove_dir_all(&dst)?;
             fs::create_dir(&dst)?;
-            if self.basis == Basis::Nothing { Ok(()) } else { copy(&self.path("basis"), &dst) }
+            if matches!(self.basis, Basis::Nothing | Basis::Beside) { Ok(()) } else { copy(&self.path("basis"), &dst) }
         };
         renew().map_err(|error: io::Error| format!("{}: {error}", dst.display()))
     }
 
-    /// Fails unless the destination is what `-a` makes of the source.
+    /// Fails unless the destination is what the row's options make of the source.
     pub fn check(&self) -> Outcome<()> {
-        same(&self.path("src"), &self.path("dst"))
+        let (src, dst) = (self.path("src"), self.path("dst"));
+        check::same(&src, &dst, self.basis == Basis::Ruled)?;
+        if self.basis == Basis::Beside { check::linked(&self.path("basis"), &dst) } else { Ok(()) }
     }
 }
 
@@ -88,6 +107,19 @@ impl Scene {
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let status = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status()?;
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("cp: {status}"))) }
+}
+
+fn thin_out(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            thin_out(&entry.path())?;
+        } else if data::is_left_out(&entry.file_name()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    // Its time is the source's, as it was before.
+    Ok(())
 }
 
 fn edit(from: &Path, to: &Path, len: u64) -> io::Result<()> {
@@ -106,53 +138,4 @@ fn shift(from: &Path, to: &Path) -> io::Result<()> {
     let (mut from, mut to) = (File::open(from)?, File::create(to)?);
     from.read_exact(&mut [0])?;
     io::copy(&mut from, &mut to).map(|_| ())
-}
-
-fn same(a: &Path, b: &Path) -> Outcome<()> {
-    let of = |path: &Path| fs::symlink_metadata(path).map_err(|error| format!("{}: {error}", path.display()));
-    let (x, y) = (of(a)?, of(b)?);
-    // Whole seconds: rsync leaves a time alone that differs by less.
-    let facts = |m: &fs::Metadata| (m.mode(), m.mtime(), m.uid(), m.gid());
-    if facts(&x) != facts(&y) {
-        return Err(format!("{}: attributes differ", b.display()));
-    }
-    if !x.is_dir() {
-        return same_bytes(a, b, x.len(), y.len());
-    }
-    let names = names(a)?;
-    if names != self::names(b)? {
-        return Err(format!("{}: names differ", b.display()));
-    }
-    names.iter().try_for_each(|name| same(&a.join(name), &b.join(name)))
-}
-
-fn names(dir: &Path) -> Outcome<Vec<std::ffi::OsString>> {
-    let read = || fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>();
-    let mut names = read().map_err(|error| format!("{}: {error}", dir.display()))?;
-    names.sort();
-    Ok(names)
-}
-
-fn same_bytes(a: &Path, b: &Path, a_len: u64, b_len: u64) -> Outcome<()> {
-    let compare = || -> io::Result<bool> {
-        let (mut x, mut y) = (File::open(a)?, File::open(b)?);
-        let size = a_len.clamp(1, 1 << 20) as usize;
-        let (mut left, mut right) = (vec![0; size], vec![0; size]);
-        let mut at = 0;
-        while at < a_len {
-            let now = size.min((a_len - at) as usize);
-            x.read_exact(&mut left[..now])?;
-            y.read_exact(&mut right[..now])?;
-            if left[..now] != right[..now] {
-                return Ok(false);
-            }
-            at += now as u64;
-        }
-        Ok(true)
-    };
-    match compare() {
-        Ok(true) if a_len == b_len => Ok(()),
-        Ok(_) => Err(format!("{}: bytes differ", b.display())),
-        Err(error) => Err(format!("{}: {error}", b.display())),
-    }
 }

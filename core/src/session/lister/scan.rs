@@ -50,7 +50,7 @@ impl Lister {
         } else {
             Follow::No
         };
-        let ask = Ask::List { at: self.roots[usize::from(origin)].at(dir), follow, digest };
+        let ask = Ask::List { at: self.roots[usize::from(origin)].at(dir), follow, digest, brief: false };
         let listing = match cx.ask(ask).await {
             Reply::Listing(listing) => listing,
             _ => Err(wrong_kind()),

@@ -1,6 +1,6 @@
 //! Whole files copied on this machine.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 
 use syncline_core::session::{CopyLocal, CopySource, KeepMode, SetErrors, SetMeta};
 
@@ -55,6 +55,31 @@ fn files_of_all_sizes_are_copied_in_all_ways() {
         }
     }
     assert_eq!(here.names("."), ["from", "to"]);
+}
+
+#[test]
+fn holes_of_a_source_stay_holes_and_what_was_there_does_not_show_through() {
+    let mut here = Here::new();
+    // A hole in front, one between, zeros that were written, and a hole at the end.
+    let pieces = [(1 << 20, noise(70_000)), (3 << 20, vec![0; 1 << 20]), (5 << 20, noise(9))];
+    let (mut wanted, file) = (vec![0; 7 << 20], std::fs::File::create(here.path("from")).unwrap());
+    for (at, piece) in &pieces {
+        file.write_all_at(piece, *at as u64).unwrap();
+        wanted[*at..*at + piece.len()].copy_from_slice(piece);
+    }
+    file.set_len(wanted.len() as u64).unwrap();
+    for in_place in [false, true] {
+        here.put("to", noise(8 << 20));
+        let mut copy = here.copy_of("from", "to");
+        copy.create = Create { sparse: true, size: wanted.len() as u64, ..copy.create };
+        if in_place {
+            copy.create.output = Output::InPlace;
+        }
+        assert_eq!(here.copy(copy), Ok(wanted.len() as u64));
+        assert!(here.data("to") == wanted, "in place: {in_place}");
+        let blocks = std::fs::metadata(here.path("to")).unwrap().blocks();
+        assert!(blocks * 512 < 200_000, "in place: {in_place}, {blocks} blocks");
+    }
 }
 
 #[test]

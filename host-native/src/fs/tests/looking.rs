@@ -22,7 +22,7 @@ fn stat(here: &mut Here, path: &str, follow: Follow) -> HostResult<Meta> {
 }
 
 fn list(here: &mut Here, path: &str, follow: Follow, digest: Option<Algorithm>) -> HostResult<Vec<Dirent>> {
-    match here.fs.execute(Ask::List { at: here.at(path), follow, digest }) {
+    match here.fs.execute(Ask::List { at: here.at(path), follow, digest, brief: false }) {
         Reply::Listing(Ok(mut entries)) => {
             entries.sort_by(|a, b| a.name.cmp(&b.name));
             Ok(entries)
@@ -94,6 +94,23 @@ fn listings_have_metas_targets_and_digests() {
     assert!(list(&mut here, "none", Follow::No, None).unwrap_err().is_not_found());
     assert_eq!(code(list(&mut here, "d/file", Follow::No, None)), Errno::ENOTDIR);
     assert_eq!(list(&mut here, ".", Follow::No, None).unwrap().len(), 1);
+}
+
+#[test]
+fn brief_listings_tell_types_and_all_of_directories() {
+    let mut here = Here::new();
+    here.put("d/file", "abc");
+    here.put("d/sub/x", "");
+    symlink("file", here.path("d/link")).unwrap();
+    let ask = Ask::List { at: here.at("d"), follow: Follow::No, digest: None, brief: true };
+    let Reply::Listing(Ok(mut brief)) = here.fs.execute(ask) else { panic!() };
+    brief.sort_by(|a, b| a.name.cmp(&b.name));
+    let full = list(&mut here, "d", Follow::No, None).unwrap();
+    let kinds = |entries: &[Dirent]| -> Vec<(Vec<u8>, u32)> {
+        entries.iter().map(|entry| (entry.name.clone(), entry.meta.as_ref().unwrap().mode & TYPE)).collect()
+    };
+    assert_eq!(kinds(&brief), kinds(&full));
+    assert_eq!(brief[2], full[2], "a directory");
 }
 
 #[test]
