@@ -124,7 +124,12 @@ export class Work {
     // Until it is over, what was not looked at yet says nothing.
     const seen = this.isComplete ? this.total : this.total - this.plannedBytes + this.done;
     const there = Math.max(0, seen - literal);
-    $("headline-share").textContent = seen > 0 ? `${percent(there, seen)} was already there${this.isComplete ? "" : " so far"}` : "";
+    $("headline-share").textContent = seen > 0 ? this.share(there, seen) : "";
+  }
+
+  share(there, seen) {
+    if (this.isComplete) return there ? `${percent(there, seen)} was already there` : "All of it was new";
+    return `${percent(there, seen)} was already there so far`;
   }
 
   rate(done) {
