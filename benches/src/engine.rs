@@ -12,8 +12,13 @@ const PIECE: usize = 256 * 1024;
 /// What two of ours agree upon.
 pub const XXH128: Strong = Strong { algorithm: Algorithm::Xxh128, seed: 12345, seed_first: true };
 /// What is measured in more than one place, by name.
-pub const CASES: [&str; 5] =
-    ["signature, xxh128", "signature, md5", "search, nothing changed", "search, an edit in 64 KiB", "search, all is new"];
+pub const CASES: [&str; 5] = [
+    "signature, xxh128",
+    "signature, md5",
+    "search, nothing changed",
+    "search, an edit in 64 KiB",
+    "search, all is new",
+];
 
 /// The blocks of a basis of `len` bytes.
 pub fn plan(len: usize) -> SumHead {

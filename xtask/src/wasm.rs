@@ -33,7 +33,7 @@ pub fn build() -> Outcome {
     }
     run(cargo(&["build", "--release", "-p", "xtask-web"]))?;
     for (name, flags) in BUILDS {
-        let module = module("syncline-wasm", name, flags)?;
+        let module = module("syncline-wasm-module", name, flags)?;
         bind(&module, &web.join("wasm").join(name), "web")?;
         for kind in ["web", "bundler"] {
             bind(&module, &npm.join(kind).join(name), kind)?;
