@@ -1,4 +1,4 @@
-// What a browser does beside what the program does: `cargo xtask bench browser [TRIES]`.
+// What a browser does beside what the program does: `cargo xtask bench browser [TRIES] [engine|push]`.
 //
 // Signing and searching run on the same data natively, in node and in Chromium. Then a large file with scattered edits is
 // pushed to a daemon by the program and by the page. It ends with a failure if a target is missed.
@@ -15,6 +15,7 @@ import { measure } from "./engine.js";
 import { watchMemory } from "./memory.js";
 
 const TRIES = Number(process.argv[2] ?? 3);
+const ONLY = process.argv[3];
 const LEN = 64 << 20;
 const MIB = 1 << 20;
 const FILE_MIB = 512;
@@ -138,12 +139,12 @@ const world = await p.setUp();
 const folder = await mkdtemp(join(process.env.SYNCLINE_BENCH_DIR ?? tmpdir(), "syncline-bench-"));
 console.log(`load of the machine: ${loadavg()[0].toFixed(1)}; best of ${TRIES}\n`);
 try {
-  await engines(world.browser);
-  const made = await files(folder);
+  if (ONLY !== "push") await engines(world.browser);
+  const made = ONLY === "engine" ? null : await files(folder);
   const head = [`push of ${FILE_MIB} MiB, ${EDITS} edits`, "native", "chromium", "times", `at most ${TIMES_MAX}`, "heap + buffers", `under ${HEAP_MIB_MAX} MiB`];
   const rows = [];
-  for (const which of daemons) rows.push(await pushes(world, made, which));
-  table([head, ...rows]);
+  for (const which of made ? daemons : []) rows.push(await pushes(world, made, which));
+  if (made) table([head, ...rows]);
 } finally {
   await rm(folder, { recursive: true, force: true });
   await world.close();
