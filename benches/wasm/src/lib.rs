@@ -5,6 +5,7 @@
 #[allow(dead_code, reason = "other benches use the rest")]
 mod data;
 #[path = "../../src/engine.rs"]
+#[allow(dead_code, reason = "the names of the cases are told by the native run")]
 mod engine;
 
 use std::cell::RefCell;
