@@ -2,34 +2,13 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
+use syncline_benches::engine::{XXH128, plan, search, signature, wire_signature};
 use syncline_benches::simd::{best_scan, portable_scan};
 use syncline_benches::{one_inserted, random, scattered_edits, text};
 use syncline_core::checksum::{Algorithm, Digest, Strong, weak};
-use syncline_core::delta::{Found, Patch, PlanOptions, ScanFn, Search, SearchOptions, Signature, Signer, SumHead};
-use syncline_core::limits::BLOCK_BYTES_MAX;
+use syncline_core::delta::{Patch, ScanFn, Signature};
 
 const LEN: usize = 16 << 20;
-const PIECE: usize = 256 * 1024;
-const XXH128: Strong = Strong { algorithm: Algorithm::Xxh128, seed: 12345, seed_first: true };
-
-fn plan(len: usize) -> SumHead {
-    let options = PlanOptions { block_bytes: None, block_max: BLOCK_BYTES_MAX, digest_bytes: 16, redo: false };
-    SumHead::for_basis(len as u64, &options).expect("benchmark files are short")
-}
-
-fn wire_signature(head: SumHead, strong: Strong, basis: &[u8]) -> Vec<u8> {
-    let mut wire = Vec::with_capacity(head.count as usize * head.entry_bytes());
-    let mut signer = Signer::new(head, strong);
-    basis.chunks(PIECE).for_each(|piece| signer.push(piece, &mut wire));
-    wire
-}
-
-fn signature(basis: &[u8]) -> Signature {
-    let head = plan(basis.len());
-    let mut signature = Signature::without_sums(head);
-    signature.push(&wire_signature(head, XXH128, basis));
-    signature
-}
 
 /// Blocks that all have the weak sum of every offset of a constant file, and each another strong sum.
 fn hostile_signature(source: &[u8]) -> Signature {
@@ -39,33 +18,6 @@ fn hostile_signature(source: &[u8]) -> Signature {
     signature.weak = vec![weak(&source[..head.block_bytes as usize]); head.count as usize];
     signature.strong = (0..head.count).flat_map(u32::to_le_bytes).collect();
     signature
-}
-
-/// Runs a whole search and returns the bytes found literal.
-fn search(signature: &Signature, source: &[u8], scan: ScanFn, digest: bool) -> u64 {
-    let digest = digest.then(|| Digest::whole_file(Algorithm::Xxh128, 12345));
-    let options = SearchOptions { digest, ..SearchOptions::default() };
-    let mut search = Search::with_scan(signature.clone(), XXH128, options, scan);
-    let mut rest = source;
-    loop {
-        match search.next() {
-            Found::More if rest.is_empty() => search.end(),
-            Found::More => {
-                let room = search.space(PIECE.min(rest.len()));
-                let (now, later) = rest.split_at(room.len());
-                room.copy_from_slice(now);
-                rest = later;
-                let len = now.len();
-                search.filled(len);
-            }
-            Found::End => break,
-            token => {
-                black_box(token);
-            }
-        }
-    }
-    black_box(search.take_digest());
-    search.tally().literal_bytes
 }
 
 fn signing(c: &mut Criterion) {

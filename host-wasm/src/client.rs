@@ -224,13 +224,16 @@ impl Client {
         (self.sent, self.received)
     }
 
-    /// The watch, with what was found so far.
+    /// The watch, with what was found so far; in the end that of the largest file.
     pub fn watched(&mut self) -> &Watch {
         if self.wish.push {
             let stats = self.stats();
             self.watch.settle((stats.matched, stats.literal));
         }
-        &self.watch
+        match self.phase {
+            Phase::Over(_) => self.watch.largest(),
+            _ => &self.watch,
+        }
     }
 
     /// What the session has counted.
@@ -335,8 +338,9 @@ impl Client {
                     }
                     if let Some((path, size)) = files.describe(file) {
                         let stats = session.stats();
-                        watch.see(file, path, size);
-                        watch.reading(at, len as u64, (stats.matched, stats.literal));
+                        let found = (stats.matched, stats.literal);
+                        watch.see(file, path, size, Some(found));
+                        watch.reading(at, len as u64, found);
                     }
                     budget = budget.saturating_sub(len);
                 }
@@ -398,7 +402,7 @@ fn waiting(session: &mut Session) -> State {
 
 fn put(watch: &mut Watch, files: &Files, file: syncline_core::session::FileId, len: u64, matched: bool) {
     if let Some((path, end)) = files.describe(file) {
-        watch.see(file, path, files.promised(file));
+        watch.see(file, path, files.promised(file), None);
         watch.writing(end - len, len, matched);
     }
 }

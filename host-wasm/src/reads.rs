@@ -1,7 +1,7 @@
-//! Chunks of files: those that are here, those that were asked for, and one that will be wanted next.
+//! Chunks of files: those that are here, those that were asked for, and those that will be wanted next.
 //!
 //! A browser reads a file in its own time, and the engine reads in small pieces, mostly one behind the other. So files are
-//! read in chunks, the next one is asked for while this one is worked on, and no more than [`CHUNKS_MAX`] are kept.
+//! read in chunks, the next ones are asked for while this one is worked on, and no more than [`CHUNKS_MAX`] are kept.
 
 use syncline_core::session::{Errno, HostResult};
 
@@ -9,6 +9,8 @@ use syncline_core::session::{Errno, HostResult};
 pub const CHUNK_BYTES: u64 = 1 << 20;
 /// Chunks kept at a time.
 pub const CHUNKS_MAX: usize = 12;
+/// Chunks asked for ahead of a run: a browser takes long to begin with one, and reads several at a time.
+const AHEAD: u64 = 4;
 
 #[derive(Debug)]
 enum State {
@@ -58,8 +60,12 @@ impl Reads {
         }
         // A random access to a basis says nothing about the next; a run does.
         let is_run = first == 0 || self.position(file, first - 1).is_some();
-        if is_run && (last + 1) * CHUNK_BYTES < size && self.position(file, last + 1).is_none() {
-            self.ask(file, last + 1);
+        if is_run {
+            for next in last + 1..=last + AHEAD {
+                if next * CHUNK_BYTES < size && self.position(file, next).is_none() {
+                    self.ask(file, next);
+                }
+            }
         }
         Ok(all)
     }

@@ -22,6 +22,8 @@ pub struct Watch {
     /// Where the bytes begin that were read but not yet decided upon.
     open_from: u64,
     counts: (u64, u64),
+    /// The largest of the files before, as it was at its end.
+    largest: Option<Box<Watch>>,
 }
 
 impl Default for Watch {
@@ -34,16 +36,27 @@ impl Default for Watch {
             cells: [(0, 0); CELLS],
             open_from: 0,
             counts: (0, 0),
+            largest: None,
         }
     }
 }
 
 impl Watch {
-    /// The work is at this file now.
-    pub fn see(&mut self, file: FileId, path: &[u8], size: u64) {
+    /// The work is at this file now, and the engine has found this much so far: matched, literal. Of a receiving engine that
+    /// need not be known.
+    pub fn see(&mut self, file: FileId, path: &[u8], size: u64, found: Option<(u64, u64)>) {
         if self.file != Some(file) {
+            if let Some(found) = found {
+                self.settle(found);
+            }
             let path = String::from_utf8_lossy(path).into_owned();
-            *self = Watch { file: Some(file), path, size, counts: self.counts, ..Watch::default() };
+            let next = Watch { file: Some(file), path, size, counts: self.counts, ..Watch::default() };
+            let mut last = std::mem::replace(self, next);
+            let largest = last.largest.take();
+            self.largest = match largest {
+                Some(largest) if largest.size > last.size => Some(largest),
+                _ => last.file.is_some().then(|| Box::new(last)),
+            };
         }
         self.size = self.size.max(size);
     }
@@ -60,6 +73,14 @@ impl Watch {
             self.open_from = at;
         }
         self.position = (at + len).min(self.size);
+    }
+
+    /// The file that tells most of what was done: the largest of all.
+    pub fn largest(&self) -> &Watch {
+        match &self.largest {
+            Some(largest) if largest.size > self.size => largest,
+            _ => self,
+        }
     }
 
     /// What was found since the last read belongs to it: a display wants to show it now.
@@ -81,11 +102,13 @@ impl Watch {
             return;
         }
         let cell = |at: u64| ((u128::from(at) * CELLS as u128 / u128::from(self.size)) as usize).min(CELLS - 1);
-        let (first, last) = (cell(from), cell(from + len - 1));
+        let first = cell(from);
+        let last = (u128::from(from + len) * CELLS as u128).div_ceil(u128::from(self.size)) as usize;
+        let last = last.saturating_sub(1).clamp(first, CELLS - 1);
         let count = (last - first + 1) as u64;
         for (known, of_it) in &mut self.cells[first..=last] {
-            *known += (len / count).max(1);
-            *of_it += matched / count;
+            *known += len.div_ceil(count);
+            *of_it += matched.div_ceil(count);
         }
     }
 
@@ -106,7 +129,7 @@ mod tests {
     #[test]
     fn a_picture_shows_what_was_found_where() {
         let mut watch = Watch::default();
-        watch.see(FileId(1), b"x", 1000);
+        watch.see(FileId(1), b"x", 1000, None);
         watch.reading(0, 250, (0, 0));
         watch.reading(250, 250, (250, 0));
         watch.reading(500, 250, (250, 250));
@@ -118,11 +141,28 @@ mod tests {
     #[test]
     fn counts_of_an_earlier_file_do_not_colour_the_next() {
         let mut watch = Watch::default();
-        watch.see(FileId(1), b"x", 10);
+        watch.see(FileId(1), b"x", 10, None);
         watch.reading(0, 10, (0, 0));
-        watch.see(FileId(2), b"y", 10);
+        watch.see(FileId(2), b"y", 10, None);
         watch.reading(0, 10, (10, 0));
         watch.reading(10, 0, (10, 10));
         assert_eq!(watch.picture()[0], 1);
+    }
+
+    #[test]
+    fn at_the_end_the_largest_is_shown_whole() {
+        let mut watch = Watch::default();
+        watch.see(FileId(1), b"small", 10, Some((0, 0)));
+        watch.reading(0, 10, (0, 0));
+        watch.see(FileId(2), b"large", 1000, Some((0, 10)));
+        watch.reading(0, 500, (0, 10));
+        watch.reading(500, 500, (500, 10));
+        watch.see(FileId(3), b"tiny", 3, Some((500, 510)));
+        watch.reading(0, 3, (500, 510));
+        watch.settle((503, 510));
+        assert_eq!(watch.picture(), [255; CELLS]);
+        let largest = watch.largest();
+        let picture = largest.picture();
+        assert_eq!((largest.path.as_str(), picture[0], picture[CELLS - 1]), ("large", 255, 1));
     }
 }

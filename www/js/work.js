@@ -8,7 +8,9 @@ const ITEMS_MAX = 400;
 /** Seconds over which the rate is measured. */
 const RATE_S = 5;
 
-const WORDS = { new: "new", changed: "changed", deleted: "deleted", touched: "time", done: "done" };
+const WORDS = { new: "new", changed: "changed", deleted: "to delete", touched: "time", done: "done" };
+/** What is measured while files travel. */
+const GAUGES = ["headline", "overall", "figures", "picture"];
 
 /** A clean slate for a run. */
 export class Work {
@@ -23,6 +25,7 @@ export class Work {
     this.planned = new Map(planned.filter((item) => item.what !== "deleted").map((item) => [item.name, item]));
     this.plannedBytes = [...this.planned.values()].reduce((sum, item) => sum + item.size, 0);
     this.finishedBytes = 0;
+    this.done = 0;
     this.finished = new Set();
     this.before = { travelled: 0, literal: 0 };
     this.now = { travelled: 0, literal: 0 };
@@ -36,7 +39,7 @@ export class Work {
     $("pause").hidden = false;
     $("pause").textContent = "Pause";
     $("overall").value = 0;
-    for (const id of ["headline", "overall", "picture"]) $(id).hidden = false;
+    for (const id of GAUGES) $(id).hidden = false;
     $("strip").getContext("2d").clearRect(0, 0, $("strip").width, 1);
     $("items").replaceChildren();
     $("items-more").textContent = "";
@@ -56,7 +59,7 @@ export class Work {
       {},
       label,
       make("span", { className: "name", textContent: name }),
-      make("span", { className: "size", textContent: isDir ? "" : bytes(size) }),
+      make("span", { className: "size", textContent: isDir || what === "deleted" ? "" : bytes(size) }),
     );
     this.rows.set(name, { row, label, bar: null });
     $("items").append(row);
@@ -71,9 +74,9 @@ export class Work {
   item(item) {
     this.addRow(item);
     const shown = this.rows.get(item.name);
-    if (shown && item.what !== "deleted") {
-      shown.label.textContent = WORDS.done;
-      shown.label.className = "what done";
+    if (shown) {
+      shown.label.textContent = item.what === "deleted" ? "deleted" : WORDS.done;
+      if (item.what !== "deleted") shown.label.className = "what done";
       shown.bar?.remove();
       shown.bar = null;
     }
@@ -99,6 +102,7 @@ export class Work {
     const isOpen = this.planned.has(name) && !this.finished.has(name);
     const done = this.finishedBytes + (isOpen ? Math.min(event.position, event.size) : 0);
     if (this.plannedBytes) $("overall").value = Math.min(1000, Math.floor((done * 1000) / this.plannedBytes));
+    this.done = done;
     this.headline();
     this.rate(done);
     this.picture(event, name);
@@ -117,8 +121,15 @@ export class Work {
   headline() {
     const literal = this.before.literal + this.now.literal;
     $("headline-main").textContent = `${this.verb} ${bytes(this.travelled)} of ${bytes(this.total)}`;
-    const there = Math.max(0, this.total - literal);
-    $("headline-share").textContent = this.total ? `${percent(there, this.total)} ${this.isOver ? "was already there" : "did not have to travel so far"}` : "";
+    // Until it is over, what was not looked at yet says nothing.
+    const seen = this.isComplete ? this.total : this.total - this.plannedBytes + this.done;
+    const there = Math.max(0, seen - literal);
+    $("headline-share").textContent = seen > 0 ? this.share(there, seen) : "";
+  }
+
+  share(there, seen) {
+    if (this.isComplete) return there ? `${percent(there, seen)} was already there` : "All of it was new";
+    return `${percent(there, seen)} was already there so far`;
   }
 
   rate(done) {
@@ -188,6 +199,7 @@ export class Work {
   /** All is well. */
   succeed(title, advice) {
     this.end(title, advice);
+    this.isComplete = true;
     $("overall").value = 1000;
     this.headline();
     announce(`${title} ${$("headline-main").textContent}, ${$("headline-share").textContent}`);
@@ -203,13 +215,13 @@ export class Work {
       const shown = this.rows.get(name);
       if (shown) Object.assign(shown.label, { textContent: "failed", className: "what deleted" });
     }
-    if (this.travelled === 0) for (const id of ["headline", "overall", "picture"]) $(id).hidden = true;
+    if (this.travelled === 0) for (const id of GAUGES) $(id).hidden = true;
   }
 
   /** What a preview found. */
   found(items, total) {
     this.end(summary(items), items.length ? "Nothing was changed yet." : "");
-    for (const id of ["headline", "overall", "picture"]) $(id).hidden = true;
+    for (const id of GAUGES) $(id).hidden = true;
     $("outcome").hidden = !items.length;
     const moving = items.reduce((sum, item) => sum + item.size, 0);
     this.note(`${bytes(moving)} in these files, of ${bytes(total)} in all. What the other side has of them will not travel.`);
@@ -217,7 +229,7 @@ export class Work {
 
   /** Only a list; nothing is measured. */
   quiet() {
-    for (const id of ["headline", "overall", "picture"]) $(id).hidden = true;
+    for (const id of GAUGES) $(id).hidden = true;
     $("pause").hidden = true;
   }
 }

@@ -19,11 +19,15 @@ pub fn test() -> Outcome {
         return Ok(());
     }
     run(cargo(&["build", "--release", "-p", "syncline"]))?;
-    let www = run::root().join("www");
-    let mut install = program("npm", &["ci", "--no-audit", "--no-fund"]);
-    install.current_dir(&www);
-    run(install)?;
+    install()?;
     let mut tests = program("npm", &["test"]);
-    tests.current_dir(&www);
+    tests.current_dir(run::root().join("www"));
     run(tests)
+}
+
+/// Installs what drives the browser.
+pub fn install() -> Outcome {
+    let mut install = program("npm", &["ci", "--no-audit", "--no-fund"]);
+    install.current_dir(run::root().join("www"));
+    run(install)
 }

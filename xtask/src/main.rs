@@ -21,7 +21,7 @@ cargo xtask COMMAND
   demo              build syncline, sync a small folder twice, show what the second run saved
   serve [WORDS]     build the page and the program, share a small folder with it until Ctrl-C
   test              everything that must pass: format, lints, docs, wasm, tests, a short fuzz run
-  bench [WHICH]     criterion (the default), or versus: whole processes beside stock rsync
+  bench [WHICH]     criterion (the default); versus: whole processes beside stock rsync; browser: the page beside the program
   fuzz SECONDS      each fuzz target for that long, two at a time
   wasm              build the page and the npm package, and modules and components of the engine in target/embed
   embed             build the page's package and those, validate them, and run the programs in examples that host them";

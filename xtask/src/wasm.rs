@@ -33,7 +33,7 @@ pub fn build() -> Outcome {
     }
     run(cargo(&["build", "--release", "-p", "xtask-web"]))?;
     for (name, flags) in BUILDS {
-        let module = module(name, flags)?;
+        let module = module("syncline-wasm-module", name, flags)?;
         bind(&module, &web.join("wasm").join(name), "web")?;
         for kind in ["web", "bundler"] {
             bind(&module, &npm.join(kind).join(name), kind)?;
@@ -80,14 +80,20 @@ pub fn available() -> Outcome {
     ))
 }
 
-/// Builds the module with these compiler flags; where it is.
-fn module(name: &str, flags: &str) -> Result<PathBuf, String> {
+/// Builds the benches' module as the page's is built, with vector instructions; where it is.
+pub fn bench_module() -> Result<PathBuf, String> {
+    let (name, flags) = BUILDS[0];
+    module("syncline-bench-wasm", name, flags)
+}
+
+/// Builds a package's module with these compiler flags; where it is.
+fn module(package: &str, name: &str, flags: &str) -> Result<PathBuf, String> {
     let folder = format!("wasm/{name}");
     // Where a panic happened, and what Debug would print: nobody sees it, and it would be 3 % of what travels.
     let flags = format!("{flags} -Z location-detail=none -Z fmt-debug=none");
     let small = ["-Z", "build-std-features=optimize_for_size"];
-    run(compile(&["--profile", "wasm", "-p", "syncline-wasm"], &flags, &folder, &small)?)?;
-    Ok(made(&folder, "wasm", &format!("{NAME}.wasm")))
+    run(compile(&["--profile", "wasm", "-p", package], &flags, &folder, &small)?)?;
+    Ok(made(&folder, "wasm", &format!("{}.wasm", package.replace('-', "_"))))
 }
 
 fn rustup_has_target() -> bool {

@@ -10,53 +10,13 @@
 //! Bytes count as signed, and both halves are taken modulo 2^16, so 16-bit lanes hold everything that matters.
 
 use super::weak_sum::{ByteValue, Signed};
-
-/// Bytes summed side by side. A multiple of the 8 and 16 lanes of 16 bits that current vector units have.
-const LANES: usize = 32;
-
-/// The weak sum of `block`.
-///
-/// Row k of 32 bytes adds to 32 running sums, and these in turn to running sums of running sums. With `m` rows, lane j
-/// ends with `s = sum of x[k,j]` and `t = sum of (m - k) * x[k,j]`, and since the byte at row k, lane j carries the factor
-/// `n - 32k - j = 32(m - k) - j`, the lanes add up to `b = sum of (32 t - j s)`. No row depends on a horizontal sum.
-pub fn weak(block: &[u8]) -> u32 {
-    weak_by::<Signed>(block)
-}
-
-/// [`weak`] with other values for the bytes.
-#[inline(always)]
-pub(crate) fn weak_by<V: ByteValue>(block: &[u8]) -> u32 {
-    let (rows, tail) = block.as_chunks::<LANES>();
-    let mut s = [0u16; LANES];
-    let mut t = [0u16; LANES];
-    for row in rows {
-        for j in 0..LANES {
-            s[j] = s[j].wrapping_add(V::value(row[j]));
-            t[j] = t[j].wrapping_add(s[j]);
-        }
-    }
-    let (mut a, mut b) = (0u16, 0u16);
-    for j in 0..LANES {
-        a = a.wrapping_add(s[j]);
-        b = b.wrapping_add(t[j].wrapping_mul(LANES as u16).wrapping_sub(s[j].wrapping_mul(j as u16)));
-    }
-    for &byte in tail {
-        a = a.wrapping_add(V::value(byte));
-        b = b.wrapping_add(a);
-    }
-    pack(a, b)
-}
+pub(crate) use syncline_weak::pack;
+pub use syncline_weak::weak;
 
 /// A byte as the weak sum counts it: -128 to 127, modulo 2^16.
 #[inline(always)]
 pub(crate) fn signed(byte: u8) -> u16 {
-    i16::from(byte as i8) as u16
-}
-
-/// Joins the halves of a weak sum.
-#[inline(always)]
-pub(crate) fn pack(a: u16, b: u16) -> u32 {
-    u32::from(a) | u32::from(b) << 16
+    Signed::value(byte)
 }
 
 /// The weak sum of a window that moves over the data.

@@ -7,7 +7,8 @@
 //!   h = m^n + x[0] m^(n-1) + .. + x[n-1]                      h' = m h + new - m^n (old + m - 1)
 //! ```
 
-use super::rolling::{pack, signed};
+use super::rolling::pack;
+pub use syncline_weak::{ByteValue, Raised, Signed};
 
 /// Which weak sum a signature has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -21,34 +22,6 @@ pub enum WeakSum {
     RabinKarp,
 }
 
-/// What a byte counts in a sum of the additive kind.
-pub trait ByteValue {
-    /// The value, modulo 2^16.
-    fn value(byte: u8) -> u16;
-}
-
-/// Bytes as rsync counts them: -128 to 127.
-#[derive(Clone, Copy, Debug)]
-pub struct Signed;
-
-/// Bytes as librsync counts them: 31 to 286.
-#[derive(Clone, Copy, Debug)]
-pub struct Raised;
-
-impl ByteValue for Signed {
-    #[inline(always)]
-    fn value(byte: u8) -> u16 {
-        signed(byte)
-    }
-}
-
-impl ByteValue for Raised {
-    #[inline(always)]
-    fn value(byte: u8) -> u16 {
-        u16::from(byte) + 31
-    }
-}
-
 /// What the polynomial is in.
 pub const MULTIPLIER: u32 = 0x0810_4225;
 
@@ -57,7 +30,7 @@ impl WeakSum {
     pub fn of(self, block: &[u8]) -> u32 {
         match self {
             WeakSum::Rsync => super::weak(block),
-            WeakSum::Rollsum => super::rolling::weak_by::<Raised>(block),
+            WeakSum::Rollsum => syncline_weak::raised(block),
             WeakSum::RabinKarp => rabin_karp(block),
         }
     }
