@@ -4,35 +4,22 @@ import { $, announce, throttle } from "./js/dom.js";
 import { bytes, files } from "./js/format.js";
 import { isAddress, targets } from "./js/gateway.js";
 import * as login from "./js/login.js";
+import { describe, jobOf, state, where } from "./js/plan.js";
 import { list, modules, showListing } from "./js/remote.js";
 import { Runner } from "./js/runner.js";
 import { offerSave } from "./js/save.js";
 import * as sources from "./js/sources.js";
-import { forget, idOf, keepHandle, keptHandle, readJson, writeJson } from "./js/store.js";
+import { forget, keepHandle, keptHandle, readJson, writeJson } from "./js/store.js";
 import { showTree } from "./js/tree_view.js";
 import { Work } from "./js/work.js";
 import * as words from "./js/words.js";
 
 const PLAN = "plan.json";
 
-const state = {
-  mode: "upload",
-  entries: [],
-  /** The handle that the entries are from, if they are all from one. */
-  handle: null,
-  /** Where a download goes, if not to this browser. */
-  into: null,
-  /** A download of one file rather than of a folder. */
-  isFile: false,
-  busy: false,
-};
-
 let work = null;
 const runner = new Runner(() => {});
 
 // ---- Where ----
-
-const where = () => ($("target-field").hidden ? { address: $("address").value.trim() } : { target: $("target").value });
 
 async function begin() {
   const address = new URLSearchParams(location.search).get("gateway");
@@ -124,51 +111,6 @@ function showChosen() {
 }
 
 // ---- Jobs ----
-
-function options() {
-  return {
-    remove: $("remove").checked,
-    checksum: $("checksum").checked,
-    compress: $("compress").checked,
-    excludes: $("excludes").value.split(/\s+/).filter(Boolean),
-  };
-}
-
-/** The job that the form describes; or a sentence that says what is missing. */
-function describe() {
-  const place = where();
-  if (!place.target && !isAddress(place.address)) return { missing: "First say where the gateway is." };
-  if (!$("module").value) return { missing: "First choose a module." };
-  const plan = {
-    mode: state.mode,
-    where: place,
-    module: $("module").value,
-    path: $("path").value.trim().replace(/^\/+|\/+$/g, ""),
-    options: options(),
-    isFile: state.isFile,
-    user: login.user(),
-  };
-  if (state.mode === "upload") {
-    if (!state.entries.length) return { missing: "First choose what to upload." };
-    plan.names = sources.topNames(state.entries);
-    plan.total = state.entries.reduce((sum, { file }) => sum + file.size, 0);
-    plan.count = state.entries.length;
-  } else {
-    const chosen = $("into").querySelector("input:checked").value;
-    if (chosen === "folder" && !state.into) return { missing: "First choose the folder." };
-    plan.into = chosen;
-    plan.folder = [plan.module, ...plan.path.split("/")].filter(Boolean).join("-").replace(/[^\w.-]/g, "_");
-  }
-  return { plan };
-}
-
-async function jobOf(plan, dry) {
-  if (plan.mode === "upload") return { words: words.push({ ...plan, dry }), entries: state.entries };
-  const job = { words: words.pull({ ...plan, dry }) };
-  if (plan.into === "folder") job.target = { handle: state.into, id: await idOf(state.into), dry };
-  else job.target = { opfs: plan.folder, id: `opfs-${plan.folder}`, dry };
-  return job;
-}
 
 let last = Promise.resolve();
 

@@ -1,7 +1,7 @@
 // Each thing that can go wrong ends in a sentence.
 
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
@@ -89,6 +89,18 @@ test("a file that changed since it was picked; the others go on", async () => {
   assert.equal(await p.upload(page), "One file could not be transferred; all others were.");
   assert.match(await page.locator("#failures").innerText(), /changing\/b\.txt: it could not be read: it changed or went away/);
   assert.equal(await page.locator("#items .done").count(), 3);
+  await page.close();
+});
+
+test("a file that went away since it was picked; the others go on", async () => {
+  const going = join(world.folder, "going");
+  await p.write(going, { "a.txt": "a", "b.txt": "b" });
+  const page = await p.open(world, bridge.url);
+  await p.chooseModule(page, "files");
+  await p.pick(page, going);
+  await rm(join(going, "b.txt"));
+  assert.equal(await p.upload(page), "One file could not be transferred; all others were.");
+  assert.match(await page.locator("#failures").innerText(), /going\/b\.txt: it is not there any more/);
   await page.close();
 });
 

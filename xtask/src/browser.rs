@@ -3,8 +3,13 @@
 use crate::run::{self, Outcome, cargo, program, run};
 
 /// Programs, and the packages that have them.
-const NEEDED: [(&str, &str); 4] =
-    [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium"), ("websockify", "websockify")];
+const NEEDED: [(&str, &str); 5] = [
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("chromium", "chromium"),
+    ("firefox-esr", "firefox-esr"),
+    ("websockify", "websockify"),
+];
 
 /// Runs them against the page that `cargo xtask wasm` has built, and against daemons, stock and our own.
 pub fn test() -> Outcome {

@@ -1,4 +1,4 @@
-//! The cases of [`engine`] as a module that imports nothing: what `cargo xtask bench browser` runs in node and in Chromium.
+//! The cases of `engine.rs` as a module that imports nothing: what `cargo xtask bench browser` runs in node and in Chromium.
 //! It is compiled as the page's module is, with the same hot loop.
 
 #[path = "../../src/data.rs"]
