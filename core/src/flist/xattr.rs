@@ -68,11 +68,14 @@ pub fn digest(value: &[u8]) -> [u8; DIGEST_BYTES] {
     bytes
 }
 
+type NameAndLong = (Vec<u8>, Option<[u8; DIGEST_BYTES]>);
+
 /// Lists that were sent.
 #[derive(Debug, Default)]
 pub struct SentXattrs {
     known: HashMap<Vec<u8>, u32>,
-    names: Vec<Vec<(Vec<u8>, Option<[u8; DIGEST_BYTES]>)>>,
+    /// Of each list its names, and of long values the digest.
+    names: Vec<Vec<NameAndLong>>,
     /// Long values by their digests, so that the files that have them need not be read again.
     kept: HashMap<[u8; DIGEST_BYTES], Vec<u8>>,
     kept_bytes: usize,
