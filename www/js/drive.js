@@ -91,6 +91,8 @@ export class Run {
     }
     this.progress(true);
     connection.close();
+    // What is still under way (after a cancel) finds nobody to tell.
+    this.over = true;
     return this.client.exit_code();
   }
 
@@ -122,10 +124,11 @@ export class Run {
     const { id, kind } = op;
     try {
       const bytes = await this.files.perform(op, wasm.Kind);
+      if (this.over) return;
       if (kind === wasm.Kind.Read) client.supply(id, bytes);
       else client.done(id);
     } catch (error) {
-      client.fail(id, errorNumber(error), "");
+      if (!this.over) client.fail(id, errorNumber(error), "");
     } finally {
       op.free();
       this.ring();

@@ -75,11 +75,11 @@ impl Strong {
     /// The sums of blocks of `block_bytes` that lie one behind the other in `data`, as many as `out` has room for and there
     /// are; how many. Where the processor can, several are summed at once.
     pub fn blocks(&self, data: &[u8], block_bytes: usize, out: &mut [[u8; DIGEST_BYTES_MAX]; BLOCKS_AT_ONCE]) -> usize {
-        let mut blocks = data.chunks_exact(block_bytes.max(1)).take(BLOCKS_AT_ONCE);
+        let blocks = data.chunks_exact(block_bytes.max(1)).take(BLOCKS_AT_ONCE);
         let count = blocks.len();
         #[cfg(feature = "format")]
         if self.is_wide() && count > 1 {
-            let params = blake2_params();
+            let (params, mut blocks) = (blake2_params(), blocks);
             let mut jobs: [_; BLOCKS_AT_ONCE] = core::array::from_fn(|_| {
                 blake2b_simd::many::HashManyJob::new(&params, blocks.next().unwrap_or_default())
             });
