@@ -4,8 +4,6 @@
 /// Names of rows.
 pub const OPEN: &[&str] = &[
     "dirs only",
-    // On a busy machine its lines of two processes come in an order that stock does not show.
-    "push with -ai --backup-dir_bak --delete",
     "remove source told",
     "shell cut pull",
 ];
