@@ -98,13 +98,10 @@ pub fn parse(words: &[Vec<u8>], env: &Env) -> Result<Command, Error> {
 
 /// Parses a command line in the given surroundings.
 pub fn parse_with(words: &[Vec<u8>], env: &Env, setup: &Setup<'_>) -> Result<Command, Error> {
-    // `-h` means human-readable numbers, except where there is nothing to print them for.
-    if let [word] = words
-        && word == b"-h"
-    {
-        return Ok(Command::Print(super::help_text()));
+    match only_help(words) {
+        Some(help) => Ok(help),
+        None => Parser::new(words, *setup, env).finish(env),
     }
-    Parser::new(words, *setup, env).finish(env)
 }
 
 /// The same for a client that reads rules as it meets them: `check` sees the options so far before another word's mistake is
@@ -115,17 +112,22 @@ pub fn parse_checked(
     setup: &Setup<'_>,
     check: impl FnOnce(&Options) -> Result<(), Error>,
 ) -> Result<Command, Error> {
-    if words.len() == 1 {
-        return parse_with(words, env, setup);
+    if let Some(help) = only_help(words) {
+        return Ok(help);
     }
     let mut parser = Parser::new(words, *setup, env);
-    match parser.decide(env) {
-        Ok(None) => parser.command(),
-        early => {
-            check(&parser.options)?;
-            early.map(|command| command.unwrap_or(Command::Print(Vec::new())))
-        }
-    }
+    let early = match parser.decide(env) {
+        Ok(None) => return parser.command(),
+        Ok(Some(command)) => Ok(command),
+        Err(error) => Err(error),
+    };
+    check(&parser.options)?;
+    early
+}
+
+/// `-h` means human-readable numbers, except where there is nothing to print them for.
+fn only_help(words: &[Vec<u8>]) -> Option<Command> {
+    matches!(words, [word] if word == b"-h").then(|| Command::Print(super::help_text()))
 }
 
 /// Options with some words on top: what `--remote-option` says to the other half of a local copy.

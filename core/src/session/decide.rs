@@ -103,20 +103,24 @@ pub(crate) struct XattrScope {
 
 impl XattrScope {
     pub(crate) fn has(&self, name: &[u8]) -> bool {
-        let has = match &self.rules {
-            Some(rules) => {
-                let check = Check { xattr: true, ..Check::RECEIVER };
-                !rules.decide(&Subject::new(name, false), check, &PerDir::default()).is_some_and(|it| it.is_excluded())
-            }
-            None => !name.starts_with(b"system.") && (!self.user_only || name.starts_with(b"user.")),
-        };
+        let usual = !name.starts_with(b"system.") && (!self.user_only || name.starts_with(b"user."));
+        let has = if self.rules.is_some() { self.allows(name) } else { usual };
         has && (self.internal || !name.starts_with(b"user.rsync.%"))
+    }
+
+    /// Whether no rule excludes it.
+    fn allows(&self, name: &[u8]) -> bool {
+        let check = Check { xattr: true, ..Check::RECEIVER };
+        let excludes = |rules: &FilterList| {
+            rules.decide(&Subject::new(name, false), check, &PerDir::default()).is_some_and(|it| it.is_excluded())
+        };
+        !self.rules.as_deref().is_some_and(excludes)
     }
 
     /// What a received name is called here, if it is kept.
     pub(crate) fn here(&self, name: &[u8]) -> Option<Vec<u8>> {
         if self.fake && !name.starts_with(b"user.") {
-            return Some([KEPT, name].concat());
+            return self.allows(name).then(|| [KEPT, name].concat());
         }
         self.has(name).then(|| name.to_vec())
     }

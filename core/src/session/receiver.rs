@@ -150,6 +150,11 @@ impl Receiver {
         let Some(item) = item_of(&self.rx, ndx) else {
             return Err(bad_index(ndx, record.flags, "receiver", &self.rx));
         };
+        if cx.config.options.listing {
+            // Nothing is asked for, and there is no destination that it could go to.
+            let text = format!("got an item where only a list was asked for: {ndx} [receiver]");
+            return Err(Error::peer(Exit::PROTOCOL, text));
+        }
         cx.item_begins();
         let wanted = super::batch::is_wanted(&self.rx, &item, record.flags.contains(ItemFlags::TRANSFER)).await;
         super::xattrs::read_values(&cx, record.flags, &item).await?;

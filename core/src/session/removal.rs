@@ -165,10 +165,11 @@ impl Generator {
             let path = join(&dir.path, &entry.name);
             let is_dir = meta.mode & TYPE == DIRECTORY;
             // Rules are asked first where the user wants to hear what they say of names that stay anyway.
-            if tells_rules && self.protected(&path, is_dir, false)
-                || self.rx.holds(list, &path)
-                || !tells_rules && self.protected(&path, is_dir, false)
-            {
+            let stays = match tells_rules {
+                true => self.protected(&path, is_dir, false) || self.rx.holds(list, &path),
+                false => self.rx.holds(list, &path) || self.protected(&path, is_dir, false),
+            };
+            if stays {
                 continue;
             }
             if is_dir && dev.is_some_and(|dev| dev != meta.dev) {

@@ -93,7 +93,7 @@ impl Stage {
             wrong.push_str(&format!("  exit codes: stock {}, ours {}\n", stock.code, ours.code));
         }
         for (name, stock, ours, order) in [
-            ("stdout", &stock.stdout, &ours.stdout, row.order(Order::Lanes)),
+            ("stdout", &stock.stdout, &ours.stdout, row.order()),
             // Several processes write to standard error, in any order.
             ("stderr", &stock.stderr, &ours.stderr, Order::Any),
         ] {

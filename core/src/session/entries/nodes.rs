@@ -37,14 +37,7 @@ impl Generator {
             return self.unchanged(item, there, flags).await;
         }
         let same_type = existing.as_ref().filter(|m| m.mode & decide::TYPE == decide::SYMLINK);
-        let mut reported = Reported { flags: self.creation_flags(item, same_type), xname: None };
-        if existing.is_none() {
-            match self.other_in_alternate(item).await {
-                Other::None => {}
-                Other::Settled => return Ok(()),
-                Other::Make(report) => reported = report,
-            }
-        }
+        let Some(reported) = self.reported_as(item, existing.as_ref(), same_type).await else { return Ok(()) };
         let Some(replaced) = self.make_replaceable(item, existing.as_ref(), "symlink").await? else { return Ok(()) };
         if !o.dry_run {
             let ask = Ask::Symlink { at: self.at(&item.path), target: listed.to_vec(), replace: replaced };
@@ -83,14 +76,7 @@ impl Generator {
             let flags = decide::differences(o, &self.rx.powers, item, there, false);
             return self.unchanged(item, there, flags).await;
         }
-        let mut reported = Reported { flags: self.creation_flags(item, same_type), xname: None };
-        if existing.is_none() {
-            match self.other_in_alternate(item).await {
-                Other::None => {}
-                Other::Settled => return Ok(()),
-                Other::Make(report) => reported = report,
-            }
-        }
+        let Some(reported) = self.reported_as(item, existing.as_ref(), same_type).await else { return Ok(()) };
         let what = if item.is_device() { "device file" } else { "special file" };
         let Some(replaced) = self.make_replaceable(item, existing.as_ref(), what).await? else { return Ok(()) };
         let mode = decide::wanted_mode(o, &self.rx.powers, item, same_type);
@@ -110,6 +96,24 @@ impl Generator {
         self.item_record(item, reported.flags, reported.xname, same_type).await;
         self.report_present(item.ndx);
         Ok(())
+    }
+
+    /// How what is about to be made is reported. `None` if an alternate directory had it, and nothing is left to do.
+    async fn reported_as(
+        &mut self,
+        item: &Item,
+        existing: Option<&Meta>,
+        same_type: Option<&Meta>,
+    ) -> Option<Reported> {
+        let reported = Reported { flags: self.creation_flags(item, same_type), xname: None };
+        if existing.is_some() {
+            return Some(reported);
+        }
+        match self.other_in_alternate(item).await {
+            Other::None => Some(reported),
+            Other::Settled => None,
+            Other::Make(reported) => Some(reported),
+        }
     }
 
     /// Prepares for making something that takes the name of what is there: a directory is removed, anything else gets its
