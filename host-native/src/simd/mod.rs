@@ -1,7 +1,7 @@
 //! Hot loops compiled for what this processor has, chosen once at run time.
 //!
 //! The engine's scan is plain code that compilers vectorise. Built for the oldest processors of its kind it gets their short
-//! vectors. The two steps of it that matter most are written for AVX2 in `x86`.
+//! vectors. The two steps of it that matter most are written for AVX2 in `x86`, and one of them for AVX-512 in `avx512`.
 
 use syncline_core::checksum::WeakSum;
 use syncline_core::delta::{ScanFn, Table, scan, scan_for};
@@ -20,11 +20,16 @@ fn is_recent() -> bool {
     std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("bmi2")
 }
 
+#[cfg(target_arch = "x86_64")]
+fn has_long_vectors() -> bool {
+    std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("avx512bw")
+}
+
 /// The fastest scan that this processor runs.
 pub fn best_scan() -> ScanFn {
     #[cfg(target_arch = "x86_64")]
     if is_recent() {
-        return x86::scan_avx2;
+        return if has_long_vectors() { avx512::scan_avx512 } else { x86::scan_avx2 };
     }
     portable_scan
 }
@@ -34,6 +39,8 @@ pub fn portable_scan(data: &[u8], window: usize, table: &Table, at: &mut usize, 
     scan(data, window, table, at, sum)
 }
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

@@ -77,7 +77,7 @@ impl Kernel for HashAvx2 {
 /// bit of each where it is.
 #[inline]
 #[target_feature(enable = "avx2,bmi2")]
-fn probe_bits(filter: &[u32], sums: &Sums) -> [u16; TILE / GROUP] {
+pub(super) fn probe_bits(filter: &[u32], sums: &Sums) -> [u16; TILE / GROUP] {
     let mut hits = [0; TILE / GROUP];
     let Some(mask) = filter.len().checked_sub(1) else { return hits };
     let mask = _mm256_set1_epi16(mask as i16);
