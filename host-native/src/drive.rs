@@ -21,7 +21,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
-use syncline_core::session::{Session, Step, Wants};
+use syncline_core::session::{Ask, Session, Step, Wants};
 use syncline_core::{Error, Exit, Fault};
 
 use crate::fs::Fs;
@@ -82,10 +82,20 @@ impl Driver<'_> {
             if self.session.output_len() >= BUSY_OUTPUT_BYTES && self.pump.may_send() {
                 self.send();
             }
+            let step = self.session.poll();
+            if let Step::Ask(_, ask) = &step
+                && !matches!(ask, Ask::Unlink { .. })
+            {
+                self.await_removals();
+            }
             let fs = &mut *self.fs;
-            match self.session.poll() {
+            match step {
                 Step::Ask(id, ask) => match &mut self.pool {
-                    Some(pool) if Pool::takes(&ask) => pool.submit(id, ask, fs),
+                    Some(pool) if Pool::takes(&ask) => {
+                        if let Some(reply) = pool.submit(id, ask, fs) {
+                            self.session.answer(id, reply);
+                        }
+                    }
                     _ => self.session.answer(id, fs.execute(ask)),
                 },
                 Step::Read { file, at, .. } => {
@@ -180,6 +190,15 @@ impl Driver<'_> {
         match self.pump.sleep(wants, until, [signal, reply]) {
             Ok(()) | Err(Errno::INTR) => {}
             Err(error) => self.connection_failed("poll", error),
+        }
+    }
+
+    /// What is removed on other threads is gone before anything else is done.
+    fn await_removals(&mut self) {
+        while self.pool.as_ref().is_some_and(Pool::is_removing) {
+            if !self.collect() {
+                self.pool.iter().for_each(Pool::wait);
+            }
         }
     }
 

@@ -1,8 +1,9 @@
-//! Threads for digests of files, so that a session goes on meanwhile. Copies stay with the session's own thread: for small
-//! files, handing them over costs more system time than the second thread gains.
+//! Threads for digests and for removing files, so that a session goes on meanwhile. Copies stay with the session's own
+//! thread: for small files, handing them over costs more system time than the second thread gains.
 //!
-//! Each thread has a file system of its own over the same open roots. What the session's own file system removes or renames
-//! makes kept directories of the others stale, so they are told to open them anew.
+//! For digests each thread has a file system of its own over the same open roots. What the session's own file system removes
+//! or renames makes kept directories of the others stale, so they are told to open them anew. What is to be removed is found
+//! by the session's own.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,10 +11,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use rustix::event::{EventfdFlags, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use syncline_core::session::{Ask, AskId, Reply};
 
-use crate::fs::Fs;
+use crate::fs::{Doomed, Fs};
 
 /// Answers that a busy thread keeps back.
 const REPLIES: usize = 16;
@@ -24,6 +25,7 @@ enum Job {
     /// The roots have changed, or directories were removed: go on with this file system.
     Renew(Box<Fs>),
     Do(AskId, Ask),
+    Remove(AskId, Doomed),
 }
 
 /// What the threads have done.
@@ -39,7 +41,11 @@ pub struct Pool {
     threads: Vec<(Sender<Job>, JoinHandle<()>, u64)>,
     /// Jobs that each thread has not answered.
     loads: Arc<[AtomicU64; THREADS_MAX]>,
+    /// Threads that are worth having here.
+    count: usize,
     outstanding: usize,
+    /// Of these, removals.
+    removals: usize,
 }
 
 impl Pool {
@@ -51,23 +57,34 @@ impl Pool {
             done: Arc::new(Done { replies: Mutex::default(), event }),
             threads: Vec::new(),
             loads: Arc::default(),
+            count: count.min(THREADS_MAX),
             outstanding: 0,
+            removals: 0,
         })
     }
 
     /// Whether an ask is worth a thread.
     pub fn takes(ask: &Ask) -> bool {
-        matches!(ask, Ask::Digest { .. })
+        matches!(ask, Ask::Digest { .. } | Ask::Unlink { .. })
     }
 
-    /// Gives an ask to the least busy thread.
-    pub fn submit(&mut self, id: AskId, ask: Ask, fs: &Fs) {
-        let count = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-        if self.threads.len() < count && self.outstanding >= self.threads.len() {
+    /// Gives an ask to the least busy thread; or the answer, where there is nothing left to do.
+    pub fn submit(&mut self, id: AskId, ask: Ask, fs: &mut Fs) -> Option<Reply> {
+        let job = match ask {
+            Ask::Unlink { at } => match fs.doomed(&at) {
+                Ok(doomed) => {
+                    self.removals += 1;
+                    Job::Remove(id, doomed)
+                }
+                Err(errno) => return Some(Reply::Unit(Err(errno))),
+            },
+            ask => Job::Do(id, ask),
+        };
+        if self.threads.len() < self.count && self.outstanding >= self.threads.len() {
             self.start(fs);
         }
         let load = |at: &usize| self.loads[*at].load(Ordering::Relaxed);
-        let Some(at) = (0..self.threads.len()).min_by_key(load) else { return };
+        let at = (0..self.threads.len()).min_by_key(load)?;
         let (jobs, _, version) = &mut self.threads[at];
         if *version != fs.version() {
             *version = fs.version();
@@ -75,7 +92,8 @@ impl Pool {
         }
         self.loads[at].fetch_add(1, Ordering::Relaxed);
         self.outstanding += 1;
-        let _ = jobs.send(Job::Do(id, ask));
+        let _ = jobs.send(job);
+        None
     }
 
     fn start(&mut self, fs: &Fs) {
@@ -97,7 +115,22 @@ impl Pool {
             Err(_) => Vec::new(),
         };
         self.outstanding = self.outstanding.saturating_sub(replies.len());
+        let removals = replies.iter().filter(|(_, reply)| matches!(reply, Reply::Unit(_))).count();
+        self.removals = self.removals.saturating_sub(removals);
         replies
+    }
+
+    /// Whether files are being removed. An ask that comes after them has to find them gone, and the times of their directories
+    /// changed.
+    pub fn is_removing(&self) -> bool {
+        self.removals > 0
+    }
+
+    /// Sleeps until there are answers.
+    pub fn wait(&self) {
+        let mut fds = [PollFd::new(&self.done.event, PollFlags::IN)];
+        // A signal is noticed by whoever asks for it; the answers come all the same.
+        let _ = poll(&mut fds, None);
     }
 
     /// Whether answers are still to come.
@@ -134,13 +167,16 @@ fn work(jobs: &Receiver<Job>, mut fs: Fs, done: &Done, load: &AtomicU64) {
                 }
             }
         };
-        match job {
-            Job::Renew(other) => fs = *other,
-            Job::Do(id, ask) => {
-                replies.push((id, fs.execute(ask)));
-                load.fetch_sub(1, Ordering::Relaxed);
+        let reply = match job {
+            Job::Renew(other) => {
+                fs = *other;
+                continue;
             }
-        }
+            Job::Do(id, ask) => (id, fs.execute(ask)),
+            Job::Remove(id, doomed) => (id, Reply::Unit(doomed.unlink())),
+        };
+        replies.push(reply);
+        load.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -127,23 +127,19 @@ impl Generator {
         if self.rx.local_name.borrow().is_some() || self.is_missing_below(&dir.path) || self.guarded(list) {
             return Ok(());
         }
-        let later = self.delete_when() == Delete::Delay;
-        for (path, meta) in self.extraneous(dir, list).await? {
-            if later {
-                self.removal.delayed.push((path, meta));
-            } else {
-                self.remove(&path, &meta, true).await?;
-            }
+        let found = self.extraneous(dir, list).await?;
+        if self.delete_when() == Delete::Delay {
+            self.removal.delayed.extend(found);
+        } else {
+            self.remove_all(&found).await?;
         }
         Ok(())
     }
 
     /// What was found by `--delete-delay`.
     pub(crate) async fn delete_delayed(&mut self) -> Result<(), Error> {
-        for (path, meta) in core::mem::take(&mut self.removal.delayed) {
-            self.remove(&path, &meta, true).await?;
-        }
-        Ok(())
+        let delayed = core::mem::take(&mut self.removal.delayed);
+        self.remove_all(&delayed).await.map(drop)
     }
 
     /// The entries of a directory at the destination that the list has not, in the order in which they go.

@@ -83,6 +83,25 @@ impl Executor {
     }
 }
 
+/// Waits for all of them at once; what they give, in their order.
+pub(crate) async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<Option<Pin<Box<F>>>> = futures.map(|future| Some(Box::pin(future))).collect();
+    let mut given: Vec<Option<F::Output>> = waiting.iter().map(|_| None).collect();
+    core::future::poll_fn(|cx| {
+        for (slot, given) in waiting.iter_mut().zip(&mut given) {
+            if let Some(future) = slot
+                && let Poll::Ready(value) = future.as_mut().poll(cx)
+            {
+                *given = Some(value);
+                *slot = None;
+            }
+        }
+        if waiting.iter().all(Option::is_none) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    given.into_iter().flatten().collect()
+}
+
 /// Tasks that wait for one kind of event.
 #[derive(Default)]
 pub(crate) struct Event {

@@ -12,6 +12,16 @@ use super::roots::{Dir, Spot};
 use super::temp::TRIES;
 use crate::errno::errno;
 
+/// A non-directory that is to go.
+pub struct Doomed(Spot);
+
+impl Doomed {
+    /// Removes it.
+    pub fn unlink(self) -> HostResult<()> {
+        unlinkat(&*self.0.dir, self.0.name.as_slice(), AtFlags::empty()).map_err(errno)
+    }
+}
+
 impl Fs {
     pub(super) fn mkdir(&mut self, at: &At, mode: u32) -> HostResult<()> {
         let spot = self.roots.spot(at)?;
@@ -71,13 +81,14 @@ impl Fs {
     }
 
     pub(super) fn unlink(&mut self, at: &At) -> HostResult<()> {
-        let spot = self.roots.spot(at)?;
-        self.unlink_spot(at, &spot)
+        self.doomed(at)?.unlink()
     }
 
-    fn unlink_spot(&mut self, at: &At, spot: &Spot) -> HostResult<()> {
+    /// What is to be removed, found: any thread can do the rest.
+    pub fn doomed(&mut self, at: &At) -> HostResult<Doomed> {
+        let spot = self.roots.spot(at)?;
         self.roots.forget(at);
-        unlinkat(&*spot.dir, spot.name.as_slice(), AtFlags::empty()).map_err(errno)
+        Ok(Doomed(spot))
     }
 
     pub(super) fn rmdir(&mut self, at: &At) -> HostResult<()> {
@@ -98,7 +109,7 @@ impl Fs {
             Err(error) => Reply::Unit(Err(error)),
             Ok(meta) => {
                 let same_time = meta.mtime == mtime && (mtime_nsec == 0 || meta.mtime_nsec == mtime_nsec);
-                if meta.size == size && same_time { Reply::Unit(self.unlink_spot(at, &spot)) } else { Reply::Changed }
+                if meta.size == size && same_time { Reply::Unit(self.unlink(at)) } else { Reply::Changed }
             }
         }
     }

@@ -7,10 +7,14 @@ use alloc::vec::Vec;
 use super::{Outcome, Removing};
 use super::{join, sort_for_removal};
 use crate::Error;
-use crate::session::ask::{Ask, Errno, Meta, SetMeta};
+use crate::session::ask::{Ask, Errno, HostResult, Meta, SetMeta};
 use crate::session::decide::{DIRECTORY, SYMLINK, TYPE};
 use crate::session::generator::Generator;
 use crate::session::say::Class;
+use crate::session::task;
+
+/// Files that are removed together at most.
+const AT_ONCE: usize = 128;
 
 impl Generator {
     /// Removes an entry, a directory with all that it holds. `counted`: it counts and is shown; what makes way for a new
@@ -79,18 +83,46 @@ impl Generator {
         }
         sort_for_removal(&mut inside, self.cx.protocol());
         self.removal.depth += 1;
-        for (path, meta) in inside {
-            match self.remove(&path, &meta, true).await? {
-                Outcome::Removed => {}
-                other => {
-                    if outcome != Outcome::Limit {
-                        outcome = other;
-                    }
-                }
+        let removed = self.remove_all(&inside).await?;
+        self.removal.depth -= 1;
+        Ok(if removed == Outcome::Removed { outcome } else { removed })
+    }
+
+    /// Removes entries in their order. Files that follow each other are asked for together, so that a host with several
+    /// processors can use them.
+    pub(super) async fn remove_all(&mut self, entries: &[(Vec<u8>, Meta)]) -> Result<Outcome, Error> {
+        let o = &self.cx.config.options;
+        let together = !o.dry_run && !o.backup && o.max_delete.is_none();
+        let mut outcome = Outcome::Removed;
+        let mut rest = entries;
+        while let [(path, meta), behind @ ..] = rest {
+            let run = rest.iter().take(AT_ONCE).take_while(|(_, meta)| meta.mode & TYPE != DIRECTORY).count();
+            let one = if together && run > 1 {
+                let (now, later) = rest.split_at(run);
+                rest = later;
+                self.unlink_all(now).await
+            } else {
+                rest = behind;
+                self.remove(path, meta, true).await?
+            };
+            if one != Outcome::Removed && outcome != Outcome::Limit {
+                outcome = one;
             }
         }
-        self.removal.depth -= 1;
         Ok(outcome)
+    }
+
+    async fn unlink_all(&mut self, files: &[(Vec<u8>, Meta)]) -> Outcome {
+        let cx = self.cx.clone();
+        let unlink = |(path, _): &(Vec<u8>, Meta)| cx.unit(Ask::Unlink { at: self.at(path) });
+        let results = task::all(files.iter().map(unlink)).await;
+        let mut outcome = Outcome::Removed;
+        for ((path, meta), result) in files.iter().zip(results) {
+            if self.conclude(path, meta, true, result) != Outcome::Removed {
+                outcome = Outcome::Stays;
+            }
+        }
+        outcome
     }
 
     pub(super) fn is_at_limit(&self) -> bool {
@@ -120,29 +152,36 @@ impl Generator {
             } else {
                 cx.unit(Ask::Unlink { at: self.at(path) }).await
             };
-            match result {
-                Ok(()) => {}
-                Err(errno) if is_dir && errno.code == Errno::ENOTEMPTY => {
-                    self.say_not_empty(path);
-                    return Ok(Outcome::Stays);
-                }
-                Err(errno) if errno.is_not_found() => return Ok(Outcome::Removed),
-                Err(errno) => {
-                    let call = if is_dir { "rmdir" } else { "unlink" };
-                    let mut what = format!("delete_file: {call}(").into_bytes();
-                    what.extend_from_slice(path);
-                    what.extend_from_slice(b") failed");
-                    cx.say_errno(Class::Transfer, "generator", &what, &errno);
-                    return Ok(Outcome::Stays);
-                }
+            return Ok(self.conclude(path, meta, counted, result));
+        }
+        Ok(self.conclude(path, meta, counted, Ok(())))
+    }
+
+    /// Tells how a removal ended.
+    fn conclude(&mut self, path: &[u8], meta: &Meta, counted: bool, result: HostResult<()>) -> Outcome {
+        let is_dir = meta.mode & TYPE == DIRECTORY;
+        match result {
+            Ok(()) => {}
+            Err(errno) if is_dir && errno.code == Errno::ENOTEMPTY => {
+                self.say_not_empty(path);
+                return Outcome::Stays;
+            }
+            Err(errno) if errno.is_not_found() => return Outcome::Removed,
+            Err(errno) => {
+                let call = if is_dir { "rmdir" } else { "unlink" };
+                let mut what = format!("delete_file: {call}(").into_bytes();
+                what.extend_from_slice(path);
+                what.extend_from_slice(b") failed");
+                self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
+                return Outcome::Stays;
             }
         }
         if counted {
             self.removal.done += 1;
             self.count(meta);
-            crate::session::show::deleted(&cx, path, is_dir);
+            crate::session::show::deleted(&self.cx, path, is_dir);
         }
-        Ok(Outcome::Removed)
+        Outcome::Removed
     }
 
     pub(super) fn count(&self, meta: &Meta) {
