@@ -13,7 +13,7 @@ use syncline_core::{Error, Exit};
 
 use crate::batch;
 use crate::drive::{self, Wire, socket_pair};
-use crate::fs::{Ahead, Fs};
+use crate::fs::{Ahead, Fs, Handover};
 use crate::output::Console;
 use crate::{iconv, preload};
 use crate::{simd, time, zstd};
@@ -197,20 +197,24 @@ fn local(base: Config, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, console: &m
     let rate = bytes_per_second(&base.options);
     let (mine, other) =
         receiving.paths.first().filter(|_| base.options.checksum).and_then(|dest| Ahead::pair(dest)).unzip();
+    // Without a second processor it would only cost memory.
+    let several = std::thread::available_parallelism().is_ok_and(|count| count.get() > 1);
+    let handover = several.then(Handover::default);
     let sending = Config { transport: Transport::Local, paths: sources, ..base };
     let far = Wire::new(clone(&far)?, far);
     let near = Wire::new(clone(&near)?, near);
+    let handed = handover.clone();
     let receiver = std::thread::spawn(move || {
         let mut console = Console::new(&receiving.options);
         console.open_log(&receiving.options);
-        let mut fs = Fs::for_session(umask, receiving.role, &receiving.options).with_ahead(other);
+        let mut fs = Fs::for_session(umask, receiving.role, &receiving.options).with_ahead(other).with_handover(handed);
         let mut session = Session::new(receiving);
         let exit = drive::run(&mut session, far, &mut fs, &mut console);
         console.exit_line(exit, session.last_words_role().unwrap_or_default());
         console.flush();
         exit
     });
-    let mut fs = Fs::for_session(umask, sending.role, &sending.options).with_ahead(mine);
+    let mut fs = Fs::for_session(umask, sending.role, &sending.options).with_ahead(mine).with_handover(handover);
     let mut session = Session::new(sending);
     let mut wire = near;
     wire.bytes_per_second = rate;

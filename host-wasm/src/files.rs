@@ -176,9 +176,11 @@ impl Files {
             },
             Ask::SetMeta { at, meta } => Reply::Set(self.set(&at, &meta)),
             Ask::CopyLocal(_) => Reply::Committed(Err(OutputError::Source(errno(ENOTSUP)))),
-            Ask::Symlink { .. } | Ask::Mknod { .. } | Ask::Link { .. } | Ask::RemoveSource { .. } => {
-                Reply::Unit(Err(errno(ENOTSUP)))
-            }
+            Ask::Symlink { .. }
+            | Ask::Mknod { .. }
+            | Ask::Link { .. }
+            | Ask::RemoveSource { .. }
+            | Ask::ReadAhead { .. } => Reply::Unit(Err(errno(ENOTSUP))),
         };
         self.answer(ask, reply);
     }

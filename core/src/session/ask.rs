@@ -284,6 +284,16 @@ pub enum Ask {
         /// Nanoseconds as listed; 0 means any.
         mtime_nsec: u32,
     },
+    /// The other half of a local copy will ask for a [`CopyLocal`] of this file soon: look whether it can be read, and keep at
+    /// hand what is in it, if that saves time: [`Reply::Unit`].
+    ReadAhead {
+        /// The file.
+        at: At,
+        /// The path of its root, as [`CopySource::Named`] will give it.
+        root: Vec<u8>,
+        /// Its size as listed.
+        size: u64,
+    },
 }
 
 /// The answer to an [`Ask`].

@@ -6,7 +6,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use super::ask::{Ask, FileId, Meta};
+use super::ask::{Ask, Errno, FileId, Meta};
 use super::context::{Context, Shared, io_error};
 use super::decide::Item;
 use super::lister::Lister;
@@ -25,6 +25,8 @@ use crate::{Error, Exit};
 pub(crate) const AHEAD_MIN: usize = 1000;
 /// How far this one does: with less, sender and generator would take turns where directories have a thousand files each.
 const AHEAD: usize = 5 * AHEAD_MIN;
+/// Files up to this size may be read by the sending half of a local copy: that is work that the other half need not do.
+const READ_AHEAD_BYTES: u64 = 64 * 1024;
 /// Bytes read from a file at a time while it is searched.
 const WINDOW_BYTES: usize = 256 * 1024;
 
@@ -214,19 +216,18 @@ impl Sender {
     /// Local copies: the receiver is told where the file is.
     async fn name_source(&mut self, item: &Item, record: &ItemRecord, head: SumHead) -> Result<(), Error> {
         let cx = self.cx.clone();
+        let (root, path) = self.lister.source_of(item.ndx);
         // Root can open everything; others learn here, before the item is shown, what they may not read.
-        if !cx.config.root {
-            match self.open(item).await {
-                Ok((file, _)) => drop(cx.unit(Ask::Close { file }).await),
-                Err(()) => {
-                    self.no_send(item.ndx);
-                    return Ok(());
-                }
+        if !cx.config.root || item.size <= READ_AHEAD_BYTES {
+            let ask = Ask::ReadAhead { at: self.lister.at(item.ndx), root: root.clone(), size: item.size };
+            if let Err(errno) = cx.unit(ask).await {
+                self.not_opened(item, &errno);
+                self.no_send(item.ndx);
+                return Ok(());
             }
         }
         show::before_transfer(&cx, item, record);
         self.echo(item, record).await?;
-        let (root, path) = self.lister.source_of(item.ndx);
         let mut fits = Ok(());
         cx.put(|out| {
             out.extend_from_slice(&head.encode());
@@ -267,23 +268,22 @@ impl Sender {
         let cx = &self.cx;
         let o = &cx.config.options;
         let follow = o.copy_links || o.copy_dirlinks || o.copy_unsafe_links;
-        match cx.opened(Ask::Open { at: self.lister.at(item.ndx), follow }).await {
-            Ok(opened) => Ok(opened),
-            Err(errno) => {
-                let full = self.lister.full_name(item);
-                if errno.is_not_found() {
-                    cx.say(
-                        Class::Warning,
-                        [b"file has vanished: \"".as_slice(), &full, b"\"", &cx.in_module()].concat(),
-                    );
-                    cx.add_io_error(io_error::VANISHED);
-                } else {
-                    let what = [b"send_files failed to open \"".as_slice(), &full, b"\"", &cx.in_module()].concat();
-                    cx.say_errno(Class::Transfer, "sender", &what, &errno);
-                    cx.add_io_error(io_error::GENERAL);
-                }
-                Err(())
-            }
+        let opened = cx.opened(Ask::Open { at: self.lister.at(item.ndx), follow }).await;
+        opened.map_err(|errno| self.not_opened(item, &errno))
+    }
+
+    /// Says that a file can't be read.
+    fn not_opened(&self, item: &Item, errno: &Errno) {
+        let cx = &self.cx;
+        let full = self.lister.full_name(item);
+        if errno.is_not_found() {
+            let text = [b"file has vanished: \"".as_slice(), &full, b"\"", &cx.in_module()].concat();
+            cx.say(Class::Warning, text);
+            cx.add_io_error(io_error::VANISHED);
+        } else {
+            let what = [b"send_files failed to open \"".as_slice(), &full, b"\"", &cx.in_module()].concat();
+            cx.say_errno(Class::Transfer, "sender", &what, errno);
+            cx.add_io_error(io_error::GENERAL);
         }
     }
 

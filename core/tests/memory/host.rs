@@ -204,6 +204,8 @@ impl Host {
             }
             Ask::Unlink { at } => Reply::Unit(self.remove(&self.path(&at), false)),
             Ask::Rmdir { at } => Reply::Unit(self.remove(&self.path(&at), true)),
+            // These sessions are not the halves of a local copy.
+            Ask::ReadAhead { .. } => Reply::Unit(Ok(())),
             Ask::RemoveSource { at, size, mtime, mtime_nsec } => {
                 self.remove_source(&self.path(&at), size, (mtime, mtime_nsec))
             }

@@ -143,7 +143,9 @@ impl Folder {
             Ask::Digest { .. } => Reply::Digest(Err(unsupported())),
             Ask::Sign { .. } => Reply::Bytes(Err(unsupported())),
             Ask::CopyLocal(_) => Reply::Committed(Err(OutputError::Source(unsupported()))),
-            Ask::Mknod { .. } | Ask::Link { .. } | Ask::RemoveSource { .. } => Reply::Unit(Err(unsupported())),
+            Ask::Mknod { .. } | Ask::Link { .. } | Ask::RemoveSource { .. } | Ask::ReadAhead { .. } => {
+                Reply::Unit(Err(unsupported()))
+            }
         }
     }
 

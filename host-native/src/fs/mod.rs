@@ -10,7 +10,7 @@
 //! | `create` `temp` | making an output |
 //! | `output` `sink` `zeros` `basis` | filling it: gathered writes, holes, blocks of the old file |
 //! | `attributes` `fchmodat2` `extended` `fake` `commit` | attributes, ACLs, backup, rename |
-//! | `clone` `pieces` `local` | whole files copied on this machine |
+//! | `clone` `pieces` `handover` `local` | whole files copied on this machine |
 //! | `nodes` | what has a name but no contents |
 //!
 //! All calls block; a session has many asks under way, so a host that wants more runs several of these on threads.
@@ -24,6 +24,7 @@ mod create;
 mod extended;
 mod fake;
 mod fchmodat2;
+mod handover;
 mod ids;
 mod local;
 mod look;
@@ -40,6 +41,8 @@ mod xattrat;
 mod zeros;
 
 pub use ahead::Ahead;
+pub use handover::Handover;
+pub use nodes::Doomed;
 
 use std::collections::HashMap;
 
@@ -72,6 +75,8 @@ pub struct Fs {
     cloning: Cloning,
     /// Roots of the sending half in a local copy, by their paths.
     sources: HashMap<Vec<u8>, RootId>,
+    /// Small files on their way from the sending half of a local copy to the receiving half.
+    handover: Option<Handover>,
     buffers: Vec<Vec<u8>>,
     write_error: Option<(Vec<u8>, Errno)>,
     umask: u32,
@@ -107,6 +112,12 @@ impl Fs {
     /// With digests begun early, if the transfer wants any.
     pub fn with_ahead(mut self, ahead: Option<Ahead>) -> Fs {
         self.roots.ahead = ahead;
+        self
+    }
+
+    /// With small files read by the sending half of a local copy.
+    pub fn with_handover(mut self, handover: Option<Handover>) -> Fs {
+        self.handover = handover;
         self
     }
 
@@ -181,6 +192,7 @@ impl Fs {
             Ask::Unlink { at } => Reply::Unit(self.unlink(&at)),
             Ask::Rmdir { at } => Reply::Unit(self.rmdir(&at)),
             Ask::RemoveSource { at, size, mtime, mtime_nsec } => self.remove_source(&at, size, mtime, mtime_nsec),
+            Ask::ReadAhead { at, root, size } => Reply::Unit(self.read_ahead(&at, &root, size)),
         }
     }
 
