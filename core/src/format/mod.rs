@@ -47,7 +47,7 @@
 //! | | 2n + 1: copy n bytes of the basis; a second number says where: the distance from the end of the copy before (at first from 0), 2d if it is d ahead, 2d - 1 if it is d back |
 //! | 8 | bytes of the new file |
 //! | d | digest of the new file |
-//! | 8 | XXH3, 64 bits, of everything before |
+//! | 8 | XXH3, 64 bits, of everything before, but of each literal's command behind the literal's bytes |
 //!
 //! A delta that is intact and yields another digest than it says was applied to the wrong basis: that is how
 //! [`FormatError::WrongBasis`] is told from [`FormatError::Damaged`]. The digests protect from accidents; only with
@@ -63,11 +63,11 @@ mod sign;
 pub mod slices;
 mod small;
 
-pub use delta::{DeltaOptions, DeltaWriter};
+pub use delta::{Correction, DeltaOptions, DeltaWriter};
 pub use error::FormatError;
 pub use patch::{PatchLimits, PatchStep, Patcher};
 pub use read::{BasisSignature, SignatureReader};
-pub use sign::{SignatureOptions, SignatureWriter, recommended_block_bytes};
+pub use sign::{BlockSums, SignatureOptions, SignatureWriter, recommended_block_bytes};
 
 use crate::checksum::{Algorithm, DigestValue, WeakSum};
 
