@@ -5,10 +5,12 @@
 //! | [`args`] | the command lines |
 //! | [`place`] | where bytes come from and go to: files, pipes, and a new file that appears all at once |
 //! | [`sums`] | the sums of a signature, on several threads |
+//! | [`behind`] | writing beside the work |
 //! | [`bar`] | progress |
 
 mod args;
 mod bar;
+mod behind;
 mod place;
 mod sums;
 
@@ -16,13 +18,14 @@ use std::ffi::OsString;
 use std::io::Write;
 
 use syncline_core::format::{
-    Correction, DeltaOptions, DeltaWriter, Format, MEMORY_MAX, PatchLimits, PatchStep, Patcher, SignatureOptions,
-    SignatureReader, SignatureWriter,
+    Correction, DeltaOptions, DeltaWriter, Format, FormatError, MEMORY_MAX, PatchLimits, PatchStep, Patcher,
+    SignatureOptions, SignatureReader, SignatureWriter,
 };
 
 use crate::simd;
 use args::{DeltaArgs, PatchArgs, SignatureArgs};
 use bar::Bar;
+use behind::{Behind, write_behind};
 use place::{Basis, Failure, Input, Output, PIECE_BYTES};
 
 /// The exit code of a command line that can't be: rsync's.
@@ -185,40 +188,52 @@ fn drain(writer: &mut DeltaWriter, output: &mut Output) -> Result<(), Failure> {
 fn apply(args: &PatchArgs) -> Result<(), Failure> {
     let basis = Basis::open(&args.basis)?;
     let mut delta = Input::open(&args.delta)?;
+    let wrong = |error| Failure::Format { name: args.delta.shown(), error };
     let mut output = Output::create(&args.new)?;
     let limits = PatchLimits { basis_bytes: basis.bytes(), output_max: args.max_output.unwrap_or(u64::MAX) };
     let mut patcher = Patcher::new(limits);
-    let wrong = |error| Failure::Format { name: args.delta.shown(), error };
     let mut bar = Bar::new("patching", None);
-    let (mut piece, mut copied) = (vec![0; PIECE_BYTES], vec![0; PIECE_BYTES]);
-    loop {
-        let len = delta.read(&mut piece)?;
-        if len == 0 {
-            break;
-        }
-        let mut rest = &piece[..len];
+    write_behind(&mut output, |behind| {
+        let mut piece = vec![0; PIECE_BYTES];
         loop {
-            match patcher.step(&mut rest).map_err(wrong)? {
-                PatchStep::More | PatchStep::Done => break,
-                PatchStep::Write(bytes) => {
-                    output.write(bytes)?;
-                    bar.advance(bytes.len());
-                }
-                PatchStep::Copy { mut from, mut len } => {
-                    while len > 0 {
-                        let now = usize::try_from(len).unwrap_or(usize::MAX).min(PIECE_BYTES);
-                        let bytes = &mut copied[..now];
-                        basis.read_at(bytes, from)?;
-                        output.write(bytes)?;
-                        patcher.copied(bytes).map_err(wrong)?;
-                        bar.advance(now);
-                        from += now as u64;
-                        len -= now as u64;
-                    }
+            let len = delta.read(&mut piece)?;
+            if len == 0 {
+                break;
+            }
+            take_steps(&mut patcher, &piece[..len], &basis, behind, &mut bar, &wrong)?;
+        }
+        patcher.finish().map_err(wrong)
+    })?;
+    output.commit()
+}
+
+/// Applies a piece of a delta.
+fn take_steps(
+    patcher: &mut Patcher,
+    mut piece: &[u8],
+    basis: &Basis,
+    behind: &mut Behind,
+    bar: &mut Bar,
+    wrong: &impl Fn(FormatError) -> Failure,
+) -> Result<(), Failure> {
+    loop {
+        match patcher.step(&mut piece).map_err(wrong)? {
+            PatchStep::More | PatchStep::Done => return Ok(()),
+            PatchStep::Write(bytes) => {
+                behind.put(bytes)?;
+                bar.advance(bytes.len());
+            }
+            PatchStep::Copy { mut from, mut len } => {
+                while len > 0 {
+                    let now = behind.put_by(len, |room| {
+                        basis.read_at(room, from)?;
+                        patcher.copied(room).map_err(wrong)
+                    })?;
+                    bar.advance(now);
+                    from += now as u64;
+                    len -= now as u64;
                 }
             }
         }
     }
-    patcher.finish().map_err(wrong)?;
-    output.commit()
 }

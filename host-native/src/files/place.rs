@@ -161,7 +161,7 @@ pub struct Output {
 }
 
 enum Writer {
-    Stream(Box<dyn Write>),
+    Stream(Box<dyn Write + Send>),
     New(NamedTempFile, PathBuf),
 }
 
@@ -169,10 +169,7 @@ impl Output {
     /// Makes it ready to be written.
     pub fn create(place: &Place) -> Result<Output, Failure> {
         let Some(path) = &place.0 else {
-            return Ok(Output {
-                writer: Writer::Stream(Box::new(io::stdout().lock())),
-                name: "standard output".into(),
-            });
+            return Ok(Output { writer: Writer::Stream(Box::new(io::stdout())), name: "standard output".into() });
         };
         let name = path.display().to_string();
         let failed = io_failure("can't write", path);
