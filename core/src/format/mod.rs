@@ -11,6 +11,9 @@
 //! All four are fed pieces of any size and hold no more than the limit that the caller sets. Two formats are known: our
 //! own, which checks itself, and librsync's, which the program `rdiff` reads and writes.
 //!
+//! A delta is made as it is sent, so the length of a literal stands in it before the literal has ended. A stream has a command for
+//! each mebibyte of it therefore; a file, which can be written to again, has one for all of it ([`DeltaOptions::corrects`]).
+//!
 //! # The signature file, version 1
 //!
 //! Numbers are little-endian.
