@@ -8,6 +8,7 @@ use rustix::fs::{SeekFrom, copy_file_range, fstat, ioctl_ficlone, seek};
 use rustix::io::Errno as Code;
 use syncline_core::session::OutputError;
 
+use super::pieces;
 use super::read::{chunk_bytes, read_at, read_next};
 use super::sink::{Sink, retry};
 use crate::errno::errno;
@@ -49,7 +50,10 @@ impl Cloning {
                 data_by_hand(source, sink, way.size)?;
                 return Ok(sink.offset() - start);
             }
-            self.copy_range(source, sink, way);
+            if sink.is_untouched() {
+                sink.advance(pieces::copy(source, sink.file(), way.size));
+            }
+            self.copy_range(source, sink, sink.offset() - start, way);
         }
         by_hand(source, sink, sink.offset() - start, way.size)?;
         Ok(sink.offset() - start)
@@ -71,12 +75,11 @@ impl Cloning {
         true
     }
 
-    /// As far as the kernel is able to. Where it fails, copying by hand goes on and finds out whose fault it is.
-    fn copy_range(&mut self, source: &OwnedFd, sink: &mut Sink, way: Way) {
+    /// Goes on at byte `from` of the source, as far as the kernel is able to. Where it fails, copying by hand goes on and finds out whose fault it is.
+    fn copy_range(&mut self, source: &OwnedFd, sink: &mut Sink, mut from: u64, way: Way) {
         if self.no_range.contains(&way.devs) || sink.flush().is_err() {
             return;
         }
-        let mut from = 0;
         while from < way.size {
             let mut to = sink.offset();
             let len = (way.size - from).min(RANGE_BYTES as u64) as usize;

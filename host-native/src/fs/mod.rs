@@ -10,7 +10,7 @@
 //! | `create` `temp` | making an output |
 //! | `output` `sink` `zeros` `basis` | filling it: gathered writes, holes, blocks of the old file |
 //! | `attributes` `fchmodat2` `extended` `fake` `commit` | attributes, ACLs, backup, rename |
-//! | `clone` `local` | whole files copied on this machine |
+//! | `clone` `pieces` `local` | whole files copied on this machine |
 //! | `nodes` | what has a name but no contents |
 //!
 //! All calls block; a session has many asks under way, so a host that wants more runs several of these on threads.
@@ -29,6 +29,7 @@ mod local;
 mod look;
 mod nodes;
 mod output;
+mod pieces;
 mod read;
 mod roots;
 mod sink;

@@ -54,6 +54,11 @@ impl Sink {
         self.at + self.buffer.len() as u64
     }
 
+    /// Whether the file is empty, and nothing is on its way into it.
+    pub fn is_untouched(&self) -> bool {
+        self.offset() == 0 && self.end == 0 && self.reserved == 0 && self.pending.is_none()
+    }
+
     /// Reserves blocks for a file of `size` bytes. That it may fail is why this is a service, not a promise.
     pub fn reserve(&mut self, size: u64) -> Result<(), Code> {
         if size <= self.end {
