@@ -48,6 +48,7 @@ pub fn md4_rows<const N: usize>(blocks: &[&[u8]], end: &[u8], out: &mut [[u8; DI
 /// A number of each block.
 type Row<const N: usize> = [u32; N];
 
+#[expect(clippy::needless_range_loop, reason = "what iterators call may be compiled for another processor: see `put`")]
 #[inline(always)]
 fn row<const N: usize>(blocks: [&[u8]; N], end: &[u8]) -> [[u8; 16]; N] {
     let mut state = [[0x6745_2301; N], [0xefcd_ab89; N], [0x98ba_dcfe; N], [0x1032_5476; N]];
