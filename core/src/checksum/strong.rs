@@ -6,9 +6,7 @@ use super::algorithm::Algorithm;
 use super::digest::DIGEST_BYTES_MAX;
 #[cfg(feature = "format")]
 use super::digest::blake2_params;
-use super::md4_many::Md4Many;
-#[cfg(feature = "format")]
-use super::md4_many::{HAS_VECTORS, md4_many};
+use super::md4_many::{HAS_VECTORS, Md4Many, md4_many};
 use md5::Digest as _;
 use xxhash_rust::{xxh3, xxh64};
 
@@ -72,8 +70,8 @@ impl Strong {
         match self.algorithm {
             #[cfg(feature = "format")]
             Algorithm::Blake2 => self.seed == 0,
-            #[cfg(feature = "format")]
-            Algorithm::Md4 | Algorithm::Md4Old => HAS_VECTORS || md4.is_some(),
+            // A client that is made small has no room for it.
+            Algorithm::Md4 | Algorithm::Md4Old => cfg!(feature = "format") && (HAS_VECTORS || md4.is_some()),
             _ => false,
         }
     }
@@ -89,7 +87,6 @@ impl Strong {
     ) -> usize {
         let blocks = data.chunks_exact(block_bytes.max(1)).take(BLOCKS_AT_ONCE);
         let count = blocks.len();
-        #[cfg(feature = "format")]
         if self.is_wide(md4) && count > 1 {
             let mut all: [&[u8]; BLOCKS_AT_ONCE] = [&[]; BLOCKS_AT_ONCE];
             all.iter_mut().zip(blocks).for_each(|(place, block)| *place = block);
@@ -100,18 +97,19 @@ impl Strong {
         count
     }
 
-    #[cfg(feature = "format")]
     fn blocks_at_once(&self, blocks: &[&[u8]], md4: Option<Md4Many>, out: &mut [[u8; DIGEST_BYTES_MAX]]) {
-        if self.algorithm != Algorithm::Blake2 {
-            let seed = self.seed.to_le_bytes();
-            return md4.unwrap_or(md4_many)(blocks, if self.seed == 0 { &[] } else { &seed }, out);
+        #[cfg(feature = "format")]
+        if self.algorithm == Algorithm::Blake2 {
+            let params = blake2_params();
+            let mut jobs: [_; BLOCKS_AT_ONCE] = core::array::from_fn(|k| {
+                blake2b_simd::many::HashManyJob::new(&params, blocks.get(k).copied().unwrap_or_default())
+            });
+            blake2b_simd::many::hash_many(&mut jobs[..blocks.len()]);
+            jobs.iter().zip(out).for_each(|(job, out)| out.copy_from_slice(job.to_hash().as_bytes()));
+            return;
         }
-        let params = blake2_params();
-        let mut jobs: [_; BLOCKS_AT_ONCE] = core::array::from_fn(|k| {
-            blake2b_simd::many::HashManyJob::new(&params, blocks.get(k).copied().unwrap_or_default())
-        });
-        blake2b_simd::many::hash_many(&mut jobs[..blocks.len()]);
-        jobs.iter().zip(out).for_each(|(job, out)| out.copy_from_slice(job.to_hash().as_bytes()));
+        let seed = self.seed.to_le_bytes();
+        md4.unwrap_or(md4_many)(blocks, if self.seed == 0 { &[] } else { &seed }, out);
     }
 
     /// The seed as XXH takes it: sign-extended (spec 3.5.2).

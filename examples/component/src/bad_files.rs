@@ -7,7 +7,7 @@ use crate::bindings::exports::syncline::engine::files::Format;
 #[path = "../../../core/tests/bad_files/mod.rs"]
 mod cases;
 
-use cases::{BASIS, BLOCK_BYTES, Case, Intact, NEW, OUTPUT_MAX};
+use cases::{BASIS, BLOCK_BYTES, Intact, NEW, OUTPUT_MAX};
 
 /// Tries all of them; how many.
 pub fn check(store: &mut Sandbox, files: &Guest) -> Outcome<usize> {
@@ -25,7 +25,7 @@ pub fn check(store: &mut Sandbox, files: &Guest) -> Outcome<usize> {
             Ok(_) => return Err(format!("a delta was applied: {}", case.name).into()),
         }
     }
-    Ok(signatures.iter().chain(&deltas).map(|case: &Case| case.name).count())
+    Ok(signatures.len() + deltas.len())
 }
 
 /// Faults stand in the order of the engine's error numbers, which begin with 1.
