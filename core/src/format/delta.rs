@@ -199,7 +199,9 @@ impl Commands {
             return self.put(bytes);
         }
         self.close_long();
-        if self.out.grow(LITERAL_ROOM, bytes) < LITERAL_BYTES_HELD {
+        // As much room as the command of a literal of that length takes, so that it need not be moved.
+        let room = if self.format == Format::Syncline && !self.corrects { LITERAL_ROOM - 1 } else { LITERAL_ROOM };
+        if self.out.grow(room, bytes) < LITERAL_BYTES_HELD {
             return;
         }
         if !self.corrects {
