@@ -23,6 +23,10 @@
 //! answered, for hosts on the other side of a boundary; `detect` has dependencies ask the processor what it can, which takes the
 //! standard library. Without that the crate is `no_std` with `alloc`, forbids `unsafe`, and needs Rust 1.88.
 //!
+//! Nothing panics on what a peer or a file says. A signature or delta that is not what it should be is a
+//! [`format::FormatError`], which tells eleven kinds apart and has a number and a sentence for each; a command line or a peer that
+//! is wrong is an [`Error`], with the exit code that rsync has for it; and a session ends with such a code, after it has said why.
+//!
 //! # A delta of two slices
 //!
 //! ```

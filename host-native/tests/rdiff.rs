@@ -108,6 +108,52 @@ fn each_reads_what_the_other_writes() {
     assert!(our_bytes <= their_bytes, "our deltas are larger: {our_bytes}, rdiff's {their_bytes}");
 }
 
+/// Long enough for several threads, for a literal that is let go of, and for windows that move on.
+#[test]
+fn long_files_are_as_rdiffs() {
+    let scratch = Scratch::new("rdiff-long");
+    let dir = scratch.path();
+    let (old, other) = (Random(1).bytes(9_000_001), Random(2).bytes(5_000_000));
+    let new = [&old[..3_000_000], &other, &old[2_000_000..]].concat();
+    fs::write(dir.join("old"), &old).unwrap();
+    fs::write(dir.join("new"), &new).unwrap();
+    fs::write(dir.join("other"), &other).unwrap();
+    for words in [["--hash=md4", "--rollsum=rollsum", "-b1000"], ["--hash=blake2", "--rollsum=rabinkarp", "-b16384"]] {
+        well(dir, &[&["signature", "--format=librsync"], &words[..], &["old", "ours.sig"]].concat());
+        rdiff(dir, &[&words[..], &["signature", "old", "theirs.sig"]].concat());
+        assert!(fs::read(dir.join("ours.sig")).unwrap() == fs::read(dir.join("theirs.sig")).unwrap(), "{words:?}");
+        for file in ["new", "other"] {
+            well(dir, &["delta", "ours.sig", file, "ours.delta"]);
+            let len = |name: &str| fs::metadata(dir.join(name)).unwrap().len();
+            rdiff(dir, &["delta", "ours.sig", file, "theirs.delta"]);
+            assert!(len("ours.delta") <= len("theirs.delta"), "{words:?} {file}");
+            rdiff(dir, &["patch", "old", "ours.delta", "by-them"]);
+            well(dir, &["patch", "old", "theirs.delta", "by-us"]);
+            for made in ["by-them", "by-us"] {
+                assert!(
+                    fs::read(dir.join(made)).unwrap() == fs::read(dir.join(file)).unwrap(),
+                    "{words:?} {file} {made}"
+                );
+            }
+        }
+        // All of it is new, and that is one command: the magic, five bytes for the length, the end.
+        assert_eq!(fs::metadata(dir.join("ours.delta")).unwrap().len(), 5_000_000 + 10);
+    }
+    // To a pipe, where nothing can be put in later, a few bytes more.
+    let line = r#""$1" delta ours.sig other | cat >piped"#;
+    let status = Command::new("sh").args(["-ec", line, "sh"]).arg(Program::Ours.path()).current_dir(dir).status();
+    assert!(status.unwrap().success());
+    assert_eq!(fs::metadata(dir.join("piped")).unwrap().len(), 5_000_000 + 5 + 5 * 5);
+    well(dir, &["patch", "old", "piped", "by-us"]);
+    assert!(fs::read(dir.join("by-us")).unwrap() == other);
+    // In our own format there is a digest of both files beside it.
+    well(dir, &["signature", "old", "sig"]);
+    well(dir, &["delta", "sig", "other", "delta"]);
+    assert_eq!(fs::metadata(dir.join("delta")).unwrap().len(), 5_000_000 + 32 + 5 + 33);
+    well(dir, &["patch", "old", "delta", "by-us"]);
+    assert!(fs::read(dir.join("by-us")).unwrap() == other);
+}
+
 #[test]
 fn our_own_format_there_and_back() {
     let scratch = Scratch::new("own");

@@ -25,7 +25,7 @@ fuzz_target!(|input: &[u8]| {
         (whole, pieces) => panic!("{whole:?} but in pieces {pieces:?}"),
     };
     // The signature itself is as good a file as any.
-    let options = DeltaOptions { format: Format::Librsync, scan: None };
+    let options = DeltaOptions { format: Format::Librsync, ..DeltaOptions::default() };
     let mut writer = DeltaWriter::new(whole, options).expect("any signature serves for a librsync delta");
     file.chunks(1 + usize::from(*piece)).for_each(|piece| writer.push(piece));
     writer.finish();

@@ -7,6 +7,7 @@
 pub mod algorithm;
 pub mod auth;
 pub mod digest;
+pub mod md4_many;
 pub mod rolling;
 pub mod strong;
 pub mod weak_sum;
@@ -14,6 +15,7 @@ pub mod weak_sum;
 pub use algorithm::{ALGORITHMS, Algorithm, Row};
 pub use auth::AuthDigest;
 pub use digest::{DIGEST_BYTES_MAX, Digest, DigestValue};
+pub use md4_many::{Md4Many, md4_many, md4_rows};
 pub use rolling::{Rolling, weak};
 pub use strong::{BLOCKS_AT_ONCE, Strong};
 pub use weak_sum::{ByteValue, WeakSum};

@@ -6,11 +6,12 @@ use super::algorithm::Algorithm;
 use super::digest::DIGEST_BYTES_MAX;
 #[cfg(feature = "format")]
 use super::digest::blake2_params;
+use super::md4_many::{HAS_VECTORS, Md4Many, md4_many};
 use md5::Digest as _;
 use xxhash_rust::{xxh3, xxh64};
 
 /// Blocks that [`Strong::blocks`] sums at most.
-pub const BLOCKS_AT_ONCE: usize = 4;
+pub const BLOCKS_AT_ONCE: usize = 16;
 
 /// How the blocks of one session are summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,33 +65,51 @@ impl Strong {
         }
     }
 
-    /// Whether [`Strong::blocks`] takes less time than block after block.
-    pub fn is_wide(&self) -> bool {
-        #[cfg(feature = "format")]
-        return self.algorithm == Algorithm::Blake2 && self.seed == 0;
-        #[cfg(not(feature = "format"))]
-        false
+    /// Whether [`Strong::blocks`], with the same `md4`, takes less time than block after block.
+    pub fn is_wide(&self, md4: Option<Md4Many>) -> bool {
+        match self.algorithm {
+            #[cfg(feature = "format")]
+            Algorithm::Blake2 => self.seed == 0,
+            // A client that is made small has no room for it.
+            Algorithm::Md4 | Algorithm::Md4Old => cfg!(feature = "format") && (HAS_VECTORS || md4.is_some()),
+            _ => false,
+        }
     }
 
     /// The sums of blocks of `block_bytes` that lie one behind the other in `data`, as many as `out` has room for and there
-    /// are; how many. Where the processor can, several are summed at once.
-    pub fn blocks(&self, data: &[u8], block_bytes: usize, out: &mut [[u8; DIGEST_BYTES_MAX]; BLOCKS_AT_ONCE]) -> usize {
+    /// are; how many. Where the processor can, several are summed at once, MD4 by `md4` if the host has one of its own.
+    pub fn blocks(
+        &self,
+        data: &[u8],
+        block_bytes: usize,
+        md4: Option<Md4Many>,
+        out: &mut [[u8; DIGEST_BYTES_MAX]; BLOCKS_AT_ONCE],
+    ) -> usize {
         let blocks = data.chunks_exact(block_bytes.max(1)).take(BLOCKS_AT_ONCE);
         let count = blocks.len();
-        #[cfg(feature = "format")]
-        if self.is_wide() && count > 1 {
-            let (params, mut blocks) = (blake2_params(), blocks);
-            let mut jobs: [_; BLOCKS_AT_ONCE] = core::array::from_fn(|_| {
-                blake2b_simd::many::HashManyJob::new(&params, blocks.next().unwrap_or_default())
-            });
-            blake2b_simd::many::hash_many(&mut jobs[..count]);
-            for (job, out) in jobs[..count].iter().zip(out) {
-                out.copy_from_slice(job.to_hash().as_bytes());
-            }
+        if self.is_wide(md4) && count > 1 {
+            let mut all: [&[u8]; BLOCKS_AT_ONCE] = [&[]; BLOCKS_AT_ONCE];
+            all.iter_mut().zip(blocks).for_each(|(place, block)| *place = block);
+            self.blocks_at_once(&all[..count], md4, &mut out[..count]);
             return count;
         }
         blocks.zip(out).for_each(|(block, out)| self.block(block, out));
         count
+    }
+
+    fn blocks_at_once(&self, blocks: &[&[u8]], md4: Option<Md4Many>, out: &mut [[u8; DIGEST_BYTES_MAX]]) {
+        #[cfg(feature = "format")]
+        if self.algorithm == Algorithm::Blake2 {
+            let params = blake2_params();
+            let mut jobs: [_; BLOCKS_AT_ONCE] = core::array::from_fn(|k| {
+                blake2b_simd::many::HashManyJob::new(&params, blocks.get(k).copied().unwrap_or_default())
+            });
+            blake2b_simd::many::hash_many(&mut jobs[..blocks.len()]);
+            jobs.iter().zip(out).for_each(|(job, out)| out.copy_from_slice(job.to_hash().as_bytes()));
+            return;
+        }
+        let seed = self.seed.to_le_bytes();
+        md4.unwrap_or(md4_many)(blocks, if self.seed == 0 { &[] } else { &seed }, out);
     }
 
     /// The seed as XXH takes it: sign-extended (spec 3.5.2).
@@ -140,12 +159,14 @@ mod tests {
     #[cfg(feature = "format")]
     #[test]
     fn blocks_at_once_are_as_one_by_one() {
-        let data: alloc::vec::Vec<u8> = (0..1000u32).map(|n| (n * n / 8) as u8).collect();
+        let data: alloc::vec::Vec<u8> = (0..4000u32).map(|n| (n * n / 8) as u8).collect();
         for algorithm in [Algorithm::Xxh128, Algorithm::Md5, Algorithm::Md4, Algorithm::Sha1, Algorithm::Blake2] {
-            for (seed, len, count) in [(0, 200, 4), (5, 200, 4), (0, 999, 1), (0, 300, 3), (0, 2000, 0)] {
+            for (seed, len, count) in
+                [(0, 200, 16), (5, 200, 16), (0, 3999, 1), (0, 1300, 3), (7, 700, 5), (0, 5000, 0)]
+            {
                 let strong = Strong { algorithm, seed, seed_first: true };
                 let mut out = [[0xaa; DIGEST_BYTES_MAX]; BLOCKS_AT_ONCE];
-                assert_eq!(strong.blocks(&data, len, &mut out), count);
+                assert_eq!(strong.blocks(&data, len, None, &mut out), count);
                 for (block, sum) in data.chunks_exact(len).zip(&out) {
                     let mut one = [0; DIGEST_BYTES_MAX];
                     strong.block(block, &mut one);

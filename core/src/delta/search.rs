@@ -14,7 +14,7 @@
 use super::scan::{ScanFn, scan_for};
 use super::signature::Signature;
 use super::table::Table;
-use crate::checksum::{BLOCKS_AT_ONCE, DIGEST_BYTES_MAX, Digest, DigestValue, Strong, WeakSum};
+use crate::checksum::{BLOCKS_AT_ONCE, DIGEST_BYTES_MAX, Digest, DigestValue, Md4Many, Strong, WeakSum};
 use crate::limits::LITERAL_BYTES;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -23,6 +23,8 @@ use alloc::vec::Vec;
 const WINDOW_BYTES: usize = 1 << 20;
 /// How many lengths of a last block may turn out wrong after their weak sum was right.
 const SHORT_TRIES_MAX: u32 = 64;
+/// Blocks whose strong sums are made together when a run of blocks begins.
+const BLOCKS_AHEAD_FIRST: usize = 4;
 /// In place, how many equal blocks are looked at for one that is not overwritten yet.
 const SAME_BLOCKS_MAX: usize = 1024;
 
@@ -56,6 +58,8 @@ pub struct SearchOptions {
     /// Runs of blocks cost as much as one: of equal blocks take that at the same offset, or else the first, so that long runs
     /// follow.
     pub wants_runs: bool,
+    /// MD4 of several blocks, if the host has one that is faster than the portable one.
+    pub md4: Option<Md4Many>,
 }
 
 /// What a search has counted, for statistics and debug texts.
@@ -82,6 +86,7 @@ pub struct Search {
     weak: WeakSum,
     last_is_unknown: bool,
     wants_runs: bool,
+    md4: Option<Md4Many>,
     scan: ScanFn,
     digest: Option<Digest>,
     skip: u64,
@@ -122,6 +127,7 @@ impl Search {
             weak: options.weak,
             last_is_unknown: options.last_is_unknown,
             wants_runs: options.wants_runs,
+            md4: options.md4,
             scan,
             digest: options.digest,
             skip: options.skip,
@@ -329,7 +335,7 @@ impl Search {
             return Progress::Moved;
         }
         self.tally.hash_hits += 1;
-        let strong = if is_first && self.wanted.is_some() && self.strong.is_wide() {
+        let strong = if is_first && self.wanted.is_some() && self.strong.is_wide(self.md4) {
             self.strong_in_run()
         } else {
             self.strong_at(self.at, block_bytes)
@@ -419,11 +425,14 @@ impl Search {
         StrongSum { bytes, len: (self.signature.head.strong_bytes as usize).min(DIGEST_BYTES_MAX) }
     }
 
-    /// The strong sum of the block right behind one that was found. Where one is, more follow, so their sums are made at once.
+    /// The strong sum of the block right behind one that was found. Where one is, more follow, so their sums are made at once:
+    /// of a few at first, and of many where that went well.
     fn strong_in_run(&mut self) -> StrongSum {
         let (offset, block_bytes) = (self.file_offset(self.at), self.block_bytes());
         let bytes = self.ahead.at(offset, block_bytes).unwrap_or_else(|| {
-            let count = self.strong.blocks(&self.window[self.at..self.end], block_bytes, &mut self.ahead.sums);
+            let most = if self.ahead.ends_at(offset, block_bytes) { BLOCKS_AT_ONCE } else { BLOCKS_AHEAD_FIRST };
+            let end = self.end.min(self.at.saturating_add(block_bytes.saturating_mul(most)));
+            let count = self.strong.blocks(&self.window[self.at..end], block_bytes, self.md4, &mut self.ahead.sums);
             (self.ahead.offset, self.ahead.count) = (offset, count);
             self.ahead.sums[0]
         });
@@ -473,6 +482,11 @@ struct Ahead {
 }
 
 impl Ahead {
+    /// Whether the last one was the one before this offset.
+    fn ends_at(&self, offset: u64, block_bytes: usize) -> bool {
+        self.offset + (self.count * block_bytes) as u64 == offset
+    }
+
     /// The one at this offset.
     fn at(&self, offset: u64, block_bytes: usize) -> Option<[u8; DIGEST_BYTES_MAX]> {
         let (from, block_bytes) = (offset.checked_sub(self.offset)?, block_bytes as u64);

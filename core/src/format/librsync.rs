@@ -62,6 +62,12 @@ pub fn put_literal(len: u64, out: &mut Vec<u8>) {
     }
 }
 
+/// The command for a literal whose length was not known when its place was left free.
+pub fn long_literal(len: u32) -> [u8; 5] {
+    let [a, b, c, d] = len.to_be_bytes();
+    [LITERAL_N1 + 2, a, b, c, d]
+}
+
 /// The command for a copy.
 pub fn put_copy(from: u64, len: u64, out: &mut Vec<u8>) {
     let (wide, long) = (width(from), width(len));

@@ -11,6 +11,9 @@
 //! All four are fed pieces of any size and hold no more than the limit that the caller sets. Two formats are known: our
 //! own, which checks itself, and librsync's, which the program `rdiff` reads and writes.
 //!
+//! A delta is made as it is sent, so the length of a literal stands in it before the literal has ended. A stream has a command for
+//! each mebibyte of it therefore; a file, which can be written to again, has one for all of it ([`DeltaOptions::corrects`]).
+//!
 //! # The signature file, version 1
 //!
 //! Numbers are little-endian.
@@ -47,7 +50,7 @@
 //! | | 2n + 1: copy n bytes of the basis; a second number says where: the distance from the end of the copy before (at first from 0), 2d if it is d ahead, 2d - 1 if it is d back |
 //! | 8 | bytes of the new file |
 //! | d | digest of the new file |
-//! | 8 | XXH3, 64 bits, of everything before |
+//! | 8 | XXH3, 64 bits, of everything before, but of each literal's command behind the literal's bytes |
 //!
 //! A delta that is intact and yields another digest than it says was applied to the wrong basis: that is how
 //! [`FormatError::WrongBasis`] is told from [`FormatError::Damaged`]. The digests protect from accidents; only with
@@ -63,11 +66,11 @@ mod sign;
 pub mod slices;
 mod small;
 
-pub use delta::{DeltaOptions, DeltaWriter};
+pub use delta::{Correction, DeltaOptions, DeltaWriter};
 pub use error::FormatError;
 pub use patch::{PatchLimits, PatchStep, Patcher};
 pub use read::{BasisSignature, SignatureReader};
-pub use sign::{SignatureOptions, SignatureWriter, recommended_block_bytes};
+pub use sign::{BlockSums, SignatureOptions, SignatureWriter, recommended_block_bytes};
 
 use crate::checksum::{Algorithm, DigestValue, WeakSum};
 

@@ -5,7 +5,8 @@
 //!           start                  open                            end
 //! ```
 //!
-//! A literal grows in place until it is closed, since its length stands before its bytes.
+//! A literal grows in place until it is closed, since its length stands before its bytes; or it is let go of, and its command
+//! is put in later.
 
 use alloc::vec::Vec;
 
@@ -17,6 +18,8 @@ const SLACK_BYTES: usize = 1 << 20;
 pub(super) struct Outlet {
     bytes: Vec<u8>,
     start: usize,
+    /// How much was taken before the front of `bytes`.
+    dropped: u64,
     /// Where an open literal's command goes, and how much room that has.
     open: Option<(usize, usize)>,
 }
@@ -33,12 +36,14 @@ impl Outlet {
         self.start += len.min(self.ready().len());
         if self.start == self.bytes.len() {
             self.bytes.clear();
+            self.dropped += self.start as u64;
             self.start = 0;
         } else if self.start >= SLACK_BYTES {
             self.bytes.drain(..self.start);
             if let Some((at, _)) = &mut self.open {
                 *at -= self.start;
             }
+            self.dropped += self.start as u64;
             self.start = 0;
         }
     }
@@ -61,8 +66,8 @@ impl Outlet {
 
     /// Closes the open literal, if there is one: `command` writes its command, of at most the room there is, for its length.
     /// Returns command and literal.
-    pub(super) fn close(&mut self, command: impl FnOnce(u64, &mut Vec<u8>)) -> &[u8] {
-        let Some((at, room)) = self.open.take() else { return &[] };
+    pub(super) fn close(&mut self, command: impl FnOnce(u64, &mut Vec<u8>)) -> Option<(&[u8], &[u8])> {
+        let (at, room) = self.open.take()?;
         let mut head = Vec::new();
         command((self.bytes.len() - at - room) as u64, &mut head);
         let spare = room.saturating_sub(head.len());
@@ -71,6 +76,25 @@ impl Outlet {
             self.bytes.truncate(self.bytes.len() - spare);
         }
         self.bytes[at..at + head.len()].copy_from_slice(&head);
-        &self.bytes[at..]
+        Some(self.bytes[at..].split_at(head.len()))
+    }
+
+    /// The open literal's bytes may be taken, and before them what has the place of its command. Returns where that is in all
+    /// of the output, and the bytes.
+    pub(super) fn let_go(&mut self) -> Option<(u64, &[u8])> {
+        let (at, room) = self.open.take()?;
+        Some((self.dropped + at as u64, &self.bytes[at + room..]))
+    }
+
+    /// Puts `command` at its place in all of the output, as far as that wasn't taken yet. Whether it was not taken at all.
+    pub(super) fn put_in(&mut self, place: u64, command: &[u8]) -> bool {
+        let taken = (self.dropped + self.start as u64).saturating_sub(place).min(command.len() as u64);
+        let command = &command[taken as usize..];
+        let at = (place + taken).checked_sub(self.dropped).and_then(|at| usize::try_from(at).ok());
+        let there = at.and_then(|at| self.bytes.get_mut(at..at + command.len()));
+        if let Some(there) = there {
+            there.copy_from_slice(command);
+        }
+        taken == 0
     }
 }

@@ -4,6 +4,9 @@ use super::small::{Small, little};
 use super::{CHECK_BYTES, DELTA_MAGIC, Format, FormatError, VERSION, algorithm_of, librsync};
 use crate::checksum::{Algorithm, Digest};
 
+/// Bytes of the longest number in a delta of our own format.
+const NUMBER_BYTES_MAX: usize = 10;
+
 /// What the caller knows and allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PatchLimits {
@@ -43,6 +46,8 @@ pub struct Patcher {
     format: Format,
     algorithm: Algorithm,
     check: Option<Digest>,
+    /// The command of the literal that is being read, and how long that is: the check has it behind the literal.
+    held: ([u8; NUMBER_BYTES_MAX], usize),
     digest: Option<Digest>,
     read_bytes: u64,
     output_bytes: u64,
@@ -79,6 +84,7 @@ impl Patcher {
             format: Format::Syncline,
             algorithm: Algorithm::None,
             check: Some(Digest::list(Algorithm::Xxh3)),
+            held: ([0; NUMBER_BYTES_MAX], 0),
             digest: None,
             read_bytes: 0,
             output_bytes: 0,
@@ -98,11 +104,7 @@ impl Patcher {
             let step = self.read(piece)?;
             let taken = &before[..before.len() - piece.len()];
             self.read_bytes += taken.len() as u64;
-            if state != State::Check
-                && let Some(check) = &mut self.check
-            {
-                check.update(taken);
-            }
+            self.add_to_check(state, taken);
             match step {
                 Some(PatchStep::Write(bytes)) => {
                     if let Some(digest) = &mut self.digest {
@@ -113,6 +115,24 @@ impl Patcher {
                 Some(step) => return Ok(step),
                 None => {}
             }
+        }
+    }
+
+    /// Adds what was read in a state to the check.
+    fn add_to_check(&mut self, state: State, taken: &[u8]) {
+        let Some(check) = self.check.as_mut().filter(|_| state != State::Check) else { return };
+        let (held, len) = &mut self.held;
+        let is_over = if let State::Command(..) = state {
+            let now = taken.len().min(held.len() - *len);
+            held[*len..*len + now].copy_from_slice(&taken[..now]);
+            *len += now;
+            !matches!(self.state, State::Command(..) | State::Literal(_))
+        } else {
+            check.update(taken);
+            !matches!(self.state, State::Literal(_))
+        };
+        if is_over {
+            check.update(&held[..core::mem::take(len)]);
         }
     }
 

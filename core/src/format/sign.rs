@@ -2,7 +2,7 @@
 
 use super::outlet::Outlet;
 use super::{Format, FormatError, GROUP_ENTRIES, SIGNATURE_MAGIC, VERSION, librsync, number_of};
-use crate::checksum::{Algorithm, BLOCKS_AT_ONCE, DIGEST_BYTES_MAX, Digest, Strong, WeakSum};
+use crate::checksum::{Algorithm, BLOCKS_AT_ONCE, DIGEST_BYTES_MAX, Digest, Md4Many, Strong, WeakSum};
 use alloc::vec::Vec;
 
 /// Bytes of a block when the length of the basis is not known.
@@ -64,9 +64,7 @@ pub fn recommended_block_bytes(basis_bytes: Option<u64>) -> u32 {
 /// ```
 #[derive(Debug)]
 pub struct SignatureWriter {
-    options: SignatureOptions,
-    strong: Strong,
-    strong_bytes: usize,
+    sums: BlockSums,
     digest: Option<(Digest, Digest)>,
     straddling: Vec<u8>,
     group: Vec<u8>,
@@ -78,6 +76,11 @@ pub struct SignatureWriter {
 impl SignatureWriter {
     /// Begins a signature.
     pub fn new(options: SignatureOptions) -> Result<SignatureWriter, FormatError> {
+        SignatureWriter::with_md4(options, None)
+    }
+
+    /// Begins a signature, with an MD4 of several blocks that the host chose.
+    pub fn with_md4(options: SignatureOptions, md4: Option<Md4Many>) -> Result<SignatureWriter, FormatError> {
         let longest = options.algorithm.digest_bytes();
         let strong_bytes = options.strong_bytes.map_or(longest, usize::from);
         if options.block_bytes == 0 {
@@ -86,10 +89,9 @@ impl SignatureWriter {
         if strong_bytes == 0 || strong_bytes > longest {
             return Err(FormatError::Usage { what: "strong sums can't have that length with this algorithm" });
         }
+        let strong = Strong { algorithm: options.algorithm, seed: options.seed, seed_first: true };
         let mut writer = SignatureWriter {
-            options,
-            strong: Strong { algorithm: options.algorithm, seed: options.seed, seed_first: true },
-            strong_bytes,
+            sums: BlockSums { options, strong, strong_bytes, md4 },
             digest: None,
             straddling: Vec::new(),
             group: Vec::new(),
@@ -99,6 +101,11 @@ impl SignatureWriter {
         };
         writer.write_head()?;
         Ok(writer)
+    }
+
+    /// What makes the sums of blocks; for hosts that make them on several threads.
+    pub fn sums(&self) -> BlockSums {
+        self.sums
     }
 
     /// What is written so far and not consumed.
@@ -118,7 +125,7 @@ impl SignatureWriter {
             digest.update(piece);
         }
         self.basis_bytes += piece.len() as u64;
-        let block_bytes = self.options.block_bytes as usize;
+        let block_bytes = self.sums.options.block_bytes as usize;
         if !self.straddling.is_empty() {
             let (now, rest) = piece.split_at(piece.len().min(block_bytes - self.straddling.len()));
             self.straddling.extend_from_slice(now);
@@ -129,20 +136,17 @@ impl SignatureWriter {
             self.sign_straddling();
         }
         while piece.len() >= block_bytes {
-            let mut sums = [[0; DIGEST_BYTES_MAX]; BLOCKS_AT_ONCE];
-            let count = self.strong.blocks(piece, block_bytes, &mut sums);
-            let (now, rest) = piece.split_at(count * block_bytes);
-            now.chunks_exact(block_bytes).zip(&sums).for_each(|(block, sum)| self.put_sums(block, sum));
-            piece = rest;
+            let sums = self.sums;
+            piece = sums.some(piece, |block, sum| self.put_sums(block, sum));
         }
         self.straddling.extend_from_slice(piece);
     }
 
     /// The most memory that a piece of `len` bytes can newly take, if containers grow by what they need.
     pub fn needs(&self, len: usize) -> u64 {
-        let blocks = len as u64 / u64::from(self.options.block_bytes) + 1;
-        let straddling = (len as u64).min(u64::from(self.options.block_bytes));
-        straddling + 2 * blocks * (4 + self.strong_bytes as u64)
+        let blocks = len as u64 / u64::from(self.sums.options.block_bytes) + 1;
+        let straddling = (len as u64).min(u64::from(self.sums.options.block_bytes));
+        straddling + 2 * blocks * self.sums.entry_bytes() as u64
     }
 
     /// The basis is at its end.
@@ -153,7 +157,7 @@ impl SignatureWriter {
         if !self.straddling.is_empty() {
             self.sign_straddling();
         }
-        if self.options.format == Format::Librsync {
+        if self.sums.options.format == Format::Librsync {
             return;
         }
         self.close_group();
@@ -168,12 +172,12 @@ impl SignatureWriter {
     }
 
     fn write_head(&mut self) -> Result<(), FormatError> {
-        let options = self.options;
+        let BlockSums { options, strong_bytes, .. } = self.sums;
         if options.format == Format::Librsync {
             let magic = librsync::magic_of(options.weak, options.algorithm).filter(|_| options.seed == 0);
             let magic =
                 magic.ok_or(FormatError::Usage { what: "librsync's format has md4 and blake2, and no seed" })?;
-            for number in [magic, options.block_bytes, self.strong_bytes as u32] {
+            for number in [magic, options.block_bytes, strong_bytes as u32] {
                 self.out.bytes().extend_from_slice(&number.to_be_bytes());
             }
             return Ok(());
@@ -182,7 +186,7 @@ impl SignatureWriter {
         let number = number.ok_or(FormatError::Usage { what: "this format has no such algorithm" })?;
         self.digest = Some((Digest::list(options.algorithm), Digest::list(Algorithm::Xxh3)));
         self.put(&SIGNATURE_MAGIC);
-        self.put(&[VERSION, number, self.strong_bytes as u8, 0]);
+        self.put(&[VERSION, number, strong_bytes as u8, 0]);
         self.put(&options.block_bytes.to_le_bytes());
         self.put(&options.seed.to_le_bytes());
         Ok(())
@@ -190,28 +194,18 @@ impl SignatureWriter {
 
     fn sign_straddling(&mut self) {
         let mut block = core::mem::take(&mut self.straddling);
-        self.sign(&block);
+        let sums = self.sums;
+        sums.some(&block, |block, sum| self.put_sums(block, sum));
         block.clear();
         self.straddling = block;
     }
 
-    fn sign(&mut self, block: &[u8]) {
-        let mut sum = [0; DIGEST_BYTES_MAX];
-        self.strong.block(block, &mut sum);
-        self.put_sums(block, &sum);
-    }
-
     fn put_sums(&mut self, block: &[u8], sum: &[u8; DIGEST_BYTES_MAX]) {
-        let weak = self.options.weak.of(block);
-        if self.options.format == Format::Librsync {
-            let out = self.out.bytes();
-            out.extend_from_slice(&weak.to_be_bytes());
-            out.extend_from_slice(&sum[..self.strong_bytes]);
-            return;
+        if self.sums.options.format == Format::Librsync {
+            return self.sums.put(block, sum, self.out.bytes());
         }
-        self.group.extend_from_slice(&weak.to_le_bytes());
-        self.group.extend_from_slice(&sum[..self.strong_bytes]);
-        if self.group.len() >= GROUP_ENTRIES * (4 + self.strong_bytes) {
+        self.sums.put(block, sum, &mut self.group);
+        if self.group.len() >= GROUP_ENTRIES * self.sums.entry_bytes() {
             self.close_group();
         }
     }
@@ -221,7 +215,7 @@ impl SignatureWriter {
             return;
         }
         let mut group = core::mem::take(&mut self.group);
-        let entries = (group.len() / (4 + self.strong_bytes)) as u16;
+        let entries = (group.len() / self.sums.entry_bytes()) as u16;
         self.put(&entries.to_le_bytes());
         self.put(&group);
         group.clear();
@@ -234,5 +228,48 @@ impl SignatureWriter {
             check.update(bytes);
         }
         self.out.bytes().extend_from_slice(bytes);
+    }
+}
+
+/// Makes the sums of blocks.
+///
+/// A signature of librsync's format is its head, which a [`SignatureWriter`] writes at once, and then these for all blocks; so
+/// they can be made on several threads. Our own format has a digest of the whole basis besides, which can't.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockSums {
+    options: SignatureOptions,
+    strong: Strong,
+    strong_bytes: usize,
+    md4: Option<Md4Many>,
+}
+
+impl BlockSums {
+    /// Appends the sums of all blocks of `data` to `out`. Only the last block of the basis may be shorter than the others, so all
+    /// pieces but the last must be multiples of a block.
+    pub fn of(&self, mut data: &[u8], out: &mut Vec<u8>) {
+        while !data.is_empty() {
+            data = self.some(data, |block, sum| self.put(block, sum, out));
+        }
+    }
+
+    /// Sums some blocks at the front of `data`, and gives back what is behind them. A block may only be short if it is alone.
+    fn some<'a>(&self, data: &'a [u8], mut each: impl FnMut(&[u8], &[u8; DIGEST_BYTES_MAX])) -> &'a [u8] {
+        let block_bytes = (self.options.block_bytes as usize).min(data.len());
+        let mut sums = [[0; DIGEST_BYTES_MAX]; BLOCKS_AT_ONCE];
+        let count = self.strong.blocks(data, block_bytes, self.md4, &mut sums);
+        let (now, rest) = data.split_at(count * block_bytes);
+        now.chunks_exact(block_bytes).zip(&sums).for_each(|(block, sum)| each(block, sum));
+        rest
+    }
+
+    fn put(&self, block: &[u8], sum: &[u8; DIGEST_BYTES_MAX], out: &mut Vec<u8>) {
+        let weak = self.options.weak.of(block);
+        let weak = if self.options.format == Format::Librsync { weak.to_be_bytes() } else { weak.to_le_bytes() };
+        out.extend_from_slice(&weak);
+        out.extend_from_slice(&sum[..self.strong_bytes]);
+    }
+
+    fn entry_bytes(&self) -> usize {
+        4 + self.strong_bytes
     }
 }

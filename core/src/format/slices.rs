@@ -19,10 +19,11 @@ pub fn delta(signature: &[u8], new: &[u8]) -> Result<Vec<u8>, FormatError> {
     let mut reader = SignatureReader::new(MEMORY_MAX);
     reader.push(signature)?;
     let basis = reader.finish()?;
-    let options = DeltaOptions { format: basis.format, scan: None };
+    let options = DeltaOptions { format: basis.format, corrects: true, ..DeltaOptions::default() };
     let mut writer = DeltaWriter::new(basis, options)?;
     writer.push(new);
     writer.finish();
+    // Nothing was taken before, so there is nothing to correct.
     Ok(writer.output().to_vec())
 }
 

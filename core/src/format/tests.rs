@@ -29,7 +29,7 @@ fn load(file: &[u8], piece: usize) -> Result<BasisSignature, FormatError> {
 }
 
 fn delta(basis: BasisSignature, format: Format, new: &[u8], piece: usize) -> Vec<u8> {
-    let mut writer = DeltaWriter::new(basis, DeltaOptions { format, scan: None }).unwrap();
+    let mut writer = DeltaWriter::new(basis, DeltaOptions { format, ..DeltaOptions::default() }).unwrap();
     let mut out = Vec::new();
     for piece in new.chunks(piece) {
         writer.push(piece);
@@ -43,7 +43,7 @@ fn delta(basis: BasisSignature, format: Format, new: &[u8], piece: usize) -> Vec
 }
 
 fn patch(basis: &[u8], delta: &[u8], piece: usize) -> Result<Vec<u8>, FormatError> {
-    let mut patcher = Patcher::new(PatchLimits { basis_bytes: basis.len() as u64, output_max: 1 << 20 });
+    let mut patcher = Patcher::new(PatchLimits { basis_bytes: basis.len() as u64, output_max: 1 << 23 });
     let mut out = Vec::new();
     for mut piece in delta.chunks(piece) {
         loop {
@@ -99,8 +99,9 @@ fn our_files_are_as_written_down() {
     let tail = &rest[commands.len()..];
     assert_eq!(tail[..8], (NEW.len() as u64).to_le_bytes());
     assert_eq!(tail[8..24], xxhash_rust::xxh3::xxh3_128(NEW).to_le_bytes());
-    let (checked, check) = delta.split_at(delta.len() - 8);
-    assert_eq!(check, xxhash_rust::xxh3::xxh3_64(checked).to_le_bytes());
+    let check = &delta[delta.len() - 8..];
+    let checked = [&delta[..34], &NEW[32..50], &[2 * 18], &delta[53..delta.len() - 8]].concat();
+    assert_eq!(check, xxhash_rust::xxh3::xxh3_64(&checked).to_le_bytes());
 }
 
 /// As `rdiff -b 16 -S 8` writes them.
@@ -248,5 +249,54 @@ proptest! {
         let file = [heads[kind], &bytes].concat();
         let _ = load(&file, 9);
         let _ = patch(BASIS, &file, 9);
+    }
+}
+
+/// Written as to a file: what was taken can be overwritten.
+fn corrected(basis: BasisSignature, format: Format, new: &[u8], piece: usize) -> Vec<u8> {
+    let options = DeltaOptions { format, corrects: true, ..DeltaOptions::default() };
+    let mut writer = DeltaWriter::new(basis, options).unwrap();
+    let mut file = Vec::new();
+    let mut take = |writer: &mut DeltaWriter, all: bool| {
+        let len = writer.output().len() / if all { 1 } else { 3 };
+        file.extend_from_slice(&writer.output()[..len]);
+        writer.consume(len);
+        while let Some(Correction { at, bytes }) = writer.correction() {
+            file.resize(file.len().max(at as usize + bytes.len()), 0);
+            file[at as usize..][..bytes.len()].copy_from_slice(&bytes);
+        }
+    };
+    for (turn, piece) in new.chunks(piece).enumerate() {
+        writer.push(piece);
+        take(&mut writer, turn % 2 == 0);
+    }
+    writer.finish();
+    take(&mut writer, true);
+    file
+}
+
+#[test]
+fn a_long_literal_has_one_command_where_that_can_be_put_in_later() {
+    let random = |seed: u32, len: u32| -> Vec<u8> {
+        (0..len).map(|n| ((n ^ seed).wrapping_mul(0x9e37_79b1) >> 23) as u8).collect()
+    };
+    let (basis, other) = (random(1, 100_000), random(77_777, 3_500_000));
+    // All new; new before, between and behind what is known.
+    let mixed = [&other[..1_200_000], &basis[..50_000], &other[..2_100_000], &basis[60_000..], &other[..5000]].concat();
+    for (new, literals, copies) in [(&other, 1, 0), (&mixed, 3, 2)] {
+        for (format, heads) in [(Format::Librsync, 4 + 1), (Format::Syncline, 32 + 33)] {
+            let loaded = load(&sign(options(format, 1000), &basis, 1000), 1000).unwrap();
+            let file = corrected(loaded.clone(), format, new, 70_000);
+            assert_eq!(patch(&basis, &file, 100_000), Ok(new.clone()));
+            let matched = if copies == 0 { 0 } else { 90_000 };
+            assert!(file.len() <= new.len() - matched + heads + 5 * literals + 7 * copies, "{}", file.len());
+            let mut damaged = file.clone();
+            damaged[heads] ^= 1;
+            assert!(patch(&basis, &damaged, 100_000).is_err());
+            // To what can't be overwritten.
+            let stream = delta(loaded, format, new, 70_000);
+            assert_eq!(patch(&basis, &stream, 100_000), Ok(new.clone()));
+            assert!(stream.len() <= file.len() + 5 * (new.len() >> 20));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `syncline-component-host COMPONENT.wasm BASIS NEW`: signature, delta and patch through the component.
 //!
 //! The bindings are made of the component's WIT. As on two machines, the new file is made of the old one and the delta, and is
-//! compared; and a delta that was cut short is refused with a fault that has a name.
+//! compared. Then everything that can be wrong with a signature or delta is tried: each has a fault that says what.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -9,11 +9,13 @@ use std::process::ExitCode;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder};
 
+mod bad_files;
+
 mod bindings {
     wasmtime::component::bindgen!({ path: "../../host-embed/component/wit", world: "engine" });
 }
 
-use bindings::exports::syncline::engine::files::{Algorithm, Fault, Format, Guest, Range, SignatureOptions, Step};
+use bindings::exports::syncline::engine::files::{Algorithm, Format, Guest, Range, SignatureOptions, Step};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 type Sandbox = Store<StoreLimits>;
@@ -22,6 +24,8 @@ type Sandbox = Store<StoreLimits>;
 const PIECE_BYTES: usize = 256 * 1024;
 /// What the engine may have in use.
 const MEMORY_BYTES: u64 = 64 << 20;
+/// How long a new file may be.
+const OUTPUT_MAX: u64 = 1 << 40;
 /// What the runtime lets it take.
 const RUNTIME_BYTES: usize = 72 << 20;
 
@@ -55,29 +59,33 @@ fn run(path: &str, basis: &str, new: &str) -> Outcome<String> {
     world.syncline_engine_memory().call_set_limit(&mut store, MEMORY_BYTES)?;
     let files = world.syncline_engine_files();
 
-    let signature = sign(&mut store, files, &basis)?;
-    let delta = delta(&mut store, files, &signature, &new)?;
-    if patch(&mut store, files, &basis, &delta)?.map_err(|error| error.text)? != new {
+    let signature = sign(&mut store, files, &basis, Format::Syncline, None)?;
+    let delta = delta(&mut store, files, &signature, &new, Format::Syncline)?;
+    if patch(&mut store, files, &basis, &delta, OUTPUT_MAX)?.map_err(|error| error.text)? != new {
         return Err("the file that was made is not the new one".into());
     }
-    match patch(&mut store, files, &basis, &delta[..delta.len() - 1])? {
-        Err(error) if error.fault == Fault::Truncated => {}
-        other => return Err(format!("a delta that was cut short: {other:?}").into()),
-    }
+    let refused = bad_files::check(&mut store, files)?;
     let digest = files.checksum().call_constructor(&mut store, Algorithm::Xxh128)?;
     files.checksum().call_push(&mut store, digest, &new)?;
     let digest = files.checksum().call_value(&mut store, digest)?;
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let sizes = [basis.len(), new.len(), signature.len(), delta.len()];
     let [old, new, signature, delta] = sizes;
-    Ok(format!("old {old}, new {new}, signature {signature}, delta {delta} bytes: the same file, xxh128 {hex}"))
+    let text = format!("old {old}, new {new}, signature {signature}, delta {delta} bytes: the same file, xxh128 {hex}");
+    Ok(format!("{text}\nrefused {refused} bad files, each for what is wrong with it"))
 }
 
-fn sign(store: &mut Sandbox, files: &Guest, basis: &[u8]) -> Outcome<Vec<u8>> {
+fn sign(
+    store: &mut Sandbox,
+    files: &Guest,
+    basis: &[u8],
+    format: Format,
+    block_bytes: Option<u32>,
+) -> Outcome<Vec<u8>> {
     let options = SignatureOptions {
-        format: Format::Syncline,
+        format,
         algorithm: None,
-        block_bytes: None,
+        block_bytes,
         strong_bytes: None,
         basis_bytes: Some(basis.len() as u64),
     };
@@ -92,13 +100,13 @@ fn sign(store: &mut Sandbox, files: &Guest, basis: &[u8]) -> Outcome<Vec<u8>> {
     Ok(signature)
 }
 
-fn delta(store: &mut Sandbox, files: &Guest, signature: &[u8], new: &[u8]) -> Outcome<Vec<u8>> {
+fn delta(store: &mut Sandbox, files: &Guest, signature: &[u8], new: &[u8], format: Format) -> Outcome<Vec<u8>> {
     let reader = files.signature_reader().call_constructor(&mut *store, MEMORY_BYTES / 2)?;
     for piece in signature.chunks(PIECE_BYTES) {
         files.signature_reader().call_push(&mut *store, reader, piece)?.map_err(|error| error.text)?;
     }
     let signature = files.signature_reader().call_finish(&mut *store, reader)?.map_err(|error| error.text)?;
-    let writer = files.delta_writer().call_open(&mut *store, signature, Format::Syncline)?;
+    let writer = files.delta_writer().call_open(&mut *store, signature, format)?;
     let writer = writer.map_err(|error| error.text)?;
     let mut delta = Vec::new();
     for piece in new.chunks(PIECE_BYTES) {
@@ -113,9 +121,15 @@ fn delta(store: &mut Sandbox, files: &Guest, signature: &[u8], new: &[u8]) -> Ou
 
 type Refusal = bindings::exports::syncline::engine::files::Error;
 
-fn patch(store: &mut Sandbox, files: &Guest, basis: &[u8], delta: &[u8]) -> Outcome<Result<Vec<u8>, Refusal>> {
+fn patch(
+    store: &mut Sandbox,
+    files: &Guest,
+    basis: &[u8],
+    delta: &[u8],
+    output_max: u64,
+) -> Outcome<Result<Vec<u8>, Refusal>> {
     let guest = files.patcher();
-    let patcher = guest.call_constructor(&mut *store, basis.len() as u64, 1 << 40)?;
+    let patcher = guest.call_constructor(&mut *store, basis.len() as u64, output_max)?;
     let mut made = Vec::new();
     for piece in delta.chunks(PIECE_BYTES) {
         guest.call_push(&mut *store, patcher, piece)?.map_err(|error| error.text)?;

@@ -119,7 +119,8 @@ pub extern "C" fn syncline_delta_new(basis: i32, format_number: u32) -> i32 {
             return Err(Status::Memory);
         }
         let scan = Some(best_scan_for(signature.weak));
-        let writer = DeltaWriter::new(signature.as_ref().clone(), DeltaOptions { format, scan })?;
+        let options = DeltaOptions { format, scan, ..DeltaOptions::default() };
+        let writer = DeltaWriter::new(signature.as_ref().clone(), options)?;
         state.insert(Object::Delta(Box::new(Delta { writer })))
     }))
 }

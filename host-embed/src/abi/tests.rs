@@ -4,6 +4,10 @@ use super::files::*;
 use super::sessions::*;
 use super::*;
 use proptest::prelude::*;
+use syncline_core::format::{Format, SignatureOptions, slices};
+
+#[path = "../../../core/tests/bad_files/mod.rs"]
+mod bad_files;
 
 /// A buffer of the module's with these bytes in it.
 fn lend(bytes: &[u8]) -> (usize, usize) {
@@ -68,6 +72,58 @@ fn a_signature_is_that_of_the_engine() {
     let wrong = syncline_basis_new();
     assert_eq!(push(wrong, b"garbage"), -1);
     assert_eq!(error(), "this is no signature: it begins with 67 61 72 62");
+}
+
+fn intact() -> bad_files::Intact {
+    let sign = |format| {
+        let options = SignatureOptions { block_bytes: bad_files::BLOCK_BYTES, ..SignatureOptions::new(format, None) };
+        slices::sign(bad_files::BASIS, options).unwrap()
+    };
+    let (signature, librsync_signature) = (sign(Format::Syncline), sign(Format::Librsync));
+    let delta = slices::delta(&signature, bad_files::NEW).unwrap();
+    let librsync_delta = slices::delta(&librsync_signature, bad_files::NEW).unwrap();
+    bad_files::Intact { signature, delta, librsync_signature, librsync_delta }
+}
+
+/// Applies a delta as a host does; the last status.
+fn apply(basis: &[u8], delta: &[u8]) -> i32 {
+    let patch = syncline_patch_new(basis.len() as u64, bad_files::OUTPUT_MAX);
+    assert!(patch > 0);
+    let (pointer, len) = lend(delta);
+    let mut status = syncline_push(patch, pointer, len);
+    while status >= 0 {
+        status = syncline_patch_step(patch);
+        if status == 2 {
+            let (from, len) = (syncline_patch_copy_from(patch) as usize, syncline_patch_copy_len(patch) as usize);
+            let (bytes, len) = lend(&basis[from..from + len]);
+            assert_eq!(syncline_patch_copied(patch, bytes, len), 0);
+            assert_eq!(syncline_free(bytes), 0);
+        } else if status != 1 {
+            break;
+        }
+    }
+    let status = if status < 0 { status } else { syncline_finish(patch) };
+    assert_eq!((syncline_free(pointer), syncline_close(patch)), (0, 0));
+    status
+}
+
+#[test]
+fn bad_files_are_told_apart() {
+    let intact = intact();
+    assert_eq!(apply(bad_files::BASIS, &intact.delta), 0);
+    assert_eq!(apply(bad_files::BASIS, &intact.librsync_delta), 0);
+    for case in bad_files::signatures(&intact) {
+        let basis = syncline_basis_new();
+        let status = match push(basis, &case.file) {
+            0 => syncline_finish(basis),
+            status => status,
+        };
+        case.check(-status, &error());
+        assert_eq!(syncline_close(basis), 0);
+    }
+    for case in bad_files::deltas(&intact) {
+        case.check(-apply(&case.basis, &case.file), &error());
+    }
 }
 
 #[test]

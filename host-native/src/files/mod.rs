@@ -4,23 +4,28 @@
 //! |---|---|
 //! | [`args`] | the command lines |
 //! | [`place`] | where bytes come from and go to: files, pipes, and a new file that appears all at once |
+//! | [`sums`] | the sums of a signature, on several threads |
+//! | [`behind`] | writing beside the work |
 //! | [`bar`] | progress |
 
 mod args;
 mod bar;
+mod behind;
 mod place;
+mod sums;
 
 use std::ffi::OsString;
 use std::io::Write;
 
 use syncline_core::format::{
-    DeltaOptions, DeltaWriter, Format, MEMORY_MAX, PatchLimits, PatchStep, Patcher, SignatureOptions, SignatureReader,
-    SignatureWriter,
+    Correction, DeltaOptions, DeltaWriter, Format, FormatError, MEMORY_MAX, PatchLimits, PatchStep, Patcher,
+    SignatureOptions, SignatureReader, SignatureWriter,
 };
 
 use crate::simd;
 use args::{DeltaArgs, PatchArgs, SignatureArgs};
 use bar::Bar;
+use behind::{Behind, write_behind};
 use place::{Basis, Failure, Input, Output, PIECE_BYTES};
 
 /// The exit code of a command line that can't be: rsync's.
@@ -73,10 +78,50 @@ fn write_signature(args: &SignatureArgs) -> Result<(), Failure> {
         strong_bytes: args.sum_size,
         ..defaults
     };
-    let mut writer = SignatureWriter::new(options).map_err(|error| Failure::usage::<SignatureArgs>(&error))?;
+    let writer = SignatureWriter::with_md4(options, simd::best_md4());
+    let writer = writer.map_err(|error| Failure::usage::<SignatureArgs>(&error))?;
     let mut output = Output::create(&args.signature)?;
     let mut bar = Bar::new("signing", input.bytes());
-    let mut piece = vec![0; PIECE_BYTES];
+    let piece_bytes = sums::piece_bytes(options.block_bytes);
+    let threads = input.bytes().map_or(1, |bytes| sums::threads(bytes, piece_bytes));
+    match input.file() {
+        // Our own format's digest of the whole file is made by one thread.
+        Some(file) if format == Format::Librsync && threads > 1 => {
+            output.write(writer.output())?;
+            let take = |sums: &[u8], len: usize| {
+                output.write(sums).map_err(Stopped::Because)?;
+                bar.advance(len);
+                Ok(())
+            };
+            sums::sum(file, writer.sums(), piece_bytes, threads, take).map_err(|stopped| match stopped {
+                Stopped::Because(failure) => failure,
+                Stopped::Reading(error) => input.failure(error),
+            })?;
+        }
+        _ => push_all(writer, &mut input, vec![0; piece_bytes], &mut output, &mut bar)?,
+    }
+    output.commit()
+}
+
+/// Why signing on threads ended early.
+enum Stopped {
+    Because(Failure),
+    Reading(std::io::Error),
+}
+
+impl From<std::io::Error> for Stopped {
+    fn from(error: std::io::Error) -> Stopped {
+        Stopped::Reading(error)
+    }
+}
+
+fn push_all(
+    mut writer: SignatureWriter,
+    input: &mut Input,
+    mut piece: Vec<u8>,
+    output: &mut Output,
+    bar: &mut Bar,
+) -> Result<(), Failure> {
     loop {
         let len = input.read(&mut piece)?;
         if len == 0 {
@@ -90,8 +135,7 @@ fn write_signature(args: &SignatureArgs) -> Result<(), Failure> {
         bar.advance(len);
     }
     writer.finish();
-    output.write(writer.output())?;
-    output.commit()
+    output.write(writer.output())
 }
 
 fn write_delta(args: &DeltaArgs) -> Result<(), Failure> {
@@ -109,9 +153,10 @@ fn write_delta(args: &DeltaArgs) -> Result<(), Failure> {
     let signature = reader.finish().map_err(wrong)?;
     let format = args.format.map_or(signature.format, Format::from);
     let scan = Some(simd::best_scan_for(signature.weak));
-    let mut writer = DeltaWriter::new(signature, DeltaOptions { format, scan }).map_err(wrong)?;
     let mut input = Input::open(&args.new)?;
     let mut output = Output::create(&args.delta)?;
+    let options = DeltaOptions { format, scan, md4: simd::best_md4(), corrects: output.is_new() };
+    let mut writer = DeltaWriter::new(signature, options).map_err(wrong)?;
     let mut bar = Bar::new("searching", input.bytes());
     loop {
         // Straight from the file into the window of the search.
@@ -120,54 +165,75 @@ fn write_delta(args: &DeltaArgs) -> Result<(), Failure> {
             break;
         }
         writer.filled(len);
-        let ready = writer.output();
-        output.write(ready)?;
-        let ready = ready.len();
-        writer.consume(ready);
+        drain(&mut writer, &mut output)?;
         bar.advance(len);
     }
     writer.finish();
-    output.write(writer.output())?;
+    drain(&mut writer, &mut output)?;
     output.commit()
+}
+
+/// Writes what there is of a delta.
+fn drain(writer: &mut DeltaWriter, output: &mut Output) -> Result<(), Failure> {
+    let ready = writer.output();
+    output.write(ready)?;
+    let ready = ready.len();
+    writer.consume(ready);
+    while let Some(Correction { at, bytes }) = writer.correction() {
+        output.overwrite(at, &bytes)?;
+    }
+    Ok(())
 }
 
 fn apply(args: &PatchArgs) -> Result<(), Failure> {
     let basis = Basis::open(&args.basis)?;
     let mut delta = Input::open(&args.delta)?;
+    let wrong = |error| Failure::Format { name: args.delta.shown(), error };
     let mut output = Output::create(&args.new)?;
     let limits = PatchLimits { basis_bytes: basis.bytes(), output_max: args.max_output.unwrap_or(u64::MAX) };
     let mut patcher = Patcher::new(limits);
-    let wrong = |error| Failure::Format { name: args.delta.shown(), error };
     let mut bar = Bar::new("patching", None);
-    let (mut piece, mut copied) = (vec![0; PIECE_BYTES], vec![0; PIECE_BYTES]);
-    loop {
-        let len = delta.read(&mut piece)?;
-        if len == 0 {
-            break;
-        }
-        let mut rest = &piece[..len];
+    write_behind(&mut output, |behind| {
+        let mut piece = vec![0; PIECE_BYTES];
         loop {
-            match patcher.step(&mut rest).map_err(wrong)? {
-                PatchStep::More | PatchStep::Done => break,
-                PatchStep::Write(bytes) => {
-                    output.write(bytes)?;
-                    bar.advance(bytes.len());
-                }
-                PatchStep::Copy { mut from, mut len } => {
-                    while len > 0 {
-                        let now = usize::try_from(len).unwrap_or(usize::MAX).min(PIECE_BYTES);
-                        let bytes = &mut copied[..now];
-                        basis.read_at(bytes, from)?;
-                        output.write(bytes)?;
-                        patcher.copied(bytes).map_err(wrong)?;
-                        bar.advance(now);
-                        from += now as u64;
-                        len -= now as u64;
-                    }
+            let len = delta.read(&mut piece)?;
+            if len == 0 {
+                break;
+            }
+            take_steps(&mut patcher, &piece[..len], &basis, behind, &mut bar, &wrong)?;
+        }
+        patcher.finish().map_err(wrong)
+    })?;
+    output.commit()
+}
+
+/// Applies a piece of a delta.
+fn take_steps(
+    patcher: &mut Patcher,
+    mut piece: &[u8],
+    basis: &Basis,
+    behind: &mut Behind,
+    bar: &mut Bar,
+    wrong: &impl Fn(FormatError) -> Failure,
+) -> Result<(), Failure> {
+    loop {
+        match patcher.step(&mut piece).map_err(wrong)? {
+            PatchStep::More | PatchStep::Done => return Ok(()),
+            PatchStep::Write(bytes) => {
+                behind.put(bytes)?;
+                bar.advance(bytes.len());
+            }
+            PatchStep::Copy { mut from, mut len } => {
+                while len > 0 {
+                    let now = behind.put_by(len, |room| {
+                        basis.read_at(room, from)?;
+                        patcher.copied(room).map_err(wrong)
+                    })?;
+                    bar.advance(now);
+                    from += now as u64;
+                    len -= now as u64;
                 }
             }
         }
     }
-    patcher.finish().map_err(wrong)?;
-    output.commit()
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, StdinLock, Write};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -65,9 +65,14 @@ fn io_failure(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> Failure
 
 /// Bytes that come one after the other.
 pub struct Input {
-    reader: Box<dyn Read>,
+    source: Source,
     bytes: Option<u64>,
     name: String,
+}
+
+enum Source {
+    Standard(StdinLock<'static>),
+    File(File),
 }
 
 impl Input {
@@ -75,11 +80,11 @@ impl Input {
     pub fn open(place: &Place) -> Result<Input, Failure> {
         let name = place.shown();
         let Some(path) = &place.0 else {
-            return Ok(Input { reader: Box::new(io::stdin().lock()), bytes: None, name });
+            return Ok(Input { source: Source::Standard(io::stdin().lock()), bytes: None, name });
         };
         let file = File::open(path).map_err(io_failure("can't open", path))?;
         let meta = file.metadata().map_err(io_failure("can't look at", path))?;
-        Ok(Input { reader: Box::new(file), bytes: meta.is_file().then_some(meta.len()), name })
+        Ok(Input { source: Source::File(file), bytes: meta.is_file().then_some(meta.len()), name })
     }
 
     /// How much there is, where that is known.
@@ -87,15 +92,32 @@ impl Input {
         self.bytes
     }
 
+    /// The file, if it can be read at any place.
+    pub fn file(&self) -> Option<&File> {
+        match &self.source {
+            Source::File(file) if self.bytes.is_some() => Some(file),
+            _ => None,
+        }
+    }
+
     /// Fills the front of `piece`; 0 at the end.
     pub fn read(&mut self, piece: &mut [u8]) -> Result<usize, Failure> {
         loop {
-            match self.reader.read(piece) {
+            let result = match &mut self.source {
+                Source::Standard(stream) => stream.read(piece),
+                Source::File(file) => file.read(piece),
+            };
+            match result {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Failure::Io { doing: "can't read", name: self.name.clone(), error }),
+                Err(error) => return Err(self.failure(error)),
                 Ok(len) => return Ok(len),
             }
         }
+    }
+
+    /// It can't be read.
+    pub fn failure(&self, error: io::Error) -> Failure {
+        Failure::Io { doing: "can't read", name: self.name.clone(), error }
     }
 }
 
@@ -139,7 +161,7 @@ pub struct Output {
 }
 
 enum Writer {
-    Stream(Box<dyn Write>),
+    Stream(Box<dyn Write + Send>),
     New(NamedTempFile, PathBuf),
 }
 
@@ -147,10 +169,7 @@ impl Output {
     /// Makes it ready to be written.
     pub fn create(place: &Place) -> Result<Output, Failure> {
         let Some(path) = &place.0 else {
-            return Ok(Output {
-                writer: Writer::Stream(Box::new(io::stdout().lock())),
-                name: "standard output".into(),
-            });
+            return Ok(Output { writer: Writer::Stream(Box::new(io::stdout())), name: "standard output".into() });
         };
         let name = path.display().to_string();
         let failed = io_failure("can't write", path);
@@ -179,6 +198,17 @@ impl Output {
             Writer::New(file, _) => file.as_file_mut().write_all(bytes),
         };
         result.map_err(|error| self.failure(error))
+    }
+
+    /// Whether what was written can be overwritten.
+    pub fn is_new(&self) -> bool {
+        matches!(self.writer, Writer::New(..))
+    }
+
+    /// Overwrites what was written, if that is possible.
+    pub fn overwrite(&mut self, at: u64, bytes: &[u8]) -> Result<(), Failure> {
+        let Writer::New(file, _) = &self.writer else { return Ok(()) };
+        file.as_file().write_all_at(bytes, at).map_err(|error| self.failure(error))
     }
 
     /// It is complete.

@@ -3,7 +3,7 @@
 //! The engine's scan is plain code that compilers vectorise. Built for the oldest processors of its kind it gets their short
 //! vectors. The two steps of it that matter most are written for AVX2 in `x86`, and one of them for AVX-512 in `avx512`.
 
-use syncline_core::checksum::WeakSum;
+use syncline_core::checksum::{Md4Many, WeakSum};
 use syncline_core::delta::{ScanFn, Table, scan, scan_for};
 
 /// The fastest scan for a weak sum that this processor runs.
@@ -34,6 +34,15 @@ pub fn best_scan() -> ScanFn {
     portable_scan
 }
 
+/// The fastest MD4 of several blocks that this processor runs; none if that is the engine's own.
+pub fn best_md4() -> Option<Md4Many> {
+    #[cfg(target_arch = "x86_64")]
+    if is_recent() {
+        return Some(x86::md4_avx2);
+    }
+    None
+}
+
 /// The scan as compiled for every processor of this kind.
 pub fn portable_scan(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
     scan(data, window, table, at, sum)
@@ -47,8 +56,23 @@ mod x86;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use syncline_core::checksum::weak;
+    use syncline_core::checksum::{DIGEST_BYTES_MAX, md4_many, weak};
     use syncline_core::delta::{Signature, SumHead};
+
+    #[test]
+    fn md4_is_that_of_the_engine() {
+        let Some(best) = best_md4() else { return };
+        let data: Vec<u8> = (0..70_000u32).map(|n| (n * n / 8) as u8).collect();
+        for count in 0..33 {
+            for (len, end) in [(0, &b"seed"[..]), (119, b""), (120, b""), (700, b""), (1000, b"seed")] {
+                let blocks: Vec<&[u8]> = (0..count).map(|k| &data[k * 2000..][..len]).collect();
+                let mut sums = [vec![[1; DIGEST_BYTES_MAX]; count], vec![[2; DIGEST_BYTES_MAX]; count]];
+                best(&blocks, end, &mut sums[0]);
+                md4_many(&blocks, end, &mut sums[1]);
+                assert!(sums[0] == sums[1], "{count} blocks of {len}");
+            }
+        }
+    }
 
     #[test]
     fn stops_where_the_portable_scan_stops() {

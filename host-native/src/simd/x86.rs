@@ -1,9 +1,10 @@
-//! The scan for processors with AVX2: sixteen sums at a time.
+//! For processors with AVX2: the scan, sixteen sums at a time, and MD4 of sixteen blocks at a time.
 
 use std::arch::asm;
 use std::arch::x86_64::*;
 
 use syncline_core::checksum::weak_sum::Signed;
+use syncline_core::checksum::{DIGEST_BYTES_MAX, md4_rows};
 use syncline_core::delta::{FILTER_FACTOR, GROUP, HashKernel, Kernel, Sums, TILE, Table, scan_with, step_by};
 
 /// Only handed out by [`super::best_scan`], after it asked the processor.
@@ -26,6 +27,22 @@ fn hash_for_avx2(data: &[u8], window: usize, table: &Table, at: &mut usize, sum:
 #[target_feature(enable = "avx2,bmi2")]
 fn compiled_for_avx2(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
     scan_with(Avx2(()), data, window, table, at, sum)
+}
+
+/// As [`md4_rows`], plain code. Only handed out by [`super::best_md4`], after it asked the processor.
+pub(super) fn md4_avx2(blocks: &[&[u8]], end: &[u8], out: &mut [[u8; DIGEST_BYTES_MAX]]) {
+    // SAFETY: `best_md4` returns this function only where avx2 and bmi2 are there.
+    unsafe { md4_for_avx2(blocks, end, out) }
+}
+
+/// Rows of two vectors: each step waits for the one before, and two at a time fill what one would leave idle.
+#[target_feature(enable = "avx2,bmi2")]
+fn md4_for_avx2(blocks: &[&[u8]], end: &[u8], out: &mut [[u8; DIGEST_BYTES_MAX]]) {
+    match blocks.len() {
+        0..=4 => md4_rows::<4>(blocks, end, out),
+        5..=8 => md4_rows::<8>(blocks, end, out),
+        _ => md4_rows::<16>(blocks, end, out),
+    }
 }
 
 /// Made only where AVX2 is there.

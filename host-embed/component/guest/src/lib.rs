@@ -197,7 +197,8 @@ impl DeltaWriter {
 impl files::GuestDeltaWriter for DeltaWriter {
     fn open(signature: files::SignatureBorrow<'_>, format: files::Format) -> Result<files::DeltaWriter, Error> {
         let signature = &signature.get::<Signature>().0;
-        let options = DeltaOptions { format: kind(format), scan: Some(best_scan_for(signature.weak)) };
+        let scan = Some(best_scan_for(signature.weak));
+        let options = DeltaOptions { format: kind(format), scan, ..DeltaOptions::default() };
         allow(signature.search_bytes())?;
         let writer = format::DeltaWriter::new(signature.clone(), options)?;
         Ok(files::DeltaWriter::new(DeltaWriter(RefCell::new(writer))))
