@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::{ptr, slice, thread};
 
-use rustix::fs::{copy_file_range, fstatfs, ftruncate};
+use rustix::fs::{FsWord, copy_file_range, fstatfs, ftruncate};
 use rustix::io::{Errno as Code, pread};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 
@@ -23,7 +23,7 @@ const PIECE_BYTES: u64 = 4 << 20;
 /// Pages that are made, and then filled while they are still in the cache.
 const STEP_BYTES: usize = 256 << 10;
 /// What `statfs` says of such file systems.
-const TMPFS: u64 = 0x0102_1994;
+const TMPFS: FsWord = 0x0102_1994;
 
 /// Copies the first `size` bytes of `source` to the empty file `output`. Returns how many bytes from the start are there for
 /// certain, which is also the length of the output: 0 if this is no case for it, and less than `size` if something failed,
@@ -31,7 +31,7 @@ const TMPFS: u64 = 0x0102_1994;
 pub fn copy(source: &impl AsFd, output: &impl AsFd, size: u64) -> u64 {
     let (source, output) = (source.as_fd(), output.as_fd());
     let is_worth_it = size >= BYTES_MIN && thread::available_parallelism().is_ok_and(|count| count.get() > 1);
-    let in_memory = |fd| fstatfs(fd).is_ok_and(|found| u64::try_from(found.f_type) == Ok(TMPFS));
+    let in_memory = |fd| fstatfs(fd).is_ok_and(|found| found.f_type == TMPFS);
     if !is_worth_it || !in_memory(output) || !in_memory(source) || ftruncate(output, size).is_err() {
         return 0;
     }
