@@ -1,7 +1,7 @@
 //! `--compare-dest`, `--copy-dest` and `--link-dest` for what is not a regular file: directories, symlinks, devices and specials
 //! (spec 3.2.9, the last part).
 
-use super::ask::{Ask, At, Follow, Meta};
+use super::ask::{Ask, At, Follow, Meta, SetMeta};
 use super::decide::{self, Item, TYPE};
 use super::generator::Generator;
 use crate::options::AltKind;
@@ -19,6 +19,8 @@ enum Fit {
 pub(crate) struct Reported {
     pub(crate) flags: ItemFlags,
     pub(crate) xname: Option<&'static [u8]>,
+    /// What an alternate directory has in its place.
+    pub(crate) like: Option<Meta>,
 }
 
 /// What an alternate directory means for a missing entry.
@@ -74,13 +76,27 @@ impl Generator {
             _ => ItemFlags::LOCAL_CHANGE.0 | change | differs.0,
         };
         let links = fit == Fit::Attributes && o.alt_kind == Some(AltKind::Link) && !item.is_dir();
-        Reported { flags: ItemFlags(flags), xname: links.then_some(&[]) }
+        Reported { flags: ItemFlags(flags), xname: links.then_some(&[]), like: Some(meta.clone()) }
     }
 
     /// How a missing directory is reported, if an alternate directory has it. Directories themselves are always made.
-    pub(crate) async fn directory_in_alternate(&self, item: &Item) -> Option<ItemFlags> {
+    pub(crate) async fn directory_in_alternate(&self, item: &Item) -> Option<Reported> {
         let (fit, _, meta) = self.best_alternate(item).await?;
-        Some(self.reported(item, fit, &meta).flags)
+        Some(self.reported(item, fit, &meta))
+    }
+
+    /// Something was made that an alternate directory has with the same extended attributes: then they are set here, since
+    /// the sender is not asked for them.
+    pub(crate) async fn xattrs_of_alternate(&self, item: &Item, reported: &Reported) {
+        let Some(like) = reported.like.as_ref().filter(|_| !reported.flags.contains(ItemFlags::REPORT_XATTR)) else {
+            return;
+        };
+        if let (Some(list), Some(extended)) = (&item.xattrs, &like.extended) {
+            crate::flist::xattr::take(&mut list.borrow_mut(), &extended.xattrs);
+        }
+        let mut set = SetMeta::default();
+        super::xattrs::add(&self.rx.powers, item, None, &mut set);
+        self.set_meta(&item.path, set).await;
     }
 
     /// A missing symlink, device or special.

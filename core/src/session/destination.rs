@@ -17,12 +17,14 @@ use crate::{Error, Exit, Fault};
 /// Finds or makes the destination; afterwards the receiving side has a root.
 pub(crate) async fn enter(rx: &Rx) -> Result<(), Error> {
     let cx = rx.cx.clone();
+    if cx.config.options.listing {
+        // As with stock, they are looked for all the same, beside nothing.
+        alternates(rx).await;
+        return Ok(());
+    }
     let Some(dest) = cx.config.paths.first().cloned() else {
         return Ok(());
     };
-    if cx.config.options.listing {
-        return Ok(());
-    }
     let dest = if dest.is_empty() { b".".to_vec() } else { dest };
     if cx.daemon_hides_way(&dest) {
         let text = crate::report::text::daemon_excluded_destination(&dest);
@@ -117,7 +119,7 @@ async fn make_directory(rx: &Rx, dest: &[u8]) -> Result<(), Error> {
         return Err(Error::host(Exit::FILE_IO, Vec::new()));
     }
     if o.levels.info(Info::Name) >= 1 || show::itemizes(cx) {
-        say_made(cx, [b"created directory ".as_slice(), trimmed].concat());
+        cx.say(Class::Info, [b"created directory ".as_slice(), trimmed].concat());
     }
     if o.dry_run {
         rx.dest_missing.set(true);
@@ -188,17 +190,9 @@ async fn make_path(cx: &Context, dest: &[u8], count: usize, slash: bool) -> Resu
         let shown = if count > 1 && !slash { trimmed } else { &dest[..end] };
         let mut text = format!("created {made} {noun} for ").into_bytes();
         text.extend_from_slice(shown);
-        say_made(cx, text);
+        cx.say(Class::Info, text);
     }
     Ok(())
-}
-
-/// Which directories were made. Beside names, this is all of what a client likes to see that a daemon keeps in its log.
-fn say_made(cx: &Context, text: Vec<u8>) {
-    if cx.config.module.is_some() {
-        cx.log_line(&text);
-    }
-    cx.say(Class::Info, text);
 }
 
 /// The path of a directory that an option names, in a module that is not a root of its own.

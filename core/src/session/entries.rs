@@ -15,7 +15,7 @@ use super::say::Class;
 use crate::Error;
 use crate::checksum::DigestValue;
 use crate::flist::{Flags, Found, View};
-use crate::options::{Info, RemoveSource};
+use crate::options::{Debug, Info, RemoveSource};
 use crate::report::ItemFlags;
 
 /// The entry with this index, unless it was dropped as a duplicate or is the directory of a list.
@@ -145,6 +145,21 @@ impl Generator {
         }
     }
 
+    /// Says which rules decide about the attributes of what is here, where that is wanted (4.17.10).
+    pub(super) fn say_ruled_xattrs(&self, there: &Meta) {
+        if self.cx.config.options.levels.debug(Debug::Filter) == 0 {
+            return;
+        }
+        let Some(extended) = &there.extended else { return };
+        for (name, _) in &extended.xattrs {
+            if let Some((protects, pattern)) = self.rx.powers.xattrs.decision(name) {
+                let verb: &[u8] = if protects { b"protecting" } else { b"risking" };
+                let text = [b"[generator] ".as_slice(), verb, b" xattr ", name, b" because of pattern ", &pattern];
+                self.cx.say(Class::Info, text.concat());
+            }
+        }
+    }
+
     /// A module's rules hide this name from pushes.
     pub(super) fn refused_by_daemon(&self, item: &Item) -> bool {
         if item.path == b"." || !self.removal.hidden_by_daemon(&self.rx, &item.path, item.is_dir()) {
@@ -222,8 +237,10 @@ impl Generator {
             if flags.0 == 0 {
                 text.extend_from_slice(b" is uptodate");
             }
-            cx.say(Class::Info, text);
+            text.push(b'\n');
+            super::show::say_aside(&cx, text);
         }
+        self.say_ruled_xattrs(there);
         self.report_present(item.ndx);
         Ok(())
     }
@@ -240,9 +257,9 @@ impl Generator {
         if meta.is_empty() {
             return;
         }
-        let wants = (meta.uid.is_some(), meta.gid.is_some());
+        let chowns = meta.uid.is_some();
         if let Reply::Set(errors) = self.cx.ask(Ask::SetMeta { at: self.at(path), meta }).await {
-            super::show::set_errors(&self.cx, "generator", path, wants, errors);
+            super::show::set_errors(&self.cx, "generator", path, chowns, errors);
         }
     }
 

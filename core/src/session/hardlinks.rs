@@ -282,16 +282,16 @@ impl Generator {
 
     async fn make_link(&mut self, item: &Item, leader: &[u8], replace: bool) -> bool {
         let ask = || Ask::Link { from: self.at(leader), to: self.at(&item.path), replace };
-        let errno = match self.cx.unit(ask()).await {
-            Err(errno) if errno.is_not_found() && self.cx.config.options.relative => {
+        let failed = match self.cx.make_unit(ask()).await {
+            Err((_, errno)) if errno.is_not_found() && self.cx.config.options.relative => {
                 self.make_parents(&item.path).await;
-                self.cx.unit(ask()).await.err()
+                self.cx.make_unit(ask()).await.err()
             }
             result => result.err(),
         };
-        let Some(errno) = errno else { return true };
+        let Some((temp, errno)) = failed else { return true };
         let end = [b" => ".as_slice(), leader, b" failed"].concat();
-        let what = super::show::quoted(&self.cx, b"link ", &item.path, &end);
+        let what = super::show::quoted(&self.cx, b"link ", temp.as_deref().unwrap_or(&item.path), &end);
         self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
         false
     }

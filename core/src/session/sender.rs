@@ -43,6 +43,11 @@ pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
     }
     let mut lister = Lister::new(cx.clone()).await?;
     cx.begin_record();
+    let announces = cx.config.module.is_some() && cx.protocol() >= 31;
+    if cx.is_server() && cx.timeout_s.get() > 0 && !announces {
+        // A server that has said nothing yet shows that it is alive, as stock does.
+        cx.outbox.borrow_mut().keep_alive();
+    }
     lister.first_list().await?;
     if lister.is_empty() && cx.is_server() {
         // The client ends too when it gets an empty list (1.11.1).

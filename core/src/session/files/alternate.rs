@@ -115,9 +115,12 @@ impl Generator {
             None,
             crate::session::ask::CopySource::Beneath(from),
         );
-        match self.cx.ask(Ask::CopyLocal(alloc::boxed::Box::new(copy))).await {
+        let chowns = copy.meta.uid.is_some();
+        let (temp, reply) = self.cx.make(Ask::CopyLocal(alloc::boxed::Box::new(copy))).await;
+        match reply {
             Reply::Committed(Ok((errors, _))) => {
-                crate::session::show::set_errors(&self.cx, "generator", &item.path, (true, true), errors);
+                let path = temp.as_deref().unwrap_or(&item.path);
+                crate::session::show::set_errors(&self.cx, "generator", path, chowns, errors);
                 true
             }
             Reply::Committed(Err(error)) => {

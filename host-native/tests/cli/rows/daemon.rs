@@ -38,6 +38,11 @@ pub const ROWS: &[Row] = &[
         stale,
         "setfattr -n user.a -v 1 src/a; setfacl -m u:1:rw src/b; r -aAXi src/ rsync://localhost:$PORT/rows/$ROW/dst/",
     ),
+    row(
+        "daemon insecure links",
+        basic,
+        "mkdir m; ln -s ../src m/out; ln -s ../src/a m/file; printf 'use chroot = no\ninsecure links = yes\nmunge symlinks = no\n[m]\npath = %s/m\n' $PWD >conf; export RSYNC_CONNECT_PROG=\"$R --daemon --config=$PWD/conf\"; r -avL rsync://h/m/ d1; r -av rsync://h/m/out/ d2; rm conf",
+    ),
     row("daemon unreadable", empty, "r -av rsync://localhost:$PORT/nobody/ dst").root(),
     row("daemon unknown module", empty, "r -a rsync://localhost:$PORT/nothing/ dst").loose(),
     row("daemon module case", empty, "r -a rsync://localhost:$PORT/PUB/ dst").loose(),

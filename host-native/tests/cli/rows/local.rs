@@ -133,6 +133,7 @@ pub const ROWS: &[Row] = &[
     row("copy dest", references, "r -ai --copy-dest=../ref src/ dst"),
     row("copy dest told", references, "r -a --copy-dest=../ref --info=copy,name src/ dst"),
     row("compare dest", references, "r -ai --compare-dest=../ref src/ dst"),
+    row("compare dest missing list only", references, "r -a --list-only --compare-dest=nowhere src/ dst"),
     row("link dest missing", references, "r -ai --link-dest=../nowhere src/ dst"),
     row("link dest two", references, "r -ai --link-dest=../ref2 --link-dest=../ref src/ dst"),
     row(
@@ -155,11 +156,18 @@ pub const ROWS: &[Row] = &[
     row("usermap unknown", basic, "r -ai --usermap=root:no-such-user src/ dst").root(),
     row("chown refused", locked, "nobody -a --chown=0:0 src/a open/").root(),
     row("fake super", kinds, "r -aDX --fake-super src/ dst").root(),
+    row(
+        "fake super over real links",
+        basic,
+        "mkdir dst; ln -s a dst/link; r -ai --fake-super src/ dst; getfattr -d dst/link",
+    )
+    .root(),
     row("fake super twice", basic, "r -a --fake-super --chown=5:6 src/ dst; r -ai --fake-super --chown=5:6 src/ dst")
         .root(),
     // Kinds.
     row("kinds a", kinds, "r -aiH src/ dst"),
     row("kinds v", kinds, "r -avH src/ dst"),
+    row("kinds recursive no inc", kinds, "r -rv --no-i-r src/ dst"),
     row("kinds recursive only", kinds, "r -rv src/ dst"),
     row("kinds recursive quiet nonreg", kinds, "r -rv --info=nonreg0 src/ dst"),
     row("kinds times links", kinds, "r -rtlv src/ dst"),
@@ -186,6 +194,11 @@ pub const ROWS: &[Row] = &[
         "attributes",
         stale,
         "setfattr -n user.a -v 1 src/a; setfacl -m u:1:rw src/b; r -aAXi src/ dst; r -aAXi src/ dst",
+    ),
+    row(
+        "attributes of alternates",
+        references,
+        "setfattr -n user.a -v 1 src/sub; setfattr -n user.a -v 1 ref/sub; setfattr -n user.l -v $(printf %0200d 7) src/sub; setfattr -n user.l -v $(printf %0200d 7) ref/sub; for o in link copy compare; do r -aXi --$o-dest=../ref src/ $o; getfattr -d $o/sub; done",
     ),
     row(
         "attributes taken away",
@@ -229,6 +242,30 @@ pub const ROWS: &[Row] = &[
     row("unwritable dir", locked, "nobody -av src/sub sealed/").root(),
     row("unwritable delete", locked, "touch -d 2001-01-01 sealed/extra; nobody -rv --delete src/sub/ sealed/").root(),
     row("unwritable itself", locked, "nobody -a src/a sealed/new/").root().loose(),
+    row(
+        "unwritable link replaced",
+        locked,
+        "ln -s elsewhere sealed/link; mkfifo src/fifo; echo x >sealed/fifo; nobody -a src/link src/fifo sealed/",
+    )
+    .root(),
+    row(
+        "unwritable hard link replaced",
+        kinds,
+        "mkdir dst; cp -a src/file dst; echo y >dst/hard; chmod 555 dst; nobody -rltH src/file src/hard dst/",
+    )
+    .root(),
+    row(
+        "owners not given",
+        basic,
+        "chown -h 5:6 src/*; chmod 644 src/b; mkdir dst; chmod 777 dst; nobody -rlgo --super src/ dst/",
+    )
+    .root(),
+    row(
+        "groups not given",
+        basic,
+        "chgrp -h 6 src/*; chmod 644 src/b; mkdir dst; chmod 777 dst; nobody -rlg --super src/ dst/",
+    )
+    .root(),
     row("not ours to change", locked, "cp src/a open/a; touch -d 2001-01-01 open/a; nobody -ai --inplace src/a open/")
         .root(),
 ];
