@@ -127,7 +127,11 @@ pub fn run(options: Options, args: &[Vec<u8>], umask: u32) -> i32 {
     let (role, result) = match plan(&options, args) {
         // Nobody was called yet: it is the first source that says what this process would be.
         Err(error) => (
-            if args.first().is_some_and(|arg| hostspec::parse(arg).is_some()) { "Receiver" } else { "sender" },
+            match args.first() {
+                Some(arg) if hostspec::parse(arg).is_none() && options.read_batch.is_none() => "sender",
+                None if options.read_batch.is_none() => "client",
+                _ => "Receiver",
+            },
             Err(error),
         ),
         Ok(Plan::Local { sources, dest }) => {

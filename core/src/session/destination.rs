@@ -26,6 +26,13 @@ pub(crate) async fn enter(rx: &Rx) -> Result<(), Error> {
         return Ok(());
     };
     let dest = if dest.is_empty() { b".".to_vec() } else { dest };
+    let in_root = cx.config.module.as_ref().is_some_and(|module| !module.sanitize);
+    // A module that is a root of its own has absolute paths.
+    let dest = if in_root && !dest.starts_with(b"/") && trim_slashes(&dest) != b"." {
+        [b"/", dest.as_slice()].concat()
+    } else {
+        dest
+    };
     if cx.daemon_hides_way(&dest) {
         let text = crate::report::text::daemon_excluded_destination(&dest);
         return Err(Error::new(Fault::Usage, Exit::FILE_SELECT, text));
@@ -142,7 +149,8 @@ async fn store_under_name(rx: &Rx, dest: &[u8]) -> Result<(), Error> {
         Some(at) => (&dest[..at], &dest[at + 1..]),
         None => (&b"."[..], dest),
     };
-    if rx.cx.config.options.dry_run && rx.cx.stat(Ask::StatPath { path: dir.to_vec() }).await.is_err() {
+    let o = &rx.cx.config.options;
+    if o.dry_run && o.mkpath && rx.cx.stat(Ask::StatPath { path: dir.to_vec() }).await.is_err() {
         rx.dest_missing.set(true);
     }
     *rx.local_name.borrow_mut() = Some(name.to_vec());
@@ -231,6 +239,11 @@ async fn side_directories(rx: &Rx) -> Result<(), Error> {
     }
     if let Some(dir) = &o.backup_dir {
         enter_backup_dir(rx, dir).await?;
+    }
+    if o.partial_dir.iter().filter(|dir| dir.starts_with(b"/")).any(|dir| cx.daemon_hides_way(dir))
+        || o.alt_dirs.iter().any(|dir| cx.daemon_hides_way(&beside(rx, dir)))
+    {
+        return Err(Error::usage("Your options have been rejected by the server."));
     }
     alternates(rx).await;
     Ok(())

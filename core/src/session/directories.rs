@@ -42,9 +42,11 @@ impl Generator {
         }
         // The destination itself was made before the first entry came, and is new all the same.
         let entered = item.path == b"." && self.rx.dest_new.get();
-        let early = self.made_early.remove(&item.path) || entered;
+        let made_early = self.made_early.remove(&item.path);
+        let early = made_early || entered;
         let mut existing = if early { None } else { meta.ok() };
-        if self.ruled_out(item, &existing.clone().ok_or_else(super::generator::not_found)) {
+        // With --existing one was made early in place of something else, which was there.
+        if !made_early && self.ruled_out(item, &existing.clone().ok_or_else(super::generator::not_found)) {
             // With --ignore-existing what the directory holds finds out by itself that something else is there.
             if existing.is_none() || !o.ignore_existing {
                 self.skipping = Some(item.path.clone());

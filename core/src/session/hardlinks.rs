@@ -263,19 +263,29 @@ impl Generator {
             self.report_present(item.ndx);
             return Ok(());
         }
-        let known = existing.is_none() && self.is_linked_in_alternate(item, same).await;
+        let links_known = o.alt_kind == Some(AltKind::Link);
+        let known = if existing.is_none() { self.member_in_alternate(item, same).await } else { None };
         let Some(replace) = self.make_replaceable(item, existing.as_ref(), "hard link").await? else { return Ok(()) };
         if !o.dry_run && !self.make_link(item, leader, replace).await {
             return Ok(());
         }
         let flags = match &existing {
-            None => ItemFlags::LOCAL_CHANGE.0 | if known { 0 } else { ItemFlags::IS_NEW.0 | decide::new_xattrs(item) },
+            None => {
+                let new = ItemFlags::IS_NEW.0 | decide::new_xattrs(item);
+                ItemFlags::LOCAL_CHANGE.0 | known.map_or(new, |differs| differs.0)
+            }
             Some(there) => ItemFlags::LOCAL_CHANGE.0 | decide::differences(o, &self.rx.powers, item, there, false).0,
         };
         if flags & ItemFlags::IS_NEW.0 != 0 {
             cx.stats.borrow_mut().created.add(item.mode);
         }
-        self.item_record(item, ItemFlags(flags), Some(if known { b"" } else { leader }), existing.as_ref()).await;
+        self.item_record(
+            item,
+            ItemFlags(flags),
+            Some(if links_known && known.is_some() { b"" } else { leader }),
+            existing.as_ref(),
+        )
+        .await;
         self.report_present(item.ndx);
         Ok(())
     }
@@ -296,18 +306,29 @@ impl Generator {
         false
     }
 
-    /// With `--link-dest`: whether the entry's counterpart there already is the same file.
-    async fn is_linked_in_alternate(&self, item: &Item, same: impl Fn(&Meta) -> bool) -> bool {
-        if self.cx.config.options.alt_kind != Some(AltKind::Link) {
-            return false;
-        }
+    /// What differs from the entry's counterpart in an alternate directory, if that is like it: with `--link-dest` the same
+    /// file already, else a file that passes the quick check.
+    async fn member_in_alternate(&self, item: &Item, same: impl Fn(&Meta) -> bool) -> Option<ItemFlags> {
+        let o = &self.cx.config.options;
         let roots: Vec<_> = self.rx.alternates.borrow().iter().flatten().copied().collect();
+        let mut found = None;
         for root in roots {
             let at = self.beneath(root, item.path.clone());
-            if self.cx.stat(Ask::Stat { at, follow: Follow::No }).await.is_ok_and(|meta| same(&meta)) {
-                return true;
+            let Ok(meta) = self.cx.stat(Ask::Stat { at, follow: Follow::No }).await else { continue };
+            if o.alt_kind == Some(AltKind::Link) {
+                if same(&meta) {
+                    return Some(ItemFlags(0));
+                }
+            } else if item.is_regular()
+                && (item.mode ^ meta.mode) & decide::TYPE == 0
+                && decide::quick_check(o, item, &meta)
+            {
+                found = Some(decide::differences(o, &self.rx.powers, item, &meta, false));
+                if decide::attributes_unchanged(o, &self.rx.powers, item, &meta) {
+                    break;
+                }
             }
         }
-        false
+        found
     }
 }

@@ -3,7 +3,6 @@
 mod data;
 
 use alloc::format;
-use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use super::ask::{Ask, FileId, Meta};
@@ -107,7 +106,7 @@ impl Sender {
         super::goodbye::sender(&cx).await?;
         self.remove_sources();
         let left = self.lister.removals.clone();
-        cx.moved.until(|| (left.get() == 0).then_some(())).await;
+        cx.moved.until(|| left.borrow().is_empty().then_some(())).await;
         Ok(())
     }
 
@@ -308,15 +307,21 @@ impl Sender {
         if found.is_empty() {
             return;
         }
-        let left: Rc<core::cell::Cell<u32>> = self.lister.removals.clone();
-        left.set(left.get() + 1);
+        let left = self.lister.removals.clone();
+        let is_idle = left.borrow().is_empty();
+        left.borrow_mut().extend(found);
+        if !is_idle {
+            return;
+        }
         let cx = self.cx.clone();
         self.cx.spawn(async move {
-            // In the order in which they were stored.
-            for (item, at) in found {
+            // One by one, in the order in which they were stored; what is under way stays in front until it is done.
+            loop {
+                let first = left.borrow().front().cloned();
+                let Some((item, at)) = first else { break };
                 remove_source(&cx, &item, at).await;
+                left.borrow_mut().pop_front();
             }
-            left.set(left.get() - 1);
             cx.moved.notify();
             Ok(())
         });

@@ -217,7 +217,7 @@ fn transfer_log(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&
 /// An item that needed no data.
 pub(crate) fn item(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
     // What would be done without asking the sender is logged in a dry run too.
-    let done = !cx.config.options.dry_run || record.flags.contains(ItemFlags::LOCAL_CHANGE);
+    let done = !cx.config.options.dry_run || (record.flags.contains(ItemFlags::LOCAL_CHANGE) && !cx.is_server());
     if cx.log_format().is_some() && done {
         log_item(cx, item, record, digest);
     }

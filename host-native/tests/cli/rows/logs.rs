@@ -41,6 +41,15 @@ pub const ROWS: &[Row] = &[
     )
     .root(),
     row(
+        "log daemon dry run",
+        stale,
+        own_daemon!(
+            "uid = 0\ngid = 0\nread only = no\ntransfer logging = yes\nlog format = %%i %%n\n",
+            "r -an --delete src/ rsync://h/m/dst/; told; r -a src/sub/ rsync://h/m/dst/; told"
+        ),
+    )
+    .root(),
+    row(
         "log daemon backs up",
         stale,
         own_daemon!("uid = 0\ngid = 0\nread only = no\n", "r -avvb --delete src/ rsync://h/m/dst/; told"),
