@@ -129,7 +129,8 @@ pub fn run(options: Options, args: &[Vec<u8>], umask: u32) -> i32 {
         Err(error) => (
             match args.first() {
                 Some(arg) if hostspec::parse(arg).is_none() && options.read_batch.is_none() => "sender",
-                None if options.read_batch.is_none() => "client",
+                // Without a single word it is nothing yet.
+                None if std::env::args_os().len() < 2 => "client",
                 _ => "Receiver",
             },
             Err(error),
