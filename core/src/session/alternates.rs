@@ -4,7 +4,7 @@
 use super::ask::{Ask, At, Follow, Meta, SetMeta};
 use super::decide::{self, Item, TYPE};
 use super::generator::Generator;
-use crate::options::AltKind;
+use crate::options::{AltKind, Info};
 use crate::report::ItemFlags;
 
 /// How well a candidate fits. The order says which is better.
@@ -64,6 +64,19 @@ impl Generator {
         best
     }
 
+    /// An alternate directory has it with all its attributes.
+    pub(super) fn say_uptodate(&self, item: &Item) {
+        let cx = &self.cx;
+        if cx.config.options.levels.info(Info::Name) >= 2 && !super::show::itemizes(cx) && cx.protocol() >= 29 {
+            let mut text = item.path.clone();
+            if item.is_dir() {
+                text.push(b'/');
+            }
+            text.extend_from_slice(b" is uptodate\n");
+            super::show::say_aside(cx, text);
+        }
+    }
+
     fn reported(&self, item: &Item, fit: Fit, meta: &Meta) -> Reported {
         let o = &self.cx.config.options;
         let differs = decide::differences(o, &self.rx.powers, item, meta, fit == Fit::Type);
@@ -82,6 +95,9 @@ impl Generator {
     /// How a missing directory is reported, if an alternate directory has it. Directories themselves are always made.
     pub(crate) async fn directory_in_alternate(&self, item: &Item) -> Option<Reported> {
         let (fit, _, meta) = self.best_alternate(item).await?;
+        if fit == Fit::Attributes {
+            self.say_uptodate(item);
+        }
         Some(self.reported(item, fit, &meta))
     }
 
@@ -105,6 +121,9 @@ impl Generator {
         let Some((fit, at, meta)) = self.best_alternate(item).await else { return Other::None };
         let reported = self.reported(item, fit, &meta);
         if fit != Fit::Attributes || o.alt_kind == Some(AltKind::Copy) {
+            if fit == Fit::Attributes {
+                self.say_uptodate(item);
+            }
             return Other::Make(reported);
         }
         if o.alt_kind == Some(AltKind::Link) && !o.dry_run {
@@ -114,6 +133,7 @@ impl Generator {
             }
         }
         self.item_record(item, reported.flags, reported.xname, Some(&meta)).await;
+        self.say_uptodate(item);
         if item.is_symlink() {
             self.report_success(item.ndx);
         } else {

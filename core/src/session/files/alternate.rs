@@ -99,6 +99,9 @@ impl Generator {
             }
         }
         self.item_record(item, ItemFlags(flags), xname, Some(&meta)).await;
+        if level == 3 {
+            self.say_uptodate(item);
+        }
         self.report_present(item.ndx);
         if existing.is_none() && flags == 0 {
             // Nothing was made that others could be linked to.

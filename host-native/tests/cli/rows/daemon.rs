@@ -46,7 +46,7 @@ pub const ROWS: &[Row] = &[
     row(
         "daemon chroot destination",
         basic,
-        "printf '[m]\npath = %s\nread only = no\nuid = 0\ngid = 0\npre-xfer exec = env | grep RSYNC_ARG | sort >%s/args\n' $PWD $PWD >conf; export RSYNC_CONNECT_PROG=\"$R --daemon --config=$PWD/conf\"; r -av src/ rsync://h/m/d1; cat args; r -av src/ rsync://h/m/sub/d2/; r -av --mkpath src/ rsync://h/m/x/y/; r -avn src/ rsync://h/m/d4; r rsync://h/m/src/a; cat args; r rsync://h/m/; cat args; rm conf args",
+        "printf '[m]\npath = %s\nread only = no\nuid = 0\ngid = 0\npre-xfer exec = env | grep RSYNC_ARG | sort >%s/args\n' $PWD $PWD >conf; export RSYNC_CONNECT_PROG=\"$R --daemon --config=$PWD/conf\"; r -av src/ rsync://h/m/d1; cat args; r -av src/ rsync://h/m/sub/d2/; r -av --mkpath src/ rsync://h/m/x/y/; r -avn src/ rsync://h/m/d4; r rsync://h/m/src/a; cat args; r rsync://h/m/ | awk '{print $1, $NF}'; cat args; rm conf args",
     )
     .root()
     .loose(),

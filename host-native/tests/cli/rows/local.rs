@@ -132,6 +132,11 @@ pub const ROWS: &[Row] = &[
     row("link dest", references, "r -ai --link-dest=../ref src/ dst"),
     row("link dest ii", references, "r -aii --link-dest=../ref src/ dst"),
     row("copy dest", references, "r -ai --copy-dest=../ref src/ dst"),
+    row(
+        "alternates uptodate",
+        basic,
+        "mkfifo src/p; cp -a src ref; for o in link copy compare; do r -avv --$o-dest=$PWD/ref src/ d | sort; rm -rf d; r -aivv --$o-dest=$PWD/ref src/ d | sort; rm -rf d; r -avvn --$o-dest=$PWD/ref src/ d | sort; done",
+    ),
     row("copy dest told", references, "r -a --copy-dest=../ref --info=copy,name src/ dst"),
     row("compare dest", references, "r -ai --compare-dest=../ref src/ dst"),
     row(
