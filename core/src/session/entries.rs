@@ -226,13 +226,14 @@ impl Generator {
             // The ACL brings the other bits with it, before stock compares them.
             flags.0 &= !ItemFlags::REPORT_PERMS.0;
         }
+        let mut done = true;
         if !o.dry_run {
             let mode = decide::wanted_mode(o, &self.rx.powers, item, Some(there));
             let set = decide::to_set(o, &self.rx.powers, item, there, mode, o.checksum && item.is_regular());
-            self.set_meta(&item.path, set).await;
+            done = self.set_meta(&item.path, set).await;
         }
         self.item_record(item, flags, None, Some(there)).await;
-        if o.levels.info(Info::Name) >= 2 && !super::show::itemizes(&cx) && cx.protocol() >= 29 {
+        if done && o.levels.info(Info::Name) >= 2 && !super::show::itemizes(&cx) && cx.protocol() >= 29 {
             let mut text = item.path.clone();
             if flags.0 == 0 {
                 text.extend_from_slice(b" is uptodate");
@@ -253,14 +254,17 @@ impl Generator {
         self.set_meta(&item.path, set).await;
     }
 
-    pub(crate) async fn set_meta(&self, path: &[u8], meta: SetMeta) {
+    pub(crate) async fn set_meta(&self, path: &[u8], meta: SetMeta) -> bool {
         if meta.is_empty() {
-            return;
+            return true;
         }
         let chowns = meta.uid.is_some();
         if let Reply::Set(errors) = self.cx.ask(Ask::SetMeta { at: self.at(path), meta }).await {
+            let done = errors.owner.is_none() && errors.times.is_none() && errors.mode.is_none();
             super::show::set_errors(&self.cx, "generator", path, chowns, errors);
+            return done;
         }
+        true
     }
 
     /// Removes what stands in the way of a new entry. False, and said, if that can't be done.

@@ -248,6 +248,12 @@ pub const ROWS: &[Row] = &[
     row("dir forced", obstacles, "r -av --force src/ dst"),
     row("dir deleted", obstacles, "r -av --delete src/ dst"),
     row("dir backed up", obstacles, "r -avb --delete src/ dst"),
+    row(
+        "chmod refused told",
+        locked,
+        "mkdir d; cp -a src/a d; chmod a+r src/a; chmod 600 d/a; nobody -ptvv --size-only src/a d/ | sort; nobody -pgtvv --super --size-only src/a d/ | sort",
+    )
+    .root(),
     row("unreadable", locked, "nobody -av src/ open/").root(),
     row("unreadable i", locked, "nobody -ai src/ open/").root(),
     row("unreadable delete", locked, "echo x >open/extra; nobody -av --delete src/ open/").root(),
