@@ -13,6 +13,7 @@ use memory::host::Host;
 use memory::setup::{Transfer, Way};
 use memory::wire::{Pace, Spoil};
 use proptest::prelude::*;
+use syncline_core::Exit;
 
 /// Memory that a session may take at most, besides what its host holds: several megabytes for buffers, and nothing that a
 /// number from the peer could make grow.
@@ -208,4 +209,19 @@ fn a_broken_frame_behind_a_message_in_an_item() {
     let mut rng = Rng::new(2712583060645386201);
     (0..2).for_each(|_| spoil(&mut bytes, &mut rng, 60));
     survive(part, options, &bytes, 1);
+}
+
+/// A server that sends files to a client that asked for no more than a list: there is no destination that they could go to.
+#[test]
+fn items_for_a_client_that_only_lists() {
+    let part = Part { way: Way::Pull, server: false };
+    for options in ["-a", "-a --no-inc-recursive", "-a --protocol=29"] {
+        let end = play(part, &format!("{options} --list-only"), &recorded(part, options), 1 << 20);
+        let said = String::from_utf8_lossy(&end.err).into_owned();
+        assert_eq!(end.exit, Some(Exit::PROTOCOL), "{options}: {}", end.shown());
+        assert!(said.contains("got an item where only a list was asked for"), "{options}: {said}");
+        assert!(String::from_utf8_lossy(&end.out).contains(" new\n"), "{options}: {}", end.shown());
+        let (_, before) = trees();
+        assert_eq!(end.host.tree.snapshot("dst"), before.snapshot("dst"), "{options}");
+    }
 }

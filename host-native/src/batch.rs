@@ -7,7 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use syncline_core::options::{Info, Options};
+use syncline_core::options::{Info, Options, hostspec};
 use syncline_core::session::{BatchHead, Config, adopt_flags};
 use syncline_core::{Error, Exit};
 
@@ -56,7 +56,8 @@ fn script_text(options: &Options, words: &[Vec<u8>], args: &[Vec<u8>], rules: &[
     if !rules.is_empty() {
         text.extend_from_slice(b" --filter='._-'");
     }
-    let dest = args.last();
+    // Replayed where it is run: a host does not count.
+    let dest = args.last().map(|dest| hostspec::parse(dest).map_or(&dest[..], |spec| spec.path));
     let mut left: Vec<&Vec<u8>> = args.iter().collect();
     let mut drop_value = false;
     for word in words {

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use syncline_core::options::{Env, Options, Plan, Remote, aliases::Aliases, hostspec, plan, with_words};
+use syncline_core::options::{Env, Info, Options, Plan, Remote, aliases::Aliases, hostspec, plan, with_words};
 use syncline_core::session::{Config, Role, Session, Side, Transport};
 use syncline_core::wire::Codecs;
 use syncline_core::{Error, Exit};
@@ -107,11 +107,11 @@ pub fn bytes_per_second(options: &Options) -> u64 {
 /// Runs a client and returns the exit code of the process.
 pub fn run(options: Options, args: &[Vec<u8>], umask: u32) -> i32 {
     let mut console = Console::new(&options);
+    console.open_log(&options);
     let rules = match preload::rules(&options) {
         Ok(rules) => rules,
         Err(error) => return console.fail(&error, "client"),
     };
-    console.open_log(&options);
     if let Err(error) = batch::begin(&options, args, &rules.texts, &mut console) {
         return console.fail(&error, "Receiver");
     }
@@ -127,7 +127,12 @@ pub fn run(options: Options, args: &[Vec<u8>], umask: u32) -> i32 {
     let (role, result) = match plan(&options, args) {
         // Nobody was called yet: it is the first source that says what this process would be.
         Err(error) => (
-            if args.first().is_some_and(|arg| hostspec::parse(arg).is_some()) { "Receiver" } else { "sender" },
+            match args.first() {
+                Some(arg) if hostspec::parse(arg).is_none() && options.read_batch.is_none() => "sender",
+                // Without a single word it is nothing yet.
+                None if std::env::args_os().len() < 2 => "client",
+                _ => "Receiver",
+            },
             Err(error),
         ),
         Ok(Plan::Local { sources, dest }) => {
@@ -239,8 +244,10 @@ fn replay(name: &[u8], base: Config, dest: Option<Vec<u8>>, console: &mut Consol
     let nowhere = File::options().write(true).open("/dev/null");
     let nowhere = nowhere.map_err(|error| io_error("failed to open /dev/null", &error))?;
     let mut fs = Fs::for_session(config.umask, config.role, &config.options);
+    let options = config.options.clone();
     let mut session = Session::new(config);
     let exit = drive::run(&mut session, Wire::new(input, nowhere.into()), &mut fs, console);
+    log_end(&session, exit, &options, console);
     Ok((exit, if exit == Exit::OK { "Receiver" } else { session.last_words_role().unwrap_or_default() }))
 }
 
@@ -282,14 +289,27 @@ fn finish(config: Config, mut reached: Reached, console: &mut Console) -> Outcom
     let role = if config.role == Role::Sender { "sender" } else { "Receiver" };
     crate::copy_as::assume(&mut config, role)?;
     config.conversion = iconv::conversion(config.options.iconv.as_deref(), false)?;
+    let (receives, reached_shell) = (config.role == Role::Receiver, reached.shell.is_some());
     let mut fs = Fs::for_session(config.umask, config.role, &config.options);
+    let options = config.options.clone();
     let mut session = Session::new(config);
     let exit = drive::run(&mut session, reached.wire, &mut fs, console);
     let role = if exit == Exit::OK { session.role() } else { session.last_words_role().unwrap_or_default() };
-    let Some(shell) = reached.shell else { return Ok((exit, role)) };
-    let last = shell.finish(exit);
-    if is_counted(last) && session.got_nothing() {
-        console.error(b"rsync: [Receiver] write error: Broken pipe (32)\n");
+    let last = reached.shell.map_or(exit, |shell| shell.finish(exit));
+    if receives {
+        log_end(&session, last, &options, console);
+    }
+    if reached_shell && is_counted(last) && session.got_nothing() {
+        console.exit_line(last, role);
+        console.error_and_log(b"rsync: [Receiver] write error: Broken pipe (32)");
+        return Ok((last, ""));
     }
     Ok((last, role))
+}
+
+/// What was moved, in the log of a client that received without fault, unless it was printed.
+fn log_end(session: &Session, exit: Exit, options: &Options, console: &mut Console) {
+    if exit == Exit::OK && options.levels.info(Info::Stats) == 0 {
+        console.log(&session.stats().log_summary());
+    }
 }

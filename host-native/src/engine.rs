@@ -159,9 +159,12 @@ fn serve(served: Served) -> i32 {
     let wire = Wire { input, output, pending, bytes_per_second: limit * 1024 };
     // A daemon's modules are its fences.
     config.options.confine_root = None;
+    config.options.insecure_links = policy.insecure_links;
     let mut fs = Fs::for_session(config.umask, config.role, &config.options);
     if config.module.as_ref().is_some_and(|module| module.sanitize) {
-        fs = fs.confined();
+        if !policy.insecure_links {
+            fs = fs.confined();
+        }
         let root = std::env::current_dir().map(|dir| dir.into_os_string().into_vec()).unwrap_or_default();
         config.paths = config.paths.iter().map(|path| beneath(&root, path)).collect();
         if let Some(dir) = &mut config.options.backup_dir {

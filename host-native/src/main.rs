@@ -57,9 +57,10 @@ fn run() -> i32 {
     let aliases = is_client.then(client::user_aliases);
     let setup = Setup { aliases: aliases.as_ref(), ..Setup::default() };
     signals::catch();
-    let check = |options: &Options| match is_client {
-        true => preload::rules(options).map(|_| ()),
-        false => Ok(()),
+    let mut so_far = Options::default();
+    let check = |options: &Options| {
+        so_far.log_file.clone_from(&options.log_file);
+        if is_client { preload::rules(options).map(|_| ()) } else { Ok(()) }
     };
     match parse_checked(&words, &client::environment(), &setup, check) {
         Ok(Command::Print(text)) => {
@@ -73,7 +74,9 @@ fn run() -> i32 {
         Err(error) => {
             let error = engine::unknown_parameter(&words, &error).unwrap_or(error);
             let role = if is_server { "server" } else { "client" };
-            output::Console::new(&Options::default()).fail(&error, role)
+            let mut console = output::Console::new(&so_far);
+            console.open_log(&so_far);
+            console.fail(&error, role)
         }
     }
 }

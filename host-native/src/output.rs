@@ -87,11 +87,7 @@ impl Console {
         match notice {
             Notice::Out(text) => self.print_line(text),
             Notice::Err(text) => self.error_line(text),
-            Notice::Log(line) => {
-                if let Some(log) = &mut self.log {
-                    log(line);
-                }
-            }
+            Notice::Log(line) => self.log(line),
             Notice::Batch(bytes) => {
                 let written = self.batch.as_mut().map_or(Ok(()), |file| file.write_all(bytes));
                 if let Err(error) = written {
@@ -149,10 +145,25 @@ impl Console {
     /// Prints an error that ends the program before there is a session, and the line that names its exit code.
     pub fn fail(&mut self, error: &Error, role: &str) -> i32 {
         if !error.text.is_empty() {
-            error.lines().for_each(|line| self.error(&[line, b"\n"].concat()));
+            error.lines().for_each(|line| self.error_and_log(line));
         }
         self.exit_line(error.exit, role);
         error.exit.0
+    }
+
+    /// Prints a line to standard error and keeps it in the log.
+    pub fn error_and_log(&mut self, line: &[u8]) {
+        self.error(&[line, b"\n"].concat());
+        if !line.is_empty() {
+            self.log(line);
+        }
+    }
+
+    /// Keeps a line in the log, if there is one.
+    pub fn log(&mut self, line: &[u8]) {
+        if let Some(log) = &mut self.log {
+            log(line);
+        }
     }
 
     /// The last line of a process that failed.
@@ -163,19 +174,14 @@ impl Console {
         }
         let kind = if exit == Exit::VANISHED { "warning" } else { "error" };
         let text = format!("rsync {kind}: {} (code {}) at main.rs({}) [{role}=3.5.0]", exit.name(), exit.0, line!());
-        self.error(format!("{text}\n").as_bytes());
-        if let Some(log) = &mut self.log {
-            log(text.as_bytes());
-        }
+        self.error_and_log(text.as_bytes());
     }
 
     /// The same for a daemon, which has a log and no terminal.
     pub fn log_exit(&mut self, exit: Exit, role: &str) {
         let kind = if exit == Exit::VANISHED { "warning" } else { "error" };
         let text = format!("rsync {kind}: {} (code {}) at main.rs({}) [{role}=3.5.0]", exit.name(), exit.0, line!());
-        if let Some(log) = &mut self.log {
-            log(text.as_bytes());
-        }
+        self.log(text.as_bytes());
     }
 
     /// Writes out what was kept back.

@@ -56,8 +56,15 @@ pub struct Missing {
 #[derive(Debug)]
 struct Input {
     what: What,
+    current: Current,
+}
+
+/// Options that come in an order.
+#[derive(Clone, Copy, Debug)]
+struct Current {
     delete_excluded: bool,
     from0: bool,
+    cvs_perishable: bool,
 }
 
 #[derive(Debug)]
@@ -92,7 +99,7 @@ pub struct Builder {
     pub delete_excluded: bool,
     /// `--from0` was given: files end their rules in NUL. Set it when the option comes.
     pub from0: bool,
-    /// The built-in CVS names are perishable: protocol 30 and later.
+    /// The built-in CVS names are perishable: protocol 30 and later. Set it when the option comes.
     pub cvs_perishable: bool,
     /// `$CVSIGNORE`.
     pub cvsignore: Vec<u8>,
@@ -105,7 +112,7 @@ pub struct Builder {
     rules: Vec<Rule>,
     inputs: VecDeque<Input>,
     /// The options of the input that is worked through.
-    current: (bool, bool),
+    current: Current,
     stack: Vec<Frame>,
     wanted: Option<Wanted>,
     slots: u32,
@@ -131,7 +138,7 @@ impl Default for Builder {
             received_bytes: 0,
             rules: Vec::new(),
             inputs: VecDeque::new(),
-            current: (false, false),
+            current: Current { delete_excluded: false, from0: false, cvs_perishable: true },
             stack: Vec::new(),
             wanted: None,
             slots: 0,
@@ -167,7 +174,7 @@ impl Builder {
         delete_excluded: bool,
         from0: bool,
     ) -> Builder {
-        let current = (delete_excluded, from0);
+        let current = Current { delete_excluded, from0, cvs_perishable: true };
         Builder { dir: Some(dir.to_vec()), slots, known_merges, delete_excluded, from0, current, ..Builder::default() }
     }
 
@@ -193,7 +200,8 @@ impl Builder {
     }
 
     fn add(&mut self, what: What) {
-        self.inputs.push_back(Input { what, delete_excluded: self.delete_excluded, from0: self.from0 });
+        let Builder { delete_excluded, from0, cvs_perishable, .. } = *self;
+        self.inputs.push_back(Input { what, current: Current { delete_excluded, from0, cvs_perishable } });
     }
 
     fn option(&mut self, value: &[u8], template: Template, bare: Choice) {
@@ -234,7 +242,7 @@ impl Builder {
     }
 
     fn start(&mut self, input: Input) {
-        self.current = (input.delete_excluded, input.from0);
+        self.current = input.current;
         match input.what {
             What::Ready(rule) => self.push(*rule),
             What::Rule(source) => self.stack.push(Frame::Rules(source)),
@@ -369,7 +377,7 @@ impl Builder {
             return Ok(());
         }
         let need = NeedFile::Named { name: parsed.text.to_vec(), in_dir: self.dir.clone() };
-        let template = Template { old_style: false, nul: self.current.1, ..parsed.template };
+        let template = Template { old_style: false, nul: self.current.from0, ..parsed.template };
         self.want_file(need, template, Choice::Exclude, origin);
         Ok(())
     }
@@ -377,7 +385,7 @@ impl Builder {
     fn push_merge(&mut self, parsed: &Parsed<'_>, is_nested: bool) {
         let merge = DirMerge {
             name: parsed.text.to_vec(),
-            template: Template { old_style: false, nul: self.current.1, ..parsed.template },
+            template: Template { old_style: false, nul: self.current.from0, ..parsed.template },
             no_inherit: parsed.no_inherit,
             is_nested,
             slot: self.slots,
@@ -404,11 +412,11 @@ impl Builder {
         // The last one is worked through first.
         self.stack.push(Frame::Rules(Source::cvs(self.cvsignore.clone(), false)));
         self.stack.push(Frame::HomeCvsIgnore);
-        self.stack.push(Frame::Rules(Source::cvs(cvs::BUILTIN.to_vec(), self.cvs_perishable)));
+        self.stack.push(Frame::Rules(Source::cvs(cvs::BUILTIN.to_vec(), self.current.cvs_perishable)));
     }
 
     fn push(&mut self, mut rule: Rule) {
-        if self.current.0 && rule.yields_to_delete_excluded() {
+        if self.current.delete_excluded && rule.yields_to_delete_excluded() {
             rule.sides = Sides::SENDER;
         }
         if rule.absolute

@@ -168,7 +168,10 @@ pub static FLAGS: &[Flag] = &[
         long: "protocol",
         value: "NUM",
         help: "speak an older protocol",
-        kind: Kind::Number(|o, n| o.protocol = Some(n)),
+        kind: Kind::Number(|o, n| {
+            o.protocol = Some(n);
+            o.filters_before_protocol = o.filters.len();
+        }),
         ..BASE
     },
     Flag {

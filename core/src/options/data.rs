@@ -263,6 +263,8 @@ pub struct Options {
     pub missing_args: MissingArgs,
     pub prune_empty_dirs: bool,
     pub filters: Vec<FilterArg>,
+    /// How many of them came before `--protocol`.
+    pub filters_before_protocol: usize,
     pub cvs_exclude: bool,
     pub qsort: bool,
 

@@ -53,6 +53,7 @@ impl Default for Options {
             missing_args: MissingArgs::Error,
             prune_empty_dirs: false,
             filters: Vec::new(),
+            filters_before_protocol: 0,
             cvs_exclude: false,
             qsort: false,
             links: false,

@@ -299,8 +299,12 @@ fn backup(o: &mut Options) -> Result<(), Error> {
 fn output(o: &mut Options) {
     let names = super::report::names_are_printed(&o.levels);
     if o.progress && !o.server {
-        let words =
-            if names || o.out_format.is_some() || o.itemize > 0 { "FLIST2,PROGRESS" } else { "FLIST2,PROGRESS,NAME" };
+        // A format that shows items before their data moves names them.
+        let shown_before = match &o.out_format {
+            Some(format) => !crate::report::shown_after(format),
+            None => o.itemize > 0,
+        };
+        let words = if names || shown_before { "FLIST2,PROGRESS" } else { "FLIST2,PROGRESS,NAME" };
         o.levels.imply(levels::Family::Info, words);
     }
     o.item_format = match &o.out_format {

@@ -143,7 +143,8 @@ impl Levels {
             if !known && !server {
                 let option = family.option();
                 let mut text = format!("Unknown {option} item: \"").into_bytes();
-                text.extend_from_slice(word);
+                // As in stock, without its level.
+                text.extend_from_slice(if name.is_empty() { word } else { name });
                 text.push(b'"');
                 return Err(Error::usage(text));
             }

@@ -438,7 +438,7 @@ impl<'a> Parser<'a> {
             self.options.iconv.clone_from(&env.iconv);
         }
         if let Some(refusals) = self.refusals {
-            refusals.adjust(&mut self.options);
+            refusals.adjust(&mut self.options)?;
         }
         derive(&mut self.options, self.args.len(), env)?;
         self.refusals.map_or(Ok(()), |refusals| refusals.check_implied(&self.options))?;

@@ -94,11 +94,11 @@ pub fn plan(options: &Options, args: &[Vec<u8>]) -> Result<Plan, Error> {
 
 /// A batch replaces the sources: the last argument is the destination.
 fn replay(args: &[Vec<u8>]) -> Result<Plan, Error> {
-    let dest = args.last();
-    if dest.is_some_and(|dest| hostspec::parse(dest).is_some()) {
+    let Some(dest) = args.last() else { return Err(Error::usage(super::help_text())) };
+    if hostspec::parse(dest).is_some() {
         return Err(Error::usage("remote destination is not allowed with --read-batch"));
     }
-    Ok(Plan::Local { sources: Vec::new(), dest: dest.cloned() })
+    Ok(Plan::Local { sources: Vec::new(), dest: Some(dest.clone()) })
 }
 
 fn pull(options: &Options, first: HostSpec<'_>, rest: &[Vec<u8>]) -> Result<Plan, Error> {
@@ -134,7 +134,7 @@ fn pull(options: &Options, first: HostSpec<'_>, rest: &[Vec<u8>]) -> Result<Plan
         };
         return Err(Error::usage(text));
     }
-    check_remote(&remote)?;
+    check_remote(options, &remote)?;
     let lists_modules = remote.kind == Kind::Daemon && dest.is_none() && extra.is_empty() && first.path.is_empty();
     if lists_modules {
         remote.paths.clear();
@@ -166,7 +166,7 @@ fn push(options: &Options, first: &[u8], rest: &[Vec<u8>]) -> Result<Plan, Error
     match target {
         Some(spec) => {
             let remote = remote(options, &spec);
-            check_remote(&remote)?;
+            check_remote(options, &remote)?;
             Ok(Plan::Push { sources, remote })
         }
         None => {
@@ -190,13 +190,16 @@ fn remote(options: &Options, spec: &HostSpec<'_>) -> Remote {
     }
 }
 
-fn check_remote(remote: &Remote) -> Result<(), Error> {
+fn check_remote(options: &Options, remote: &Remote) -> Result<(), Error> {
     if remote.host.first() == Some(&b'-') {
         return Err(Error::usage("Invalid remote host: hostnames may not start with '-'."));
     }
     let starts_with_slash = remote.paths.first().is_some_and(|path| path.first() == Some(&b'/'));
     if remote.kind == Kind::Daemon && starts_with_slash {
-        let text = "ERROR: The remote path must start with a module name not a /";
+        let text: &str = match options.rsh_asked {
+            true => "ERROR: The remote path must start with a module name",
+            false => "ERROR: The remote path must start with a module name not a /",
+        };
         return Err(Error { exit: Exit::START, ..Error::usage(text) });
     }
     Ok(())

@@ -86,16 +86,18 @@ impl Refusals {
     }
 
     /// A plain `--delete` takes the timing that is not refused.
-    pub(super) fn adjust(&self, options: &mut Options) {
+    pub(super) fn adjust(&self, options: &mut Options) -> Result<(), Error> {
         let timed = options.delete_before || options.delete_during || options.delete_delay || options.delete_after;
         if timed || !(options.delete_asked || options.delete_excluded) {
-            return;
+            return Ok(());
         }
-        if self.find(b"delete-before").is_some() {
-            options.delete_during = true;
-        } else if self.find(b"delete-during").is_some() {
+        if self.find(b"delete-during").is_some() {
+            self.allow("delete-before")?;
             options.delete_before = true;
+        } else if self.find(b"delete-before").is_some() {
+            options.delete_during = true;
         }
+        Ok(())
     }
 
     /// What settled options amount to, even if it was not named.
@@ -167,6 +169,7 @@ mod tests {
             (&["partial"], "--server -e.L --inplace . m", "--partial"),
             (&["partial"], "--server -e.L --partial-dir . . m", "--partial"),
             (&["inplace"], "--server -e.L --append . m", "--inplace"),
+            (&["delete-before", "delete-during"], "--server -re.L --delete . m", "--delete-before"),
         ] {
             let refused = worker(&refusing(names), line).refused.map(|e| (e.text_lossy(), e.exit));
             let text = format!("rsync: The server is configured to refuse {expect}");

@@ -31,7 +31,7 @@ const CAPABILITIES: [(&str, &str, Has); 22] = [
     ("64-bit inums", "inum_bits", Has::Bits),
     ("64-bit timestamps", "timestamp_bits", Has::Bits),
     ("64-bit long ints", "long_int_bits", Has::Bits),
-    ("socketpairs", "socketpairs", Has::No),
+    ("socketpairs", "socketpairs", Has::Yes),
     ("symlinks", "symlinks", Has::Yes),
     ("symtimes", "symtimes", Has::Yes),
     ("hardlinks", "hardlinks", Has::Option("hard-links")),

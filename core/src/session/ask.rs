@@ -330,4 +330,7 @@ pub enum Reply {
     Set(SetErrors),
     /// Not removed: size or mtime are not as listed.
     Changed,
+    /// What was asked for is made under a temporary name first, and that is what the failures in the answer are about: its
+    /// path beneath the root, or as the user would write it, and the answer.
+    OfTemp(Vec<u8>, Box<Reply>),
 }

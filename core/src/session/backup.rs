@@ -202,7 +202,7 @@ impl Generator {
         let mut plan = super::receiver::copy_plan(&self.cx, &self.rx, &old, None, from);
         plan.create.at = to.clone();
         plan.create.output = super::ask::Output::Temp { dir: None };
-        match self.cx.ask(Ask::CopyLocal(alloc::boxed::Box::new(plan))).await {
+        match self.cx.make(Ask::CopyLocal(alloc::boxed::Box::new(plan))).await.1 {
             super::ask::Reply::Committed(Ok(_)) => {
                 say_backed_up(&self.rx, &item.path, &to);
                 Ok(if self.sends_whole() { basis::FNAME } else { basis::BACKUP })

@@ -30,6 +30,7 @@ impl Session {
     pub fn write_failed(&mut self, path: &[u8], error: Errno) {
         let what = show::quoted(&self.cx, b"write failed on ", path, b"");
         self.cx.say_errno(Class::Error, "receiver", &what, &error);
+        self.failed_as = Some("receiver");
         self.fail(Error::host(Exit::FILE_IO, alloc::vec::Vec::new()));
     }
 

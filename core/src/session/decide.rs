@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::ask::{Meta, SetExtended, SetMeta};
 use crate::checksum::DigestValue;
 use crate::filter::per_dir::PerDir;
-use crate::filter::{Check, FilterList, Subject};
+use crate::filter::{Check, Decision, FilterList, Subject};
 use crate::flist::acl::Acl;
 use crate::flist::xattr::{self, List};
 use crate::options::Options;
@@ -110,11 +110,18 @@ impl XattrScope {
 
     /// Whether no rule excludes it.
     fn allows(&self, name: &[u8]) -> bool {
+        !self.decide(name, |decision| decision.is_excluded()).unwrap_or(false)
+    }
+
+    /// Whether a rule excludes a name or includes it, and how the rule is shown.
+    pub(crate) fn decision(&self, name: &[u8]) -> Option<(bool, Vec<u8>)> {
+        self.decide(name, |decision| (decision.is_excluded(), decision.shown()))
+    }
+
+    fn decide<T>(&self, name: &[u8], of: impl Fn(&Decision<'_>) -> T) -> Option<T> {
         let check = Check { xattr: true, ..Check::RECEIVER };
-        let excludes = |rules: &FilterList| {
-            rules.decide(&Subject::new(name, false), check, &PerDir::default()).is_some_and(|it| it.is_excluded())
-        };
-        !self.rules.as_deref().is_some_and(excludes)
+        let rules = self.rules.as_deref()?;
+        rules.decide(&Subject::new(name, false), check, &PerDir::default()).map(|decision| of(&decision))
     }
 
     /// What a received name is called here, if it is kept.

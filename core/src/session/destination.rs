@@ -17,13 +17,22 @@ use crate::{Error, Exit, Fault};
 /// Finds or makes the destination; afterwards the receiving side has a root.
 pub(crate) async fn enter(rx: &Rx) -> Result<(), Error> {
     let cx = rx.cx.clone();
+    if cx.config.options.listing {
+        // As with stock, they are looked for all the same, beside nothing.
+        alternates(rx).await;
+        return Ok(());
+    }
     let Some(dest) = cx.config.paths.first().cloned() else {
         return Ok(());
     };
-    if cx.config.options.listing {
-        return Ok(());
-    }
     let dest = if dest.is_empty() { b".".to_vec() } else { dest };
+    let in_root = cx.config.module.as_ref().is_some_and(|module| !module.sanitize);
+    // A module that is a root of its own has absolute paths.
+    let dest = if in_root && !dest.starts_with(b"/") && trim_slashes(&dest) != b"." {
+        [b"/", dest.as_slice()].concat()
+    } else {
+        dest
+    };
     if cx.daemon_hides_way(&dest) {
         let text = crate::report::text::daemon_excluded_destination(&dest);
         return Err(Error::new(Fault::Usage, Exit::FILE_SELECT, text));
@@ -117,7 +126,7 @@ async fn make_directory(rx: &Rx, dest: &[u8]) -> Result<(), Error> {
         return Err(Error::host(Exit::FILE_IO, Vec::new()));
     }
     if o.levels.info(Info::Name) >= 1 || show::itemizes(cx) {
-        say_made(cx, [b"created directory ".as_slice(), trimmed].concat());
+        cx.say(Class::Info, [b"created directory ".as_slice(), trimmed].concat());
     }
     if o.dry_run {
         rx.dest_missing.set(true);
@@ -140,7 +149,8 @@ async fn store_under_name(rx: &Rx, dest: &[u8]) -> Result<(), Error> {
         Some(at) => (&dest[..at], &dest[at + 1..]),
         None => (&b"."[..], dest),
     };
-    if rx.cx.config.options.dry_run && rx.cx.stat(Ask::StatPath { path: dir.to_vec() }).await.is_err() {
+    let o = &rx.cx.config.options;
+    if o.dry_run && o.mkpath && rx.cx.stat(Ask::StatPath { path: dir.to_vec() }).await.is_err() {
         rx.dest_missing.set(true);
     }
     *rx.local_name.borrow_mut() = Some(name.to_vec());
@@ -188,17 +198,9 @@ async fn make_path(cx: &Context, dest: &[u8], count: usize, slash: bool) -> Resu
         let shown = if count > 1 && !slash { trimmed } else { &dest[..end] };
         let mut text = format!("created {made} {noun} for ").into_bytes();
         text.extend_from_slice(shown);
-        say_made(cx, text);
+        cx.say(Class::Info, text);
     }
     Ok(())
-}
-
-/// Which directories were made. Beside names, this is all of what a client likes to see that a daemon keeps in its log.
-fn say_made(cx: &Context, text: Vec<u8>) {
-    if cx.config.module.is_some() {
-        cx.log_line(&text);
-    }
-    cx.say(Class::Info, text);
 }
 
 /// The path of a directory that an option names, in a module that is not a root of its own.
@@ -237,6 +239,11 @@ async fn side_directories(rx: &Rx) -> Result<(), Error> {
     }
     if let Some(dir) = &o.backup_dir {
         enter_backup_dir(rx, dir).await?;
+    }
+    if o.partial_dir.iter().filter(|dir| dir.starts_with(b"/")).any(|dir| cx.daemon_hides_way(dir))
+        || o.alt_dirs.iter().any(|dir| cx.daemon_hides_way(&beside(rx, dir)))
+    {
+        return Err(Error::usage("Your options have been rejected by the server."));
     }
     alternates(rx).await;
     Ok(())

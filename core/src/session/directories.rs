@@ -42,9 +42,11 @@ impl Generator {
         }
         // The destination itself was made before the first entry came, and is new all the same.
         let entered = item.path == b"." && self.rx.dest_new.get();
-        let early = self.made_early.remove(&item.path) || entered;
+        let made_early = self.made_early.remove(&item.path);
+        let early = made_early || entered;
         let mut existing = if early { None } else { meta.ok() };
-        if self.ruled_out(item, &existing.clone().ok_or_else(super::generator::not_found)) {
+        // With --existing one was made early in place of something else, which was there.
+        if !made_early && self.ruled_out(item, &existing.clone().ok_or_else(super::generator::not_found)) {
             // With --ignore-existing what the directory holds finds out by itself that something else is there.
             if existing.is_none() || !o.ignore_existing {
                 self.skipping = Some(item.path.clone());
@@ -59,10 +61,15 @@ impl Generator {
             }
             existing = None;
         }
+        if let Some(there) = &existing {
+            self.say_ruled_xattrs(there);
+        }
         let mode = decide::wanted_mode(o, &self.rx.powers, item, existing.as_ref());
         let alternate = if existing.is_none() { self.directory_in_alternate(item).await } else { None };
         let flags = match &existing {
-            None => alternate.unwrap_or(ItemFlags(NEW_DIRECTORY.0 | decide::new_xattrs(item))),
+            None => alternate
+                .as_ref()
+                .map_or(ItemFlags(NEW_DIRECTORY.0 | decide::new_xattrs(item)), |reported| reported.flags),
             Some(meta) => decide::differences(o, &self.rx.powers, item, meta, false),
         };
         let failed = existing.is_none() && !o.dry_run && !early && !self.make_directory(item, mode, flags).await;
@@ -77,6 +84,9 @@ impl Generator {
             self.missing = Some(item.path.clone());
         }
         if !o.dry_run {
+            if let Some(reported) = &alternate {
+                self.xattrs_of_alternate(item, reported).await;
+            }
             self.directory_attributes(item, existing.as_ref(), mode, list).await;
         }
         if existing.is_none() {
@@ -193,7 +203,7 @@ impl Generator {
         if let Reply::Set(mut errors) = self.cx.ask(ask).await {
             // Who may not set it at all was told that when the directory was looked at.
             errors.times = errors.times.filter(|errno| errno.code != Errno::EPERM);
-            super::show::set_errors(&self.cx, "generator", &item.path, (false, false), errors);
+            super::show::set_errors(&self.cx, "generator", &item.path, false, errors);
         }
     }
 

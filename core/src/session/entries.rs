@@ -15,7 +15,7 @@ use super::say::Class;
 use crate::Error;
 use crate::checksum::DigestValue;
 use crate::flist::{Flags, Found, View};
-use crate::options::{Info, RemoveSource};
+use crate::options::{Debug, Info, RemoveSource};
 use crate::report::ItemFlags;
 
 /// The entry with this index, unless it was dropped as a duplicate or is the directory of a list.
@@ -145,6 +145,21 @@ impl Generator {
         }
     }
 
+    /// Says which rules decide about the attributes of what is here, where that is wanted (4.17.10).
+    pub(super) fn say_ruled_xattrs(&self, there: &Meta) {
+        if self.cx.config.options.levels.debug(Debug::Filter) == 0 {
+            return;
+        }
+        let Some(extended) = &there.extended else { return };
+        for (name, _) in &extended.xattrs {
+            if let Some((protects, pattern)) = self.rx.powers.xattrs.decision(name) {
+                let verb: &[u8] = if protects { b"protecting" } else { b"risking" };
+                let text = [b"[generator] ".as_slice(), verb, b" xattr ", name, b" because of pattern ", &pattern];
+                self.cx.say(Class::Info, text.concat());
+            }
+        }
+    }
+
     /// A module's rules hide this name from pushes.
     pub(super) fn refused_by_daemon(&self, item: &Item) -> bool {
         if item.path == b"." || !self.removal.hidden_by_daemon(&self.rx, &item.path, item.is_dir()) {
@@ -211,19 +226,22 @@ impl Generator {
             // The ACL brings the other bits with it, before stock compares them.
             flags.0 &= !ItemFlags::REPORT_PERMS.0;
         }
+        let mut done = true;
         if !o.dry_run {
             let mode = decide::wanted_mode(o, &self.rx.powers, item, Some(there));
             let set = decide::to_set(o, &self.rx.powers, item, there, mode, o.checksum && item.is_regular());
-            self.set_meta(&item.path, set).await;
+            done = self.set_meta(&item.path, set).await;
         }
         self.item_record(item, flags, None, Some(there)).await;
-        if o.levels.info(Info::Name) >= 2 && !super::show::itemizes(&cx) && cx.protocol() >= 29 {
+        if done && o.levels.info(Info::Name) >= 2 && !super::show::itemizes(&cx) && cx.protocol() >= 29 {
             let mut text = item.path.clone();
             if flags.0 == 0 {
                 text.extend_from_slice(b" is uptodate");
             }
-            cx.say(Class::Info, text);
+            text.push(b'\n');
+            super::show::say_aside(&cx, text);
         }
+        self.say_ruled_xattrs(there);
         self.report_present(item.ndx);
         Ok(())
     }
@@ -236,14 +254,17 @@ impl Generator {
         self.set_meta(&item.path, set).await;
     }
 
-    pub(crate) async fn set_meta(&self, path: &[u8], meta: SetMeta) {
+    pub(crate) async fn set_meta(&self, path: &[u8], meta: SetMeta) -> bool {
         if meta.is_empty() {
-            return;
+            return true;
         }
-        let wants = (meta.uid.is_some(), meta.gid.is_some());
+        let chowns = meta.uid.is_some();
         if let Reply::Set(errors) = self.cx.ask(Ask::SetMeta { at: self.at(path), meta }).await {
-            super::show::set_errors(&self.cx, "generator", path, wants, errors);
+            let done = errors.owner.is_none() && errors.times.is_none() && errors.mode.is_none();
+            super::show::set_errors(&self.cx, "generator", path, chowns, errors);
+            return done;
         }
+        true
     }
 
     /// Removes what stands in the way of a new entry. False, and said, if that can't be done.

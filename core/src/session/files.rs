@@ -181,6 +181,9 @@ impl Generator {
         if flags & ItemFlags::IS_NEW.0 != 0 && pass == Pass::First {
             cx.stats.borrow_mut().created.files += 1;
         }
+        if let Some(there) = existing.or(alike) {
+            self.say_ruled_xattrs(there);
+        }
         self.outcome.set(if cx.is_dry() { Outcome::Settled } else { Outcome::Requested });
         if cx.is_dry() {
             self.put_item(item, ItemFlags(flags), kind, xname, None);

@@ -210,10 +210,13 @@ fn home_cvsignore(cx: &Context) -> Vec<u8> {
 
 /// The rules of this side's options, with those that options imply, but for those of `-C` (4.17.1).
 fn add_options(builder: &mut Builder, o: &Options, partial_perishes: bool) {
+    let cvs_perishes = builder.cvs_perishable;
     builder.delete_excluded = o.delete_excluded;
     builder.from0 = o.from0;
     let mut f_count = 0;
-    for arg in &o.filters {
+    for (at, arg) in o.filters.iter().enumerate() {
+        // As with stock, the protocol counts that was known when the rule was read, not what the peer speaks.
+        builder.cvs_perishable = at < o.filters_before_protocol || o.protocol.is_none_or(|protocol| protocol >= 30);
         match arg {
             FilterArg::Filter(text) => builder.filter(text),
             FilterArg::Exclude(text) => builder.pattern(Choice::Exclude, text),
@@ -232,6 +235,7 @@ fn add_options(builder: &mut Builder, o: &Options, partial_perishes: bool) {
             FilterArg::CvsExclude => {}
         }
     }
+    builder.cvs_perishable = cvs_perishes;
 }
 
 /// The rules of the command line, in full. Fails where they are no rules or their files can't be read. `read` reads a
@@ -305,7 +309,11 @@ pub(crate) async fn exchange(cx: &Context) -> Result<Rules, Error> {
     let mut builder = own_rules(cx).await?;
     if cx.is_local() {
         add_cvs(cx, &mut builder).await?;
-        return Ok(Rules::new(builder.finish()));
+        let list = builder.finish();
+        // What could not be said in an old protocol is refused here too. One half says so.
+        put_list(&transit, list.rules(), &mut Vec::new())
+            .map_err(|error| if cx.is_sender() { error } else { Error::host(error.exit, Vec::new()) })?;
+        return Ok(Rules::new(list));
     }
     if !cx.is_server() {
         // A server that sends knows `-C` itself; one that receives is told what it means.

@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::ask::{Ask, At, Commit, FileId, Meta, OutputError, Reply, SetErrors};
+use super::ask::{Ask, At, Commit, FileId, Meta, OutputError, Reply};
 use super::decide::{self, Item};
 use super::files::basis;
 use super::partial::{make_partial_dir, partial_path, place_for_partial, remove_partial};
@@ -106,16 +106,17 @@ impl Finishing {
         };
         let installs = partial.is_none();
         let backed_up = backup.clone();
+        let chowns = meta.uid.is_some();
         let commit = Commit { file: self.file, to: partial.unwrap_or(final_path), meta, backup, sync: o.fsync };
-        match cx.ask(Ask::Commit(Box::new(commit))).await {
+        let (temp, reply) = cx.make(Ask::Commit(Box::new(commit))).await;
+        match reply {
             Reply::Committed(Ok((errors, _))) => {
                 if let Some(to) = &backed_up {
                     super::backup::say_backed_up(rx, &item.path, to);
                 }
+                show::set_errors(cx, "receiver", temp.as_deref().unwrap_or(&item.path), chowns, errors);
                 if ok && installs {
-                    stored(rx, item, errors).await;
-                } else {
-                    show::set_errors(cx, "receiver", &item.path, (true, true), errors);
+                    stored(rx, item);
                 }
                 Ok(true)
             }
@@ -155,8 +156,7 @@ impl Finishing {
 }
 
 /// A file is complete and in place.
-pub(crate) async fn stored(rx: &Rx, item: &Item, errors: SetErrors) {
-    show::set_errors(&rx.cx, "receiver", &item.path, (true, true), errors);
+pub(crate) fn stored(rx: &Rx, item: &Item) {
     show::success_if_wanted(&rx.cx, item.ndx);
     rx.transfer_ended(item.ndx, true);
     rx.settled(item.ndx);

@@ -92,10 +92,6 @@ impl Generator {
         while self.await_list(list).await? {
             self.list(list).await?;
             self.rx.passed(list);
-            if inc && list == 0 {
-                // As with stock rsync, what is said about later directories comes behind the items of the first list.
-                cx.outbox.borrow_mut().flush();
-            }
             if inc {
                 self.close_finished().await?;
             } else {
@@ -240,6 +236,13 @@ impl Generator {
         Ok(())
     }
 
+    /// Lets what is said from now on come behind the items so far. With a timeout stock watches the time instead.
+    fn send_on(&self) {
+        if self.cx.timeout_s.get() == 0 {
+            self.cx.outbox.borrow_mut().flush();
+        }
+    }
+
     async fn batch(&mut self, batch: Vec<Glance>, list: usize) -> Result<(), Error> {
         let metas = self.look_many(&batch).await;
         self.stale = false;
@@ -258,6 +261,10 @@ impl Generator {
                 _ => self.look_unless_missing(&item).await,
             };
             self.entry(&item, meta, list).await?;
+            if list == 0 && !self.cx.agreed().inc && self.rx.walked.get() < 0 {
+                // Without incremental lists, all that is said later comes behind the first item.
+                self.send_on();
+            }
             self.rx.walked.set(ndx);
             if self.cx.replays() {
                 self.cx.moved.notify();

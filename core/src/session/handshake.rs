@@ -216,14 +216,16 @@ impl Context {
         let sum =
             if transfer == file { transfer.name().to_string() } else { format!("{},{}", transfer.name(), file.name()) };
         self.say(Class::Info, format!("Client {}checksum: {sum}", how(sums)));
-        let (usual, most) = match compressor {
-            Compressor::None => return,
-            Compressor::Zstd => (3, 22),
-            Compressor::Lz4 => (0, 0),
-            _ => (6, 9),
+        let (name, level) = match (compressor, o.compress_level) {
+            (Compressor::None, None) => return,
+            (Compressor::None, Some(level)) => (compressor, level),
+            (Compressor::Zstd, level) => (compressor, level.filter(|&level| level != 0).unwrap_or(3).min(22)),
+            (Compressor::Lz4, _) => (compressor, 0),
+            // Zlib at this level only wraps what it is given.
+            (_, Some(0)) => (Compressor::None, 0),
+            (_, level) => (compressor, level.filter(|&level| level != -1).unwrap_or(6).clamp(1, 9)),
         };
-        let level = o.compress_level.filter(|&level| level != 0).map_or(usual, |level| level.min(most));
-        self.say(Class::Info, format!("Client {}compress: {} (level {level})", how(codec), compressor.name()));
+        self.say(Class::Info, format!("Client {}compress: {} (level {level})", how(codec), name.name()));
     }
 
     fn negotiator(&self) -> negotiate::Side {

@@ -263,51 +263,72 @@ impl Generator {
             self.report_present(item.ndx);
             return Ok(());
         }
-        let known = existing.is_none() && self.is_linked_in_alternate(item, same).await;
+        let links_known = o.alt_kind == Some(AltKind::Link);
+        let known = if existing.is_none() { self.member_in_alternate(item, same).await } else { None };
         let Some(replace) = self.make_replaceable(item, existing.as_ref(), "hard link").await? else { return Ok(()) };
         if !o.dry_run && !self.make_link(item, leader, replace).await {
             return Ok(());
         }
         let flags = match &existing {
-            None => ItemFlags::LOCAL_CHANGE.0 | if known { 0 } else { ItemFlags::IS_NEW.0 | decide::new_xattrs(item) },
+            None => {
+                let new = ItemFlags::IS_NEW.0 | decide::new_xattrs(item);
+                ItemFlags::LOCAL_CHANGE.0 | known.map_or(new, |differs| differs.0)
+            }
             Some(there) => ItemFlags::LOCAL_CHANGE.0 | decide::differences(o, &self.rx.powers, item, there, false).0,
         };
         if flags & ItemFlags::IS_NEW.0 != 0 {
             cx.stats.borrow_mut().created.add(item.mode);
         }
-        self.item_record(item, ItemFlags(flags), Some(if known { b"" } else { leader }), existing.as_ref()).await;
+        self.item_record(
+            item,
+            ItemFlags(flags),
+            Some(if links_known && known.is_some() { b"" } else { leader }),
+            existing.as_ref(),
+        )
+        .await;
         self.report_present(item.ndx);
         Ok(())
     }
 
     async fn make_link(&mut self, item: &Item, leader: &[u8], replace: bool) -> bool {
         let ask = || Ask::Link { from: self.at(leader), to: self.at(&item.path), replace };
-        let errno = match self.cx.unit(ask()).await {
-            Err(errno) if errno.is_not_found() && self.cx.config.options.relative => {
+        let failed = match self.cx.make_unit(ask()).await {
+            Err((_, errno)) if errno.is_not_found() && self.cx.config.options.relative => {
                 self.make_parents(&item.path).await;
-                self.cx.unit(ask()).await.err()
+                self.cx.make_unit(ask()).await.err()
             }
             result => result.err(),
         };
-        let Some(errno) = errno else { return true };
+        let Some((temp, errno)) = failed else { return true };
         let end = [b" => ".as_slice(), leader, b" failed"].concat();
-        let what = super::show::quoted(&self.cx, b"link ", &item.path, &end);
+        let what = super::show::quoted(&self.cx, b"link ", temp.as_deref().unwrap_or(&item.path), &end);
         self.cx.say_errno(Class::Transfer, "generator", &what, &errno);
         false
     }
 
-    /// With `--link-dest`: whether the entry's counterpart there already is the same file.
-    async fn is_linked_in_alternate(&self, item: &Item, same: impl Fn(&Meta) -> bool) -> bool {
-        if self.cx.config.options.alt_kind != Some(AltKind::Link) {
-            return false;
-        }
+    /// What differs from the entry's counterpart in an alternate directory, if that is like it: with `--link-dest` the same
+    /// file already, else a file that passes the quick check.
+    async fn member_in_alternate(&self, item: &Item, same: impl Fn(&Meta) -> bool) -> Option<ItemFlags> {
+        let o = &self.cx.config.options;
         let roots: Vec<_> = self.rx.alternates.borrow().iter().flatten().copied().collect();
+        let mut found = None;
         for root in roots {
             let at = self.beneath(root, item.path.clone());
-            if self.cx.stat(Ask::Stat { at, follow: Follow::No }).await.is_ok_and(|meta| same(&meta)) {
-                return true;
+            let Ok(meta) = self.cx.stat(Ask::Stat { at, follow: Follow::No }).await else { continue };
+            if o.alt_kind == Some(AltKind::Link) {
+                if same(&meta) {
+                    return Some(ItemFlags(0));
+                }
+            } else if item.is_regular()
+                && (item.mode ^ meta.mode) & decide::TYPE == 0
+                && decide::quick_check(o, item, &meta)
+            {
+                found = Some(decide::differences(o, &self.rx.powers, item, &meta, false));
+                if decide::attributes_unchanged(o, &self.rx.powers, item, &meta) {
+                    break;
+                }
             }
         }
-        false
+        found
     }
 }

@@ -9,7 +9,7 @@ mod scan;
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::Cell;
+use core::cell::RefCell;
 
 use super::ask::{Ask, At, Meta, Reply, RootId};
 use super::context::{Context, Shared};
@@ -63,8 +63,8 @@ pub(crate) struct Lister {
     /// With `--relative`: which parents were listed, and what is left of arguments.
     way: arguments::Way,
     errors_sent: i32,
-    /// Sources whose removal is under way.
-    pub(crate) removals: Rc<Cell<u32>>,
+    /// Sources that wait for their removal, and in front the one that is being removed.
+    pub(crate) removals: Rc<RefCell<VecDeque<(Item, At)>>>,
 }
 
 /// A list being made.

@@ -300,7 +300,9 @@ impl Session {
     pub fn last_words_role(&self) -> Option<&'static str> {
         let State::Ending { exit, .. } = self.state else { return None };
         let counted = [Exit::PARTIAL, Exit::VANISHED, Exit::DEL_LIMIT].contains(&exit);
-        let silent = exit == Exit::OK || self.ended_by_peer || (counted && self.cx.is_server());
+        // Who keeps a log writes there how it ended, and stock prints what it writes there.
+        let by_peer = self.ended_by_peer && !(self.cx.is_sender() && self.cx.logs());
+        let silent = exit == Exit::OK || by_peer || (counted && self.cx.is_server());
         (!silent).then(|| self.failed_as.unwrap_or(self.cx.role_name()))
     }
 
@@ -327,8 +329,17 @@ impl Session {
 
     fn end_by_peer(&mut self, exit: Exit) {
         // What the peer says after our own failure is its answer to that.
+        self.log_end_of_sender();
         self.ended_by_peer |= self.state == State::Running;
         self.end(exit, false);
+    }
+
+    /// In a log a sender counts whatever became of it.
+    fn log_end_of_sender(&self) {
+        if self.cx.logs() && self.cx.is_sender() && self.state == State::Running {
+            let line = self.cx.stats.borrow().log_summary();
+            self.cx.log_line(&line);
+        }
     }
 
     /// The session can't go on.
@@ -340,11 +351,7 @@ impl Session {
         if !error.text.is_empty() && self.state == State::Running {
             error.lines().for_each(|line| self.cx.say(Class::Error, line));
         }
-        if self.cx.config.module.is_some() && self.cx.is_sender() && self.state == State::Running {
-            // A daemon that sends counts whatever became of it.
-            let line = self.cx.stats.borrow().log_summary();
-            self.cx.log_line(&line);
-        }
+        self.log_end_of_sender();
         if self.cx.config.errors_to_client && self.state == State::Running && !self.ended_by_peer {
             // A client that can't see how its server ends is told.
             let (name, role) = (error.exit.name(), self.cx.role_name());

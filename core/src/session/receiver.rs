@@ -148,7 +148,7 @@ impl Receiver {
             record.basis = self.rx.old_bases.borrow_mut().remove(&ndx).unwrap_or(basis::FNAME);
         }
         let Some(item) = item_of(&self.rx, ndx) else {
-            return Err(bad_index(ndx, record.flags, "receiver", &self.rx));
+            return Err(bad_index(ndx, record.flags, "receiver"));
         };
         if cx.config.options.listing {
             // Nothing is asked for, and there is no destination that it could go to.
@@ -170,7 +170,7 @@ impl Receiver {
             ));
         }
         if !item.is_regular() {
-            return Err(bad_index(ndx, record.flags, "receiver", &self.rx));
+            return Err(bad_index(ndx, record.flags, "receiver"));
         }
         if !wanted {
             return self.throw_away(&item).await;
@@ -333,7 +333,7 @@ pub(crate) fn item_of(rx: &Receiving, ndx: i32) -> Option<Item> {
     super::entries::item_or_directory(rx, ndx)
 }
 
-pub(crate) fn bad_index(ndx: i32, flags: ItemFlags, role: &str, _rx: &Receiving) -> Error {
+pub(crate) fn bad_index(ndx: i32, flags: ItemFlags, role: &str) -> Error {
     let text = if flags.0 & ItemFlags::TRANSFER.0 != 0 {
         format!("received request to transfer non-regular file: {ndx} [{role}]")
     } else {

@@ -35,7 +35,7 @@ impl Context {
         if class == Class::Transfer {
             self.transfer_error.set(true);
         }
-        self.log(class, &text);
+        self.log(&text);
         let mode = self.config.options.stderr;
         if self.is_server() && !self.goes_to_stderr(class, mode) && self.frames_out() {
             let text = self.text_to_wire(text);
@@ -88,10 +88,10 @@ impl Context {
         }
     }
 
-    /// Daemons and `--log-file` keep what was said about trouble.
-    fn log(&self, class: Class, text: &[u8]) {
+    /// Daemons and `--log-file` keep what was said.
+    fn log(&self, text: &[u8]) {
         // An item has a line of its own in the log, made by the log's format.
-        if !self.logs() || self.showing.get() || (class == Class::Info && self.config.module.is_some()) {
+        if !self.logs() || self.showing.get() {
             return;
         }
         for line in text.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {

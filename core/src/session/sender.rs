@@ -3,7 +3,6 @@
 mod data;
 
 use alloc::format;
-use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use super::ask::{Ask, Errno, FileId, Meta};
@@ -45,6 +44,11 @@ pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
     }
     let mut lister = Lister::new(cx.clone()).await?;
     cx.begin_record();
+    let announces = cx.config.module.is_some() && cx.protocol() >= 31;
+    if cx.is_server() && cx.timeout_s.get() > 0 && !announces {
+        // A server that has said nothing yet shows that it is alive, as stock does.
+        cx.outbox.borrow_mut().keep_alive();
+    }
     lister.first_list().await?;
     if lister.is_empty() && cx.is_server() {
         // The client ends too when it gets an empty list (1.11.1).
@@ -104,7 +108,7 @@ impl Sender {
         super::goodbye::sender(&cx).await?;
         self.remove_sources();
         let left = self.lister.removals.clone();
-        cx.moved.until(|| (left.get() == 0).then_some(())).await;
+        cx.moved.until(|| left.borrow().is_empty().then_some(())).await;
         Ok(())
     }
 
@@ -303,15 +307,21 @@ impl Sender {
         if found.is_empty() {
             return;
         }
-        let left: Rc<core::cell::Cell<u32>> = self.lister.removals.clone();
-        left.set(left.get() + 1);
+        let left = self.lister.removals.clone();
+        let is_idle = left.borrow().is_empty();
+        left.borrow_mut().extend(found);
+        if !is_idle {
+            return;
+        }
         let cx = self.cx.clone();
         self.cx.spawn(async move {
-            // In the order in which they were stored.
-            for (item, at) in found {
+            // One by one, in the order in which they were stored; what is under way stays in front until it is done.
+            loop {
+                let first = left.borrow().front().cloned();
+                let Some((item, at)) = first else { break };
                 remove_source(&cx, &item, at).await;
+                left.borrow_mut().pop_front();
             }
-            left.set(left.get() - 1);
             cx.moved.notify();
             Ok(())
         });

@@ -201,7 +201,7 @@ fn show(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestVa
 }
 
 /// Says something that the log shows in another form.
-fn say_aside(cx: &Context, text: Vec<u8>) {
+pub(crate) fn say_aside(cx: &Context, text: Vec<u8>) {
     cx.showing.set(true);
     cx.say_raw(Class::Info, text);
     cx.showing.set(false);
@@ -217,7 +217,7 @@ fn transfer_log(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&
 /// An item that needed no data.
 pub(crate) fn item(cx: &Context, item: &Item, record: &ItemRecord, digest: Option<&DigestValue>) {
     // What would be done without asking the sender is logged in a dry run too.
-    let done = !cx.config.options.dry_run || record.flags.contains(ItemFlags::LOCAL_CHANGE);
+    let done = !cx.config.options.dry_run || (record.flags.contains(ItemFlags::LOCAL_CHANGE) && !cx.is_server());
     if cx.log_format().is_some() && done {
         log_item(cx, item, record, digest);
     }
@@ -273,7 +273,13 @@ fn log_name(cx: &Context, item: &Item, record: &ItemRecord) {
     let o = &cx.config.options;
     let name_level = o.levels.info(Info::Name);
     let itemized = cx.log_format().is_some_and(|format| report::has_escape(format, b'i'));
-    if cx.config.module.is_none() || cx.is_sender() || o.dry_run || itemized || name_level == 0 {
+    if cx.config.module.is_none() || cx.is_sender() || itemized || name_level == 0 {
+        return;
+    }
+    let told = ItemFlags::REPORT_PERMS.0 | ItemFlags::REPORT_OWNER.0 | ItemFlags::REPORT_GROUP.0;
+    let omits = cx.receiving.borrow().as_ref().is_some_and(|rx| rx.powers.omit_dir_times);
+    if item.is_dir() && omits && record.flags.0 & told == 0 && !o.dry_run {
+        // What stock tells of a directory is that its attributes were set.
         return;
     }
     let rule = report::ShowRule { itemized: false, every: false, name_level: name_level.into() };
@@ -371,12 +377,13 @@ pub(crate) fn summary(cx: &Context, exit: Exit) {
         for line in text.split_inclusive(|&b| b == b'\n') {
             cx.say_raw(Class::Info, line.to_vec());
         }
-        if !text.is_empty() {
+        if !text.is_empty() && (exit == Exit::OK || !cx.is_sender()) {
             return;
         }
     }
-    // A daemon that could not store everything says no more than what went wrong.
-    let told = exit != Exit::OK && cx.config.module.is_some() && !cx.is_sender();
+    // Who could not store everything says no more than what went wrong. A client that receives learns only from the end of
+    // the other program whether all was sent: that is its host's business.
+    let told = !cx.is_sender() && (exit != Exit::OK || !cx.is_server());
     if cx.logs() && !told {
         cx.log_line(&stats.log_summary());
     }
@@ -421,8 +428,8 @@ pub(crate) fn list_ends(cx: &Context, count: usize) {
     cx.line_open.set(false);
     if o.levels.info(Info::Flist) > 1 {
         let noun = if count == 1 { "file" } else { "files" };
-        say_aside(cx, format!("{count} {noun} to consider\n").into_bytes());
+        cx.say(Class::Info, format!("{count} {noun} to consider"));
     } else {
-        say_aside(cx, b"done\n".to_vec());
+        cx.say(Class::Info, "done");
     }
 }

@@ -242,6 +242,6 @@ pub(crate) async fn apply(rx: &Rx, item: &Item, flags: ItemFlags) {
         return;
     }
     if let Reply::Set(errors) = cx.ask(Ask::SetMeta { at, meta }).await {
-        show::set_errors(cx, "receiver", &item.path, (false, false), errors);
+        show::set_errors(cx, "receiver", &item.path, false, errors);
     }
 }

@@ -1,6 +1,6 @@
 //! How a client gets to its peer: a remote shell, a daemon's socket, a program in place of one.
 
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use syncline_core::options::{Debug, Link, Options, Outgoing, Remote, RemoteKind, shell_command};
 use syncline_core::report::text;
@@ -93,7 +93,10 @@ pub(super) fn reach(
         Some(path) => early_input(path, role)?,
         None => Vec::new(),
     };
-    let user = remote.user.clone().or_else(|| env("USER")).or_else(|| env("LOGNAME")).unwrap_or_default();
+    // A variable that is set counts even if it is empty.
+    let variable = |name| std::env::var_os(name).map(OsStringExt::into_vec);
+    let user = remote.user.clone().or_else(|| variable("USER")).or_else(|| variable("LOGNAME"));
+    let user = user.filter(|user| !user.is_empty()).unwrap_or_else(|| b"nobody".to_vec());
     let module = (!remote.paths.is_empty()).then(|| remote.module().to_vec());
     let request = ClientRequest { protocol, module, early_input, user };
     let words = |protocol: u32| {

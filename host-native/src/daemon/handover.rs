@@ -26,6 +26,7 @@ pub fn policy(worker: &Worker<'_>, chosen: &Chosen<'_>) -> Result<Policy, End> {
         outgoing_chmod: worker.text(section, P::OutgoingChmod)?,
         temp_dir,
         ignore_nonreadable: section.values.on(P::IgnoreNonreadable),
+        insecure_links: section.values.on(P::InsecureLinks),
         fake_super: section.values.on(P::FakeSuper),
         bwlimit: worker.start.bwlimit,
         charset: worker.text(section, P::Charset)?,

@@ -20,8 +20,14 @@ pub fn disabled() -> bool {
 }
 
 fn shell(command: &[u8], env: &Env) -> Command {
-    let shell = std::env::var_os("RSYNC_SHELL").unwrap_or_else(|| "/bin/sh".into());
-    let mut child = Command::new(shell);
+    let mut child = match std::env::var_os("RSYNC_SHELL") {
+        Some(shell) => Command::new(shell),
+        None => {
+            let mut child = Command::new("/bin/sh");
+            child.arg0("sh");
+            child
+        }
+    };
     child.arg("-c").arg(OsStr::from_bytes(command));
     for (name, value) in env.own() {
         child.env(name, OsStr::from_bytes(value));
@@ -99,6 +105,8 @@ impl PreXfer {
         if raw == 0 && sent.is_ok() && read.is_ok() {
             return Ok(());
         }
+        // As where a shell of stock's runs the command: what a signal ended counts as a plain failure.
+        let raw = if raw & 0x7f == 0 { raw } else { 256 };
         let mut text = format!("pre-xfer exec returned failure ({raw})").into_bytes();
         if !output.is_empty() {
             text.extend_from_slice(b":\n");
@@ -165,6 +173,7 @@ mod tests {
         };
         assert_eq!(run("test \"$RSYNC_REQUEST,$RSYNC_ARG0,$RSYNC_ARG1\" = 'm/a m/b,rsyncd,--server'"), Ok(()));
         assert_eq!(run("echo no; exit 1"), Err(b"pre-xfer exec returned failure (256):\nno".to_vec()));
+        assert_eq!(run("kill -9 $$"), Err(b"pre-xfer exec returned failure (256)".to_vec()));
         assert_eq!(run("exit 3"), Err(b"pre-xfer exec returned failure (768)".to_vec()));
         assert_eq!(run("printf 'a\\r\\nb'; exit 1"), Err(b"pre-xfer exec returned failure (256):\na\nb".to_vec()));
         let long = run("head -c 200000 /dev/zero | tr '\\0' x; exit 1").unwrap_err();

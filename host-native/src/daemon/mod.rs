@@ -135,6 +135,8 @@ pub struct Policy {
     pub temp_dir: Vec<u8>,
     /// Files that can't be read are left out of the list.
     pub ignore_nonreadable: bool,
+    /// `insecure links`.
+    pub insecure_links: bool,
     /// What only root could give to files is written down in attributes of them.
     pub fake_super: bool,
     /// KiB/s at most, 0 for no limit; a client's own lower limit counts.

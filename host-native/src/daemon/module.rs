@@ -235,10 +235,22 @@ fn serve(
 
     let request = request(&parsed.paths);
     let mut refused = parsed.refused.clone();
+    let o = &parsed.options;
+    if refused.is_none() && o.backup_dir.iter().chain(&o.temp_dir).any(|path| hides(path)) {
+        let text = "rsync: Your options have been rejected by the server.";
+        refused = Some(Error::host(Exit::UNSUPPORTED, text));
+    }
     if let Some(hook) = hook {
         let options = words.iter().take_while(|word| *word != b".").cloned();
         let mut arguments = vec![b"rsyncd".to_vec()];
-        arguments.extend(options.chain([b".".to_vec()]).chain(paths.iter().cloned()));
+        // A module that is a root of its own has absolute paths.
+        let in_root = |path: &Vec<u8>| match path.strip_prefix(b"./").unwrap_or(path) {
+            path if path.starts_with(b"/") => path.to_vec(),
+            path => [b"/", path].concat(),
+        };
+        let is_root = !prepared.root.sanitize();
+        let paths = paths.iter().map(|path| if is_root { in_root(path) } else { path.clone() });
+        arguments.extend(options.chain([b".".to_vec()]).chain(paths));
         if let Err(text) = hook.finish(&request, &arguments) {
             refused = Some(Error::host(Exit::UNSUPPORTED, text));
         }

@@ -23,8 +23,14 @@ pub fn find(file: Option<&[u8]>, role: &str) -> Result<Vec<u8>, Error> {
     if let Some(password) = std::env::var_os("RSYNC_PASSWORD") {
         return Ok(password.into_vec());
     }
-    // Without a terminal nobody can be asked, and an empty password is as wrong as any.
-    Ok(ask().unwrap_or_default())
+    // Who can't be asked has an empty password, which is as wrong as any.
+    Ok(ask().or_else(|_| ask_plainly()).unwrap_or_default())
+}
+
+/// Without a terminal: the next line of standard input.
+fn ask_plainly() -> io::Result<Vec<u8>> {
+    io::stderr().write_all(b"Password: ")?;
+    typed_line(&mut io::stdin().lock())
 }
 
 fn from_file(path: &[u8], role: &str) -> Result<Vec<u8>, Error> {
@@ -79,7 +85,7 @@ fn ask() -> io::Result<Vec<u8>> {
     line
 }
 
-fn typed_line(terminal: &mut File) -> io::Result<Vec<u8>> {
+fn typed_line(terminal: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     let mut byte = [0];
     while terminal.read(&mut byte)? == 1 && byte[0] != b'\n' {

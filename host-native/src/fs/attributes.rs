@@ -104,7 +104,8 @@ pub fn set_path(spot: HostResult<Spot>, meta: &SetMeta, fake: bool) -> SetErrors
     if let Some(times) = times_of(meta) {
         errors.times = utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW).err().map(errno);
         if errors.times.is_some() {
-            return errors;
+            // With `--fake-super` the mode was tried before; for stock that comes last, and so is not told.
+            return SetErrors { mode: None, ..errors };
         }
     }
     set_name(dir, name, Part::Acls { fake }, extended, &mut errors.extended);

@@ -33,6 +33,9 @@ impl Fs {
     /// Gives an output its attributes and its name. If that fails, the temporary file is removed.
     pub(super) fn settle(&mut self, mut output: Output, ending: &Ending) -> Result<SetErrors, OutputError> {
         let settled = self.try_to_settle(&mut output, ending);
+        if settled.as_ref().is_ok_and(|errors| *errors != SetErrors::default()) && !output.in_place {
+            self.failed_temp = Some(output.shown.clone());
+        }
         if settled.is_err() {
             // The first failure is the one to report.
             let _ = self.discard(output);

@@ -32,6 +32,8 @@ pub struct Wants {
     pub xattrs: bool,
     /// What `--fake-super` wrote down is shown as if it were so.
     pub fake: bool,
+    /// With `fake`: a symlink that really is one has no text, since it is not what stands for one.
+    pub fake_links: bool,
     /// Devices have contents: they may be read, and are as large as what can be reached in them.
     pub devices: bool,
 }
@@ -223,6 +225,9 @@ fn own_working_directory() -> Result<(), Code> {
 /// Adds what is wanted of a name in a directory.
 pub fn add(meta: &mut Meta, dir: &Dir, name: &[u8], wants: Wants) {
     if wants.fake {
+        if wants.fake_links && meta.mode & TYPE == SYMLINK {
+            meta.target = None;
+        }
         fake::apply(meta, dir, name);
     }
     if wants.devices && meta.mode & TYPE == BLOCK {
@@ -358,7 +363,7 @@ mod tests {
         let root = roots.open_root(tmp.path().as_os_str().as_bytes()).unwrap();
         let dir = roots.spot(&At { root, path: b"f".to_vec() }).unwrap().dir;
         let dir = &*dir;
-        let wants = Wants { acls: true, xattrs: true, fake: false, devices: false };
+        let wants = Wants { acls: true, xattrs: true, ..Wants::default() };
         let set = SetExtended {
             set: vec![(b"user.b".to_vec(), long.clone()), (b"user.a".to_vec(), Vec::new())],
             ..SetExtended::default()

@@ -79,6 +79,8 @@ pub struct Fs {
     handover: Option<Handover>,
     buffers: Vec<Vec<u8>>,
     write_error: Option<(Vec<u8>, Errno)>,
+    /// The temporary name that the failures of the latest ask are about.
+    failed_temp: Option<Vec<u8>>,
     umask: u32,
 }
 
@@ -95,6 +97,7 @@ impl Fs {
             acls: options.acls,
             xattrs: options.xattrs > 0,
             fake: options.super_mode == Super::Fake,
+            fake_links: role == Role::Receiver,
             devices: options.copy_devices || options.write_devices,
         };
         fs.roots.lists_anywhere = role == Role::Sender && options.copy_unsafe_links;
@@ -148,6 +151,14 @@ impl Fs {
 
     /// Does what a session asks.
     pub fn execute(&mut self, ask: Ask) -> Reply {
+        let reply = self.act(ask);
+        match self.failed_temp.take() {
+            None => reply,
+            Some(temp) => Reply::OfTemp(temp, Box::new(reply)),
+        }
+    }
+
+    fn act(&mut self, ask: Ask) -> Reply {
         match ask {
             Ask::Root { path } => Reply::Root(self.roots.open_root(&path)),
             Ask::SubRoot { at } => Reply::Root(self.roots.open_sub_root(&at)),

@@ -6,8 +6,9 @@ use rustix::io::Errno as Code;
 use syncline_core::session::{At, HostResult, Reply};
 
 use super::Fs;
+use super::create::parent;
 use super::fake;
-use super::look::{SYMLINK, lstat};
+use super::look::{SYMLINK, join, lstat};
 use super::roots::{Dir, Spot};
 use super::temp::TRIES;
 use crate::errno::errno;
@@ -60,7 +61,10 @@ impl Fs {
             let temp = self.random.temp_number(&spot.name);
             match make(&spot.dir, &temp) {
                 Err(Code::EXIST) => continue,
-                Err(code) => return Err(errno(code)),
+                Err(code) => {
+                    self.failed_temp = Some(join(parent(&at.path), &temp));
+                    return Err(errno(code));
+                }
                 Ok(()) => {}
             }
             let renamed = renameat(&*spot.dir, temp.as_slice(), &*spot.dir, spot.name.as_slice());

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use syncline_core::{Error, Exit};
@@ -22,10 +23,16 @@ pub fn connect(command: &[u8], host: &[u8], role: &str) -> Result<OwnedFd, Error
         Error::host(Exit::SOCKET_IO, text)
     };
     let (ours, theirs) = pair().map_err(failed)?;
-    let shell = std::env::var_os("RSYNC_SHELL").unwrap_or_else(|| OsString::from("/bin/sh"));
+    let own = std::env::var_os("RSYNC_SHELL");
+    let is_usual = own.is_none();
+    let shell = own.unwrap_or_else(|| OsString::from("/bin/sh"));
     let output = theirs.try_clone().map_err(failed)?;
     // The program ends when the connection does; its status tells nothing that the daemon's words don't.
     let mut program = Command::new(shell);
+    if is_usual {
+        // What it calls itself in its messages, as where `system` starts it.
+        program.arg0("sh");
+    }
     program.arg("-c").arg(OsStr::from_bytes(&command));
     program.stdin(Stdio::from(theirs)).stdout(Stdio::from(output));
     child::prepare(&mut program);

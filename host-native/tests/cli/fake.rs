@@ -15,20 +15,23 @@ pub const SHELLS: &[(&str, &str)] = &[
     ("rsh-fails", "#!/bin/sh\necho 'no route to host' >&2\nexit 255\n"),
     ("rsh-exit3", "#!/bin/sh\nexit 3\n"),
     ("rsh-exit0", "#!/bin/sh\nexit 0\n"),
-    ("rsh-truncated", "#!/bin/sh\nN=60\n. \"$BASE/cut\"\n"),
-    ("rsh-cut", "#!/bin/sh\nN=70000\n. \"$BASE/cut\"\n"),
+    ("rsh-truncated", "#!/bin/sh\nN=60\nMORE=0\n. \"$BASE/cut\"\n"),
+    ("rsh-cut", "#!/bin/sh\nN=200\nMORE=70\n. \"$BASE/cut\"\n"),
     ("cut", CUT),
     ("rsh-shows", "#!/bin/sh\nfor word in \"$@\"; do echo \"<$word>\" | sed \"s|<$R>|<PROGRAM>|\" >&2; done\nexit 9\n"),
 ];
 
-/// Lets `$N` bytes of the server's output through and then closes it. A plain pipeline would not do: the shell that waits for it
-/// holds the output open.
+/// Lets `$N` bytes of the server's output through, one by one while the client has a say, then `$MORE` thousand, and then closes
+/// it. In single bytes these would not fit into the client's socket, which does not block. A plain pipeline would not do: the
+/// shell that waits for it holds the output open.
 const CUT: &str = r#"shift
 pipe=$(mktemp -u -p "$BASE")
 mkfifo "$pipe"
 exec 4<&0
 sh -c "exec $*" <&4 4<&- >"$pipe" &
-exec 4<&- dd bs=1 count=$N status=none if="$pipe"
+exec 4<&- <"$pipe"
+dd bs=1 count=$N status=none
+exec dd bs=1000 count=$MORE iflag=fullblock status=none
 "#;
 
 /// Servers of no use, each on a port of its own.

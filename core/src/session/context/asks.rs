@@ -61,6 +61,15 @@ impl Context {
         .await
     }
 
+    /// Asks for something that may be made under a temporary name first. The name comes with an answer that tells of
+    /// failures, if they are about it.
+    pub(crate) async fn make(&self, ask: Ask) -> (Option<Vec<u8>>, Reply) {
+        match self.ask(ask).await {
+            Reply::OfTemp(temp, reply) => (Some(temp), *reply),
+            reply => (None, reply),
+        }
+    }
+
     pub(crate) fn next_ask(&self) -> Option<(AskId, Ask)> {
         self.asks.borrow_mut().queue.pop_front()
     }
@@ -84,9 +93,14 @@ impl Context {
     }
 
     pub(crate) async fn unit(&self, ask: Ask) -> HostResult<()> {
-        match self.ask(ask).await {
-            Reply::Unit(result) => result,
-            _ => Err(wrong_kind()),
+        self.make_unit(ask).await.map_err(|(_, errno)| errno)
+    }
+
+    /// As `make`, where the answer is no more than done or why not.
+    pub(crate) async fn make_unit(&self, ask: Ask) -> Result<(), (Option<Vec<u8>>, Errno)> {
+        match self.make(ask).await {
+            (temp, Reply::Unit(result)) => result.map_err(|errno| (temp, errno)),
+            _ => Err((None, wrong_kind())),
         }
     }
 

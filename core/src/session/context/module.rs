@@ -42,9 +42,10 @@ impl Context {
     /// it were not there.
     pub(crate) fn daemon_hides_way(&self, path: &[u8]) -> bool {
         let path = crate::flist::verify::clean(trim_slashes(path));
+        let path = path.strip_prefix(b"/").unwrap_or(&path);
         let ends = (0..path.len()).filter(|&at| path[at] == b'/').chain([path.len()]);
         ends.filter(|&end| end > 0).any(|end| self.daemon_hides(b"", &path[..end], true))
-            || self.daemon_hides(b"", &path, false)
+            || self.daemon_hides(b"", path, false)
     }
 
     /// `ignore nonreadable`: whether a file is left out because this process can't read it.

@@ -41,14 +41,16 @@ impl Generator {
         let Some(replaced) = self.make_replaceable(item, existing.as_ref(), "symlink").await? else { return Ok(()) };
         if !o.dry_run {
             let ask = Ask::Symlink { at: self.at(&item.path), target: listed.to_vec(), replace: replaced };
-            if let Err(errno) = self.cx.unit(ask).await {
-                let mut what = crate::session::show::quoted(&cx, b"symlink ", &item.path, b" -> \"");
+            if let Err((temp, errno)) = self.cx.make_unit(ask).await {
+                let path = temp.as_deref().unwrap_or(&item.path);
+                let mut what = crate::session::show::quoted(&cx, b"symlink ", path, b" -> \"");
                 what.extend_from_slice(listed);
                 what.extend_from_slice(b"\" failed");
                 cx.say_errno(Class::Transfer, "generator", &what, &errno);
                 return Ok(());
             }
             self.new_attributes(item).await;
+            self.xattrs_of_alternate(item, &reported).await;
         }
         if reported.flags.contains(ItemFlags::IS_NEW) {
             cx.stats.borrow_mut().created.links += 1;
@@ -82,12 +84,14 @@ impl Generator {
         let mode = decide::wanted_mode(o, &self.rx.powers, item, same_type);
         if !o.dry_run {
             let ask = Ask::Mknod { at: self.at(&item.path), mode, rdev: item.rdev, replace: replaced };
-            if let Err(errno) = cx.unit(ask).await {
-                let what = crate::session::show::quoted(&cx, b"mknod ", &item.path, b" failed");
+            if let Err((temp, errno)) = cx.make_unit(ask).await {
+                let path = temp.as_deref().unwrap_or(&item.path);
+                let what = crate::session::show::quoted(&cx, b"mknod ", path, b" failed");
                 cx.say_errno(Class::Transfer, "generator", &what, &errno);
                 return Ok(());
             }
             self.new_attributes(&Item { mode, ..item.clone() }).await;
+            self.xattrs_of_alternate(item, &reported).await;
         }
         if reported.flags.contains(ItemFlags::IS_NEW) {
             let mut stats = cx.stats.borrow_mut();
@@ -105,7 +109,7 @@ impl Generator {
         existing: Option<&Meta>,
         same_type: Option<&Meta>,
     ) -> Option<Reported> {
-        let reported = Reported { flags: self.creation_flags(item, same_type), xname: None };
+        let reported = Reported { flags: self.creation_flags(item, same_type), xname: None, like: None };
         if existing.is_some() {
             return Some(reported);
         }

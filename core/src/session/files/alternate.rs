@@ -99,6 +99,9 @@ impl Generator {
             }
         }
         self.item_record(item, ItemFlags(flags), xname, Some(&meta)).await;
+        if level == 3 {
+            self.say_uptodate(item);
+        }
         self.report_present(item.ndx);
         if existing.is_none() && flags == 0 {
             // Nothing was made that others could be linked to.
@@ -115,9 +118,12 @@ impl Generator {
             None,
             crate::session::ask::CopySource::Beneath(from),
         );
-        match self.cx.ask(Ask::CopyLocal(alloc::boxed::Box::new(copy))).await {
+        let chowns = copy.meta.uid.is_some();
+        let (temp, reply) = self.cx.make(Ask::CopyLocal(alloc::boxed::Box::new(copy))).await;
+        match reply {
             Reply::Committed(Ok((errors, _))) => {
-                crate::session::show::set_errors(&self.cx, "generator", &item.path, (true, true), errors);
+                let path = temp.as_deref().unwrap_or(&item.path);
+                crate::session::show::set_errors(&self.cx, "generator", path, chowns, errors);
                 true
             }
             Reply::Committed(Err(error)) => {

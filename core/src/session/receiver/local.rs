@@ -37,14 +37,16 @@ impl Receiver {
                 };
             }
             let backup = plan.backup.clone();
-            let reply = rx.cx.ask(Ask::CopyLocal(Box::new(plan))).await;
+            let chowns = plan.meta.uid.is_some();
+            let (temp, reply) = rx.cx.make(Ask::CopyLocal(Box::new(plan))).await;
             match reply {
                 Reply::Committed(Ok((errors, bytes))) => {
                     if let Some(to) = &backup {
                         crate::session::backup::say_backed_up(&rx, &item.path, to);
                     }
                     rx.cx.stats.borrow_mut().literal += bytes;
-                    stored(&rx, &item, errors).await;
+                    show::set_errors(&rx.cx, "receiver", temp.as_deref().unwrap_or(&item.path), chowns, errors);
+                    stored(&rx, &item);
                 }
                 Reply::Committed(Err(OutputError::Source(errno))) if !errno.is_not_found() => {
                     let full = show::full_path(&rx.cx, &source);

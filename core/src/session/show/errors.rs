@@ -19,10 +19,10 @@ pub(crate) fn quoted(cx: &Context, what: &[u8], path: &[u8], tail: &[u8]) -> Vec
     [what, b"\"", &full, b"\"", &cx.in_module(), tail].concat()
 }
 
-/// Says which attributes could not be set.
-pub(crate) fn set_errors(cx: &Context, role: &str, path: &[u8], wants: (bool, bool), errors: SetErrors) {
+/// Says which attributes could not be set. `chowns`: the owner was to be changed, not the group alone.
+pub(crate) fn set_errors(cx: &Context, role: &str, path: &[u8], chowns: bool, errors: SetErrors) {
     if let Some(errno) = &errors.owner {
-        let call: &[u8] = if wants.0 { b"chown " } else { b"chgrp " };
+        let call: &[u8] = if chowns { b"chown " } else { b"chgrp " };
         cx.say_errno(Class::Transfer, role, &quoted(cx, call, path, b" failed"), errno);
     }
     if let Some(errno) = &errors.times {

@@ -38,6 +38,30 @@ pub const ROWS: &[Row] = &[
         stale,
         "setfattr -n user.a -v 1 src/a; setfacl -m u:1:rw src/b; r -aAXi src/ rsync://localhost:$PORT/rows/$ROW/dst/",
     ),
+    row(
+        "daemon insecure links",
+        basic,
+        "mkdir m; ln -s ../src m/out; ln -s ../src/a m/file; printf 'use chroot = no\ninsecure links = yes\nmunge symlinks = no\n[m]\npath = %s/m\n' $PWD >conf; export RSYNC_CONNECT_PROG=\"$R --daemon --config=$PWD/conf\"; r -avL rsync://h/m/ d1; r -av rsync://h/m/out/ d2; rm conf",
+    ),
+    row(
+        "daemon chroot destination",
+        basic,
+        "printf '[m]\npath = %s\nread only = no\nuid = 0\ngid = 0\npre-xfer exec = env | grep RSYNC_ARG | sort >%s/args\n' $PWD $PWD >conf; export RSYNC_CONNECT_PROG=\"$R --daemon --config=$PWD/conf\"; r -av src/ rsync://h/m/d1; cat args; r -av src/ rsync://h/m/sub/d2/; r -av --mkpath src/ rsync://h/m/x/y/; r -avn src/ rsync://h/m/d4; r rsync://h/m/src/a; cat args; r rsync://h/m/ | awk '{print $1, $NF}'; cat args; rm conf args",
+    )
+    .root()
+    .loose(),
+    row(
+        "daemon hidden side directories",
+        basic,
+        "mkdir secret; printf 'use chroot = no\n[m]\npath = %s\nread only = no\nfilter = - /secret\n' $PWD >conf; export RSYNC_CONNECT_PROG=\"$R --daemon --config=$PWD/conf\"; for o in --backup-dir=/secret --temp-dir=/secret --link-dest=/secret --partial-dir=/secret; do r -rb $o src/ rsync://h/m/dst/; show; done; r -r src/ rsync://h/m/secret/; rm conf",
+    )
+    .loose(),
+    row(
+        "daemon refused timings",
+        stale,
+        "printf 'use chroot = no\n[m]\npath = %s\nread only = no\nrefuse options = delete-*\n' $PWD >conf; export RSYNC_CONNECT_PROG=\"$R --daemon --config=$PWD/conf\"; r -r --delete src/ rsync://h/m/dst/; rm conf",
+    )
+    .loose(),
     row("daemon unreadable", empty, "r -av rsync://localhost:$PORT/nobody/ dst").root(),
     row("daemon unknown module", empty, "r -a rsync://localhost:$PORT/nothing/ dst").loose(),
     row("daemon module case", empty, "r -a rsync://localhost:$PORT/PUB/ dst").loose(),
@@ -73,6 +97,8 @@ pub const ROWS: &[Row] = &[
         .loose(),
     row("password without secret", passwords, "RSYNC_PASSWORD=x r rsync://carol@localhost:$PORT/auth/hello.txt")
         .loose(),
+    row("password asked for", passwords, "echo 'open sesame' | r rsync://alice@localhost:$PORT/auth/hello.txt").loose(),
+    row("password no user", passwords, "USER= LOGNAME=alice RSYNC_PASSWORD='open sesame' r rsync://localhost:$PORT/auth/hello.txt").loose(),
     row("password default user", passwords, "RSYNC_PASSWORD=x r rsync://localhost:$PORT/auth/hello.txt").loose(),
     row(
         "password md5",

@@ -12,6 +12,11 @@ pub const ROWS: &[Row] = &[
     row("variable checksum unknown", stale, "RSYNC_CHECKSUM_LIST=nonsense r -aci src/ dst").loose(),
     row("variable compress list", stale, "RSYNC_COMPRESS_LIST='lz4 zlib' remote -aiz --debug=nstr src/ host:$PWD/dst"),
     row("variable compress unknown", stale, "RSYNC_COMPRESS_LIST=nonsense remote -aiz src/ host:$PWD/dst").loose(),
+    row(
+        "compress levels told",
+        stale,
+        "for o in '--zc=zlibx --zl=0' '--zc=zlib --zl=-5' '--zc=none --zl=3' '--zc=zstd --zl=99' '--zc=zlib --zl=-1'; do remote -aiz $o --debug=nstr src/ host:$PWD/dst; done",
+    ),
     row("variable cvsignore", filters, "CVSIGNORE='*.c keep*' r -avC src/ dst"),
     row("variable user", empty, "USER=alice RSYNC_PASSWORD='open sesame' r rsync://localhost:$PORT/auth/hello.txt"),
     row(

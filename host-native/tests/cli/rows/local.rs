@@ -29,6 +29,7 @@ pub const ROWS: &[Row] = &[
     row("copy no human", delta, "r -av --no-h src/ dst"),
     row("copy progress", delta, "r -a --progress src/ dst"),
     row("copy progress v", basic, "r -av --progress src/ dst"),
+    row("copy progress named", delta, "r -a --progress --out-format='%c %n' src/ dst"),
     row("copy progress2", delta, "r -a --info=progress2 src/ dst"),
     row("copy P", basic, "r -aP src/ dst"),
     row("copy info name", stale, "r -a --info=name src/ dst"),
@@ -131,8 +132,19 @@ pub const ROWS: &[Row] = &[
     row("link dest", references, "r -ai --link-dest=../ref src/ dst"),
     row("link dest ii", references, "r -aii --link-dest=../ref src/ dst"),
     row("copy dest", references, "r -ai --copy-dest=../ref src/ dst"),
+    row(
+        "alternates uptodate",
+        basic,
+        "mkfifo src/p; cp -a src ref; for o in link copy compare; do r -avv --$o-dest=$PWD/ref src/ d | sort; rm -rf d; r -aivv --$o-dest=$PWD/ref src/ d | sort; rm -rf d; r -avvn --$o-dest=$PWD/ref src/ d | sort; done",
+    ),
     row("copy dest told", references, "r -a --copy-dest=../ref --info=copy,name src/ dst"),
     row("compare dest", references, "r -ai --compare-dest=../ref src/ dst"),
+    row(
+        "copy dest hard links",
+        basic,
+        "ln src/a src/x; touch -d 2001-01-01 src; mkdir dst; cp -a src ref; r -aHi --copy-dest=../ref src/ dst",
+    ),
+    row("compare dest missing list only", references, "r -a --list-only --compare-dest=nowhere src/ dst"),
     row("link dest missing", references, "r -ai --link-dest=../nowhere src/ dst"),
     row("link dest two", references, "r -ai --link-dest=../ref2 --link-dest=../ref src/ dst"),
     row(
@@ -140,6 +152,7 @@ pub const ROWS: &[Row] = &[
         stale,
         "cp -a dst dst2; r -a --write-batch=B src/ dst; show; r -ai --read-batch=B dst2; show; rm B B.sh",
     ),
+    row("batch script of push", basic, "remote -a --write-batch=B src/ host:$PWD/dst; cat B.sh; rm B B.sh"),
     row(
         "only write batch",
         stale,
@@ -155,11 +168,18 @@ pub const ROWS: &[Row] = &[
     row("usermap unknown", basic, "r -ai --usermap=root:no-such-user src/ dst").root(),
     row("chown refused", locked, "nobody -a --chown=0:0 src/a open/").root(),
     row("fake super", kinds, "r -aDX --fake-super src/ dst").root(),
+    row(
+        "fake super over real links",
+        basic,
+        "mkdir dst; ln -s a dst/link; r -ai --fake-super src/ dst; getfattr -d dst/link",
+    )
+    .root(),
     row("fake super twice", basic, "r -a --fake-super --chown=5:6 src/ dst; r -ai --fake-super --chown=5:6 src/ dst")
         .root(),
     // Kinds.
     row("kinds a", kinds, "r -aiH src/ dst"),
     row("kinds v", kinds, "r -avH src/ dst"),
+    row("kinds recursive no inc", kinds, "r -rv --no-i-r src/ dst"),
     row("kinds recursive only", kinds, "r -rv src/ dst"),
     row("kinds recursive quiet nonreg", kinds, "r -rv --info=nonreg0 src/ dst"),
     row("kinds times links", kinds, "r -rtlv src/ dst"),
@@ -188,6 +208,11 @@ pub const ROWS: &[Row] = &[
         "setfattr -n user.a -v 1 src/a; setfacl -m u:1:rw src/b; r -aAXi src/ dst; r -aAXi src/ dst",
     ),
     row(
+        "attributes of alternates",
+        references,
+        "setfattr -n user.a -v 1 src/sub; setfattr -n user.a -v 1 ref/sub; setfattr -n user.l -v $(printf %0200d 7) src/sub; setfattr -n user.l -v $(printf %0200d 7) ref/sub; for o in link copy compare; do r -aXi --$o-dest=../ref src/ $o; getfattr -d $o/sub; done",
+    ),
+    row(
         "attributes taken away",
         stale,
         "r -aAX src/ dst; setfattr -n user.a -v 1 dst/a; setfacl -m u:1:rw dst/b; r -aAXni src/ dst; r -aAXi src/ dst",
@@ -208,6 +233,8 @@ pub const ROWS: &[Row] = &[
     row("destination file for dir", obstacles, "r -a src plain").loose(),
     row("destination file slash", obstacles, "r -a src/zz plain/").loose(),
     row("destination parent missing", basic, "r -a src/ x/y/z").loose(),
+    row("destination parent missing dry run", basic, "r -an src/a x/y").loose(),
+    row("destination mkpath dry run", basic, "r -avn --mkpath src/a x/y"),
     row("destination mkpath", basic, "r -av --mkpath src/ x/y/z"),
     row("destination mkpath file", basic, "r -av --mkpath src/a x/y/z"),
     row("destination new name", basic, "r -av src/a b2"),
@@ -216,10 +243,17 @@ pub const ROWS: &[Row] = &[
     row("source one missing", basic, "r -av src/nowhere src/a dst"),
     row("source parent missing", basic, "r -av nowhere/x src/a dst"),
     row("source file slash", basic, "r -av src/a/ dst"),
+    row("dir over file existing", obstacles, "r -ai --existing src/ dst"),
     row("dir not emptied", obstacles, "r -av src/ dst"),
     row("dir forced", obstacles, "r -av --force src/ dst"),
     row("dir deleted", obstacles, "r -av --delete src/ dst"),
     row("dir backed up", obstacles, "r -avb --delete src/ dst"),
+    row(
+        "chmod refused told",
+        locked,
+        "mkdir d; cp -a src/a d; chmod a+r src/a; chmod 600 d/a; nobody -ptvv --size-only src/a d/ | sort; nobody -pgtvv --super --size-only src/a d/ | sort",
+    )
+    .root(),
     row("unreadable", locked, "nobody -av src/ open/").root(),
     row("unreadable i", locked, "nobody -ai src/ open/").root(),
     row("unreadable delete", locked, "echo x >open/extra; nobody -av --delete src/ open/").root(),
@@ -229,6 +263,30 @@ pub const ROWS: &[Row] = &[
     row("unwritable dir", locked, "nobody -av src/sub sealed/").root(),
     row("unwritable delete", locked, "touch -d 2001-01-01 sealed/extra; nobody -rv --delete src/sub/ sealed/").root(),
     row("unwritable itself", locked, "nobody -a src/a sealed/new/").root().loose(),
+    row(
+        "unwritable link replaced",
+        locked,
+        "ln -s elsewhere sealed/link; mkfifo src/fifo; echo x >sealed/fifo; nobody -a src/link src/fifo sealed/",
+    )
+    .root(),
+    row(
+        "unwritable hard link replaced",
+        kinds,
+        "mkdir dst; cp -a src/file dst; echo y >dst/hard; chmod 555 dst; nobody -rltH src/file src/hard dst/",
+    )
+    .root(),
+    row(
+        "owners not given",
+        basic,
+        "chown -h 5:6 src/*; chmod 644 src/b; mkdir dst; chmod 777 dst; nobody -rlgo --super src/ dst/",
+    )
+    .root(),
+    row(
+        "groups not given",
+        basic,
+        "chgrp -h 6 src/*; chmod 644 src/b; mkdir dst; chmod 777 dst; nobody -rlg --super src/ dst/",
+    )
+    .root(),
     row("not ours to change", locked, "cp src/a open/a; touch -d 2001-01-01 open/a; nobody -ai --inplace src/a open/")
         .root(),
 ];

@@ -11,6 +11,7 @@ mod daemon;
 mod environment;
 mod listing;
 mod local;
+mod logs;
 pub mod open;
 mod options;
 mod protocols;
@@ -91,6 +92,7 @@ pub fn all() -> Vec<Row> {
         usage::ROWS,
         local::ROWS,
         listing::ROWS,
+        logs::ROWS,
         remote::ROWS,
         protocols::ROWS,
         special::ROWS,

@@ -63,6 +63,11 @@ pub const ROWS: &[Row] = &[
         "remote -aA --protocol=29 src/ host:$PWD/dst 2>&1 | grep requires | sort -u",
     ),
     row(
+        "protocol too old for cvs rules",
+        stale,
+        "r -a --delete -f-C --protocol=29 src/ dst 2>&1 | grep modern; remote -a --delete -f-C --protocol=29 src/ host:$PWD/dst 2>&1 | grep modern; r -ai --delete --protocol=29 -f-C src/ dst",
+    ),
+    row(
         "protocol too old for xattrs",
         stale,
         "remote -aX --protocol=28 src/ host:$PWD/dst 2>&1 | grep requires | sort -u",

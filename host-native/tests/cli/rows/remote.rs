@@ -36,6 +36,7 @@ pub const ROWS: &[Row] = &[
     row("pull i", stale, "remote -ai --delete host:$PWD/src/ dst"),
     row("pull z", stale, "remote -avz host:$PWD/src/ dst"),
     row("pull stats", delta, "remote -a --stats host:$PWD/src/ dst"),
+    row("pull stats timeout", delta, "remote -a --stats --timeout=60 host:$PWD/src/ dst"),
     row("pull progress", delta, "remote -a --progress host:$PWD/src/ dst"),
     row("pull several", basic, "remote -av host:$PWD/src/a :$PWD/src/sub dst"),
     row("pull wildcard", basic, "remote -av \"host:$PWD/src/[ab]\" dst"),

@@ -26,6 +26,7 @@ pub const ROWS: &[Row] = &[
     row("insecure links rules", basic, "mkdir t; echo '- a' >t/real; ln -s real t/u; chown -h 1234 t/u; r -av --exclude-from=t/u src/ dst").root(),
     row("insecure links on", basic, "mkdir t; echo '- a' >t/real; ln -s real t/u; chown -h 1234 t/u; r -av --insecure-links --exclude-from=t/u src/ dst").root(),
     row("filter xattr", basic, "setfattr -n user.a -v 1 src/a; setfattr -n user.b -v 2 src/a; r -aX --debug=filter --filter='-x user.a' src/ dst; getfattr dst/a"),
+    row("filter xattr kept", basic, "r -a src/ dst; setfattr -n user.a -v 1 dst/a; setfattr -n user.b -v 2 dst/a; r -aXii --debug=filter --filter='-x user.a' src/ dst; getfattr -d dst/a"),
     row("filter absolute", filters, "r -av -f'-/ /sub' src/ dst; r -av -f\"-/ $PWD/src/sub\" src/ dst2"),
     row("filter above", filters, "echo '- keep.c' >.rsync-filter; r -avF src/ dst"),
     row("filter bad word file", filters, "echo core >src/.words; r -av --filter='dir-merge,w .words' src/ dst 2>&1 | grep Unknown"),
