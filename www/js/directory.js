@@ -7,6 +7,7 @@
 import { Failure } from "./errors.js";
 import { ChosenOutput, OwnOutput } from "./outputs.js";
 import { Parts, forgetParts } from "./parts.js";
+import { Reading } from "./reading.js";
 import { forget, readJson, writeJson } from "./store.js";
 import { PARTIAL_DIR } from "./words.js";
 
@@ -40,6 +41,7 @@ export class Directory {
     directory.files = new Map();
     directory.outputs = new Map();
     directory.entries = [];
+    directory.reading = new Reading();
     await directory.scan(directory.root, "");
     for (const path of directory.parts?.kept.keys() ?? []) await directory.offer(path);
     return directory;
@@ -117,7 +119,7 @@ export class Directory {
     switch (kind) {
       case Kind.Read: {
         const { at, len } = op;
-        return new Uint8Array(await (await this.file(path)).slice(at, at + len).arrayBuffer());
+        return this.reading.read(await this.file(path), at, len);
       }
       case Kind.Create:
         return this.create(op.output, path);
@@ -164,7 +166,7 @@ export class Directory {
       case Kind.Read: {
         const basis = this.files.get(op.path);
         if (!basis) throw new Failure(2, "nothing was kept of it");
-        return new Uint8Array(await basis.slice(op.at, op.at + op.len).arrayBuffer());
+        return this.reading.read(basis, op.at, op.len);
       }
       case Kind.Commit: {
         const output = this.output(op.output);
@@ -215,8 +217,13 @@ export class Directory {
     await writeJson(this.list, this.times);
   }
 
+  recycle(bytes) {
+    this.reading.recycle(bytes);
+  }
+
   /** @param {boolean} isComplete whether all is as it should be: then no parts are needed any more */
   async close(isComplete) {
+    this.reading.close();
     for (const output of this.outputs.values()) await output.discard().catch(() => {});
     if (this.dry) return;
     await this.save();

@@ -66,8 +66,9 @@ async function stop(child) {
  * Starts a daemon with the modules `files` (for anybody), `private` (user joe, password secret), `fixed` (read-only), and
  * `picky` (which refuses names that end in .secret).
  * @param {"stock" | "ours"} which
+ * @param {string} globals further lines of its configuration
  */
-export async function startDaemon(which) {
+export async function startDaemon(which, globals = "") {
   const folder = await mkdtemp(join(tmpdir(), "syncline-page-"));
   const port = await freePort();
   const dir = (name) => join(folder, name);
@@ -83,6 +84,7 @@ transfer logging = yes
 log format = %o %m %f len=%l sent=%b
 uid = ${process.getuid()}
 gid = ${process.getgid()}
+${globals}
 [files]
 path = ${dir("files")}
 comment = Files for everybody
