@@ -97,7 +97,7 @@ async function carryOut(plan) {
   if (!cameThrough(surveyed)) return ended(surveyed, plan);
   const isUpload = plan.mode === "upload";
   work = new Work(isUpload ? "Uploading" : "Downloading", { planned: items, total: plan.total, verb: isUpload ? "Sent" : "Received" });
-  await remember(plan);
+  const remembered = remember(plan);
   let outcome;
   for (const pass of isUpload ? passes(items, plan.keepAll) : [{ keep: true }]) {
     if (outcome) work.again();
@@ -105,6 +105,7 @@ async function carryOut(plan) {
     // What one run could not transfer, the next one tries again.
     if (!cameThrough(outcome)) break;
   }
+  await remembered;
   await ended(outcome, plan);
 }
 
@@ -139,10 +140,11 @@ async function once(plan, pass) {
 
 async function ended(outcome, plan) {
   if (outcome.exit === 0) {
-    await forgetPlan();
+    const forgotten = forgetPlan();
     const done = plan.mode === "upload" ? "Uploaded." : "Downloaded.";
     work.succeed(done, work.finished.size ? `${files(work.finished.size)} brought up to date.` : "Everything was up to date.");
     if (plan.mode === "download" && plan.into === "browser") offerSave(plan.folder);
+    await forgotten;
     return;
   }
   work.fail(outcome.explained);

@@ -7,6 +7,8 @@ const SPARE_MAX = 6;
 export class Reading {
   constructor() {
     this.run = null;
+    // A browser forgets a stream that nobody holds, even one that somebody waits for.
+    this.retired = new Set();
     this.spare = [];
     /** Where the last piece ended, of which file. */
     this.last = { file: null, end: 0 };
@@ -21,14 +23,11 @@ export class Reading {
   async read(file, at, len) {
     const goesOn = this.last.file === file ? this.last.end === at : at === 0;
     this.last = { file, end: at + len };
-    const hasMore = at + len < file.size;
-    if (goesOn && (hasMore || this.run?.serves(file, at))) {
-      if (!this.run?.serves(file, at)) {
-        this.run?.end();
-        this.run = Run.begin(file, at);
-      }
-      if (this.run) return this.run.next(this.spare.pop(), len);
+    if (goesOn && !this.run?.serves(file, at) && at + len < file.size) {
+      this.close();
+      this.run = Run.begin(file, at);
     }
+    if (this.run?.serves(file, at)) return this.run.next(this.spare.pop(), len);
     return new Uint8Array(await file.slice(at, at + len).arrayBuffer());
   }
 
@@ -36,9 +35,13 @@ export class Reading {
     if (this.spare.length < SPARE_MAX) this.spare.push(bytes.buffer);
   }
 
+  /** No more of the run; what was asked for still comes. */
   close() {
-    this.run?.end();
+    const { run } = this;
     this.run = null;
+    if (!run) return;
+    this.retired.add(run);
+    run.end().finally(() => this.retired.delete(run));
   }
 }
 
@@ -86,7 +89,8 @@ class Run {
     return new Uint8Array(store, 0, filled);
   }
 
-  end() {
-    this.reader.cancel().catch(() => {});
+  async end() {
+    await this.last;
+    await this.reader.cancel().catch(() => {});
   }
 }
