@@ -151,7 +151,8 @@ mod tests {
         assert_eq!(limits.failed_logins, LimitWords::default().failed_logins);
         let (at, reason) = read(&[("connections", "7"), ("idle-timeout", "long")]).unwrap_err();
         assert_eq!((at, reason.as_str()), (1, "not a number of seconds"));
-        assert_eq!(read(&[("connections", "0")]).unwrap_err().1, "0 is not in 1..4294967295");
+        let (_, reason) = read(&[("connections", "0")]).unwrap_err();
+        assert!(reason.starts_with("0 is not in 1.."), "{reason}");
     }
 
     #[test]
