@@ -1,23 +1,14 @@
 // The page: what the user wants becomes a job, and what becomes of it is shown.
 
-import { $, announce, throttle } from "./js/dom.js";
+import { $, announce } from "./js/dom.js";
 import { bytes, files } from "./js/format.js";
 import { isAddress, targets } from "./js/gateway.js";
+import { ask, inTurn, preview, start, wireRun } from "./js/jobs.js";
 import * as login from "./js/login.js";
-import { describe, jobOf, state, where } from "./js/plan.js";
+import { abandonPlan, keptPlan, state, where } from "./js/plan.js";
 import { list, modules, showListing } from "./js/remote.js";
-import { Runner } from "./js/runner.js";
-import { offerSave } from "./js/save.js";
 import * as sources from "./js/sources.js";
-import { forget, keepHandle, keptHandle, readJson, writeJson } from "./js/store.js";
 import { showTree } from "./js/tree_view.js";
-import { Work } from "./js/work.js";
-import * as words from "./js/words.js";
-
-const PLAN = "plan.json";
-
-let work = null;
-const runner = new Runner(() => {});
 
 // ---- Where ----
 
@@ -83,16 +74,6 @@ async function look() {
   });
 }
 
-// ---- Who ----
-
-const withLogin = (job, how) => login.run(runner, where(), job, how);
-
-/** Runs a command that asks the server something. */
-function ask(job, tell) {
-  runner.tell = tell;
-  return withLogin(job);
-}
-
 // ---- What ----
 
 function choose(added, handle = null) {
@@ -110,138 +91,12 @@ function showChosen() {
   announce(`Chosen: ${$("chosen-sum").textContent}`);
 }
 
-// ---- Jobs ----
-
-let last = Promise.resolve();
-
-/** One after the other: there is one worker. */
-function inTurn(task) {
-  const turn = last.then(task, task);
-  last = turn;
-  return turn;
-}
-
-/** Nothing else can be started meanwhile. */
-async function alone(task) {
-  state.busy = true;
-  const controls = ["start", "preview", "connect"].map($);
-  controls.forEach((control) => (control.disabled = true));
-  try {
-    return await inTurn(task);
-  } finally {
-    state.busy = false;
-    controls.forEach((control) => (control.disabled = false));
-  }
-}
-
-/** What a run would do. */
-async function survey(plan) {
-  const items = [];
-  runner.tell = (event) => {
-    if (event.type === "progress") plan.total = Math.max(plan.total ?? 0, event.totalSize);
-    if (event.type === "texts") items.push(...readItems(event.texts));
-  };
-  const outcome = await withLogin(await jobOf(plan, true));
-  return { outcome, items: items.filter((item) => item.what !== "touched" && item.name !== "./") };
-}
-
-const readItems = (texts) =>
-  texts.filter(({ voice }) => voice === "out").map(({ text }) => words.readItem(text)).filter(Boolean);
-
-function show() {
-  $("work").scrollIntoView({ block: "nearest", behavior: "smooth" });
-  $("work").focus({ preventScroll: true });
-}
-
-async function preview() {
-  const { plan, missing } = describe();
-  if (missing) return complain(missing);
-  await alone(async () => {
-    work = new Work("Looking what has changed …");
-    work.quiet();
-    show();
-    const { outcome, items } = await survey(plan);
-    if (outcome.exit !== 0) return ended(outcome, plan);
-    work = new Work("", { planned: items, total: plan.total });
-    work.found(items, plan.total ?? 0);
-  });
-}
-
-async function start() {
-  const { plan, missing } = describe();
-  if (missing) return complain(missing);
-  await alone(() => carryOut(plan));
-}
-
-/** A survey first, so that it is known how much there is to do; then the work itself. */
-async function carryOut(plan) {
-  work = new Work("Looking what has changed …");
-  work.quiet();
-  show();
-  const { outcome: surveyed, items } = await survey(plan);
-  if (surveyed.exit !== 0 && !isPartial(surveyed)) return ended(surveyed, plan);
-  const isUpload = plan.mode === "upload";
-  work = new Work(isUpload ? "Uploading" : "Downloading", { planned: items, total: plan.total, verb: isUpload ? "Sent" : "Received" });
-  await remember(plan);
-  let latest = null;
-  const paint = throttle(() => latest && work.progress(latest), 100);
-  runner.tell = (event) => {
-    if (event.type === "progress") {
-      latest = event;
-      paint();
-    }
-    if (event.type === "texts") readItems(event.texts).forEach((item) => work.item(item));
-    if (event.type === "lost") {
-      latest = null;
-      work.again();
-      work.note(`${event.explained.title} Trying again in ${event.seconds} s.`);
-      announce(event.explained.title);
-    }
-    if (event.type === "connected") work.note("");
-  };
-  const outcome = await withLogin(await jobOf(plan, false), { persistent: true });
-  if (latest) work.progress(latest);
-  await ended(outcome, plan);
-}
-
-const isPartial = ({ exit }) => exit === 23 || exit === 24;
-
-async function ended(outcome, plan) {
-  if (outcome.exit === 0) {
-    await forgetPlan();
-    const done = plan.mode === "upload" ? "Uploaded." : "Downloaded.";
-    work.succeed(done, work.finished.size ? `${files(work.finished.size)} brought up to date.` : "Everything was up to date.");
-    if (plan.mode === "download" && plan.into === "browser") offerSave(plan.folder);
-    return;
-  }
-  work.fail(outcome.explained);
-  const { action } = outcome.explained;
-  $("retry").hidden = !action;
-  $("retry").textContent = action === "login" ? "Log in again" : outcome.explained.lost || outcome.exit === 20 ? "Go on" : "Try again";
-  $("retry").onclick = () => !state.busy && alone(() => carryOut(plan));
-}
-
-function complain(text) {
-  work = new Work(text);
-  work.fail({ title: text, advice: "", failures: [] });
-  show();
-}
-
 // ---- What was not finished ----
 
-async function remember(plan) {
-  await writeJson(PLAN, { ...plan, at: Date.now() });
-  const handle = plan.mode === "upload" ? state.handle : plan.into === "folder" ? state.into : null;
-  if (handle) await keepHandle("current", handle);
-}
-
-const forgetPlan = () => forget(PLAN);
-
 async function showUnfinished() {
-  const plan = await readJson(PLAN);
+  const { plan, handle } = await keptPlan();
   if (!plan) return;
   const isUpload = plan.mode === "upload";
-  const handle = await keptHandle("current");
   const needsPick = isUpload && !handle;
   const place = [plan.module, plan.path].filter(Boolean).join("/");
   $("unfinished-title").textContent = isUpload ? `The upload to ${place} was not finished.` : `The download of ${place} was not finished.`;
@@ -250,13 +105,16 @@ async function showUnfinished() {
     : "What has arrived will not travel once more.";
   $("unfinished").hidden = false;
   $("unfinished-forget").onclick = async () => {
-    await forgetPlan();
+    await abandonPlan(plan);
     $("unfinished").hidden = true;
   };
   $("unfinished-go").onclick = () => goOn(plan, handle);
 }
 
 async function goOn(plan, handle) {
+  // First of all, because a browser asks only while the click is fresh.
+  const mode = plan.mode === "upload" ? "read" : "readwrite";
+  const may = handle && (await handle.requestPermission({ mode }).catch(() => "denied")) === "granted";
   setMode(plan.mode);
   if (plan.where.address) $("address").value = plan.where.address;
   else $("target").value = plan.where.target;
@@ -267,14 +125,17 @@ async function goOn(plan, handle) {
   for (const key of ["remove", "checksum", "compress"]) $(key).checked = plan.options[key];
   $("excludes").value = plan.options.excludes.join(" ");
   $("unfinished").hidden = true;
-  const mode = plan.mode === "upload" ? "read" : "readwrite";
-  const may = handle && (await handle.requestPermission({ mode }).catch(() => "denied")) === "granted";
   if (plan.mode === "upload") {
     if (!may) return $("folder").focus();
     choose(await sources.fromHandle(handle), handle);
   } else if (plan.into === "folder") {
-    if (!may) return;
+    if (!may) {
+      note(`Choose the folder${handle ? ` “${handle.name}”` : ""} again, then download: what has arrived will not travel once more.`);
+      return $("into-choose").focus();
+    }
     useFolder(handle);
+  } else {
+    $("into").querySelector('input[value="browser"]').checked = true;
   }
   await start();
 }
@@ -375,14 +236,7 @@ function wire() {
     event.preventDefault();
     if (!state.busy) start();
   };
-  $("pause").onclick = () => {
-    const pausing = $("pause").textContent === "Pause";
-    if (pausing) runner.pause();
-    else runner.resume();
-    $("pause").textContent = pausing ? "Go on" : "Pause";
-    work.note(pausing ? "Paused." : "");
-  };
-  $("cancel").onclick = () => runner.cancel();
+  wireRun();
   $("login-cancel").onclick = () => $("login").close("cancel");
   window.addEventListener("beforeunload", (event) => {
     if (state.busy && !$("work-buttons").hidden && !$("work").hidden) event.preventDefault();

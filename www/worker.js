@@ -46,7 +46,7 @@ async function start(job) {
   } catch (error) {
     if (!(error instanceof Unreachable)) outcome = { exit: 15, text: String(error?.message ?? error) };
   }
-  await files?.close?.();
+  await files?.close?.(outcome.exit === 0);
   run = null;
   tell({ type: "done", ...outcome });
 }

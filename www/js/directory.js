@@ -1,14 +1,16 @@
 // A directory that a pull writes to: one that the user chose, or one in the browser's own storage (OPFS).
 //
-// A new version of a file is written beside the old one and takes its name when it is complete. In OPFS that is a file with
-// a temporary name and an access handle; in a chosen directory the browser's writable streams do just that. A browser can't
-// set a file's time: what time it ought to have is kept in a list in OPFS, and holds as long as the file is as it was left.
+// The engine keeps what it has of a file that it can't finish in a directory beside it, and looks there for a basis the next
+// time. That directory is not in the tree that is written to: what it would hold are parts (`parts.js`). A browser can't set a
+// file's time: what time it ought to have is kept in a list in OPFS, and holds as long as the file is as it was left.
 
 import { Failure } from "./errors.js";
+import { ChosenOutput, OwnOutput } from "./outputs.js";
+import { Parts, forgetParts } from "./parts.js";
+import { Reading } from "./reading.js";
 import { forget, readJson, writeJson } from "./store.js";
+import { PARTIAL_DIR } from "./words.js";
 
-/** The end of the names of files in the making. */
-const TEMP = ".syncline-part";
 /** A list of times is written out after so many changes, and at the end. */
 const CHANGES_MAX = 500;
 
@@ -16,7 +18,13 @@ const split = (path) => {
   const cut = path.lastIndexOf("/");
   return [cut < 0 ? "" : path.slice(0, cut), path.slice(cut + 1)];
 };
-const isTemp = (name) => name.startsWith(".") && name.endsWith(TEMP);
+const join = (above, name) => (above ? `${above}/${name}` : name);
+/** The file that a path in the partial directory is about; null for other paths. */
+function wholeOf(path) {
+  const [above, name] = split(path);
+  const [dir, last] = split(above);
+  return last === PARTIAL_DIR ? join(dir, name) : null;
+}
 
 export class Directory {
   /** @param {{handle?: FileSystemDirectoryHandle, opfs?: string, id: string, dry?: boolean}} target */
@@ -28,11 +36,14 @@ export class Directory {
     directory.list = `times-${target.id}.json`;
     directory.times = (await readJson(directory.list)) ?? {};
     directory.changes = 0;
+    directory.parts = directory.dry ? null : await Parts.open(target.id).catch(() => null);
     directory.dirs = new Map([["", directory.root]]);
     directory.files = new Map();
     directory.outputs = new Map();
     directory.entries = [];
+    directory.reading = new Reading();
     await directory.scan(directory.root, "");
+    for (const path of directory.parts?.kept.keys() ?? []) await directory.offer(path);
     return directory;
   }
 
@@ -40,29 +51,16 @@ export class Directory {
     for await (const [name, handle] of dir.entries()) {
       const path = prefix + name;
       if (handle.kind === "directory") {
+        // Another rsync has put it there; it is none of the files.
+        if (name === PARTIAL_DIR) continue;
         this.dirs.set(path, handle);
         this.entries.push({ path, isDir: true });
         await this.scan(handle, `${path}/`);
-      } else if (this.inside && isTemp(name)) {
-        if (!this.dry) await this.rescue(dir, prefix, name, handle);
       } else {
         const file = await handle.getFile();
         this.entries.push({ path, size: file.size, mtime: this.timeOf(path, file) });
       }
     }
-  }
-
-  /** A run was cut off in the middle: what had arrived is the start of the next try, unless there is more of it already. */
-  async rescue(dir, prefix, temp, handle) {
-    const name = temp.slice(1, -TEMP.length);
-    const part = await handle.getFile();
-    const there = await dir.getFileHandle(name).then((old) => old.getFile()).catch(() => null);
-    if (part.size === 0 || (there && there.size >= part.size)) return dir.removeEntry(temp);
-    await handle.move(dir, name);
-    this.entries = this.entries.filter(({ path }) => path !== prefix + name);
-    this.entries.push({ path: prefix + name, size: part.size, mtime: 0 });
-    // The walk may come to the name again, or not.
-    this.times[prefix + name] = [part.size, (await (await dir.getFileHandle(name)).getFile()).lastModified, 0];
   }
 
   timeOf(path, file) {
@@ -76,6 +74,22 @@ export class Directory {
       else client.add_file(path, size, mtime);
     }
     this.entries = [];
+  }
+
+  /**
+   * Makes a basis of what was kept of a file: that, and behind it what the old version has there. So neither what has arrived
+   * nor what was there already travels again.
+   */
+  async offer(whole) {
+    const [above, name] = split(whole);
+    if (!this.dirs.has(above)) return;
+    const { file } = this.parts.kept.get(whole);
+    const old = await this.file(whole).catch(() => null);
+    const basis = old ? new Blob([file, old.slice(file.size)]) : file;
+    const dir = join(above, PARTIAL_DIR);
+    const path = join(dir, name);
+    this.files.set(path, basis);
+    this.entries.push({ path: dir, isDir: true }, { path, size: basis.size, mtime: 0 });
   }
 
   async dir(path) {
@@ -100,13 +114,15 @@ export class Directory {
   async perform(op, Kind) {
     const { kind, path } = op;
     const [above, name] = split(path);
+    const whole = wholeOf(path);
+    if (name === PARTIAL_DIR || whole !== null) return this.performPartial(op, whole, Kind);
     switch (kind) {
       case Kind.Read: {
         const { at, len } = op;
-        return new Uint8Array(await (await this.file(path)).slice(at, at + len).arrayBuffer());
+        return this.reading.read(await this.file(path), at, len);
       }
       case Kind.Create:
-        return this.create(op.output, await this.dir(above), name);
+        return this.create(op.output, path);
       case Kind.Write:
         return this.output(op.output).write(op.at, op.take_bytes());
       case Kind.Commit:
@@ -141,15 +157,43 @@ export class Directory {
     }
   }
 
+  /** The same in a partial directory, of which the file `whole` is meant; or for that directory itself. */
+  async performPartial(op, whole, Kind) {
+    switch (op.kind) {
+      case Kind.Mkdir:
+      case Kind.Rmdir:
+        return;
+      case Kind.Read: {
+        const basis = this.files.get(op.path);
+        if (!basis) throw new Failure(2, "nothing was kept of it");
+        return this.reading.read(basis, op.at, op.len);
+      }
+      case Kind.Commit: {
+        const output = this.output(op.output);
+        this.outputs.delete(op.output);
+        await output.keep(op.size);
+        if (this.parts?.kept.has(whole)) await this.offer(whole);
+        return;
+      }
+      case Kind.Unlink:
+        this.files.delete(op.path);
+        return this.parts.drop(whole);
+      default:
+        throw new Failure(95, "not possible for partial files");
+    }
+  }
+
   output(number) {
     const output = this.outputs.get(number);
     if (!output) throw new Failure(9, "no such output");
     return output;
   }
 
-  async create(number, dir, name) {
-    const make = this.inside ? AccessOutput : StreamOutput;
-    this.outputs.set(number, await make.create(dir, name));
+  async create(number, path) {
+    const [above, name] = split(path);
+    const dir = await this.dir(above);
+    const output = this.inside ? OwnOutput.create(this.parts, path) : ChosenOutput.create(this.parts, path, dir, name);
+    this.outputs.set(number, await output);
   }
 
   async commit(number, path, size, mtime) {
@@ -173,70 +217,18 @@ export class Directory {
     await writeJson(this.list, this.times);
   }
 
-  async close() {
+  recycle(bytes) {
+    this.reading.recycle(bytes);
+  }
+
+  /** @param {boolean} isComplete whether all is as it should be: then no parts are needed any more */
+  async close(isComplete) {
+    this.reading.close();
     for (const output of this.outputs.values()) await output.discard().catch(() => {});
-    if (!this.dry) await this.save();
-  }
-}
-
-/** A new version in OPFS. */
-class AccessOutput {
-  static async create(dir, name) {
-    const output = new AccessOutput();
-    output.dir = dir;
-    output.temp = `.${name}${TEMP}`;
-    output.handle = await dir.getFileHandle(output.temp, { create: true });
-    output.access = await output.handle.createSyncAccessHandle();
-    output.access.truncate(0);
-    return output;
-  }
-
-  write(at, bytes) {
-    let done = 0;
-    while (done < bytes.length) {
-      const count = this.access.write(bytes.subarray(done), { at: at + done });
-      if (!count) throw new Failure(28, "no room left");
-      done += count;
-    }
-  }
-
-  async commit(dir, name, size) {
-    this.access.truncate(size);
-    this.access.flush();
-    this.access.close();
-    await this.handle.move(dir, name);
-  }
-
-  async discard() {
-    this.access.close();
-    await this.dir.removeEntry(this.temp);
-  }
-}
-
-/** A new version in a directory that the user chose. */
-class StreamOutput {
-  static async create(dir, name) {
-    const output = new StreamOutput();
-    output.dir = dir;
-    output.name = name;
-    output.isNew = await dir.getFileHandle(name).then(() => false, () => true);
-    output.handle = await dir.getFileHandle(name, { create: true });
-    output.stream = await output.handle.createWritable();
-    return output;
-  }
-
-  async write(at, bytes) {
-    await this.stream.write({ type: "write", position: at, data: bytes });
-  }
-
-  async commit(dir, name) {
-    if (name !== this.name) throw new Failure(95, "a file can't be stored under another name");
-    await this.stream.close();
-  }
-
-  async discard() {
-    await this.stream.abort().catch(() => {});
-    if (this.isNew) await this.dir.removeEntry(this.name).catch(() => {});
+    if (this.dry) return;
+    await this.save();
+    if (isComplete) for (const path of [...(this.parts?.kept.keys() ?? [])]) await this.parts.drop(path);
+    await this.parts?.close();
   }
 }
 
@@ -252,6 +244,7 @@ export async function removeOpfsFolder(name) {
   const top = await navigator.storage.getDirectory();
   const downloads = await top.getDirectoryHandle("downloads", { create: true });
   await downloads.removeEntry(name, { recursive: true }).catch(() => {});
+  await forgetParts(`opfs-${name}`);
   await forget(`times-opfs-${name}.json`);
 }
 
@@ -260,7 +253,7 @@ export async function allFiles(dir, prefix = "") {
   const found = [];
   for await (const [name, handle] of dir.entries()) {
     if (handle.kind === "directory") found.push(...(await allFiles(handle, `${prefix}${name}/`)));
-    else if (!isTemp(name)) found.push({ path: prefix + name, file: await handle.getFile() });
+    else found.push({ path: prefix + name, file: await handle.getFile() });
   }
   return found;
 }

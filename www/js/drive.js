@@ -23,7 +23,7 @@ export class Run {
   /**
    * @param {object} wasm the module that the client is of
    * @param {object} client see syncline_wasm.d.ts
-   * @param {object} files carries out operations: `perform(op)`
+   * @param {object} files carries out operations: `perform(op)`; bytes that it gave are its again by `recycle(bytes)`
    * @param {(event: object) => void} tell takes what the page should know
    */
   constructor(wasm, client, files, tell) {
@@ -125,8 +125,10 @@ export class Run {
     try {
       const bytes = await this.files.perform(op, wasm.Kind);
       if (this.over) return;
-      if (kind === wasm.Kind.Read) client.supply(id, bytes);
-      else client.done(id);
+      if (kind === wasm.Kind.Read) {
+        client.supply(id, bytes);
+        this.files.recycle(bytes);
+      } else client.done(id);
     } catch (error) {
       if (!this.over) client.fail(id, errorNumber(error), "");
     } finally {

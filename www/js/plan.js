@@ -3,8 +3,9 @@
 import { $ } from "./dom.js";
 import { isAddress } from "./gateway.js";
 import * as login from "./login.js";
+import { forgetParts } from "./parts.js";
 import * as sources from "./sources.js";
-import { idOf } from "./store.js";
+import { forget, idOf, keepHandle, keptHandle, readJson, writeJson } from "./store.js";
 import * as words from "./words.js";
 
 /** What was chosen and is not in the form. */
@@ -60,11 +61,39 @@ export function describe() {
   return { plan };
 }
 
-/** The words of a plan, with the files that they are about. */
-export async function jobOf(plan, dry) {
-  if (plan.mode === "upload") return { words: words.push({ ...plan, dry }), entries: state.entries };
-  const job = { words: words.pull({ ...plan, dry }) };
-  if (plan.into === "folder") job.target = { handle: state.into, id: await idOf(state.into), dry };
-  else job.target = { opfs: plan.folder, id: `opfs-${plan.folder}`, dry };
-  return job;
+/** The words of a plan, with the files that they are about. @param {{dry?: boolean, keep?: boolean, existing?: boolean}} how */
+export async function jobOf(plan, how) {
+  if (plan.mode === "upload") return { words: words.push({ ...plan, ...how }), entries: state.entries };
+  const { dry = false } = how;
+  return { words: words.pull({ ...plan, dry }), target: { ...(await targetOf(plan)), dry } };
+}
+
+async function targetOf(plan) {
+  if (plan.into === "folder") return { handle: state.into, id: await idOf(state.into) };
+  return { opfs: plan.folder, id: `opfs-${plan.folder}` };
+}
+
+const PLAN = "plan.json";
+/** The handle that belongs to it. */
+const HANDLE = "current";
+
+/** Keeps a plan, in case that the page does not live to see its end. */
+export async function remember(plan) {
+  const target = plan.mode === "download" ? (await targetOf(plan)).id : null;
+  await writeJson(PLAN, { ...plan, target, at: Date.now() });
+  // None is kept as none: the handle of an earlier plan belongs to other files.
+  await keepHandle(HANDLE, plan.mode === "upload" ? state.handle : plan.into === "folder" ? state.into : null);
+}
+
+/** The plan that an earlier page did not finish, if there is one, and its handle. */
+export async function keptPlan() {
+  return { plan: await readJson(PLAN), handle: await keptHandle(HANDLE) };
+}
+
+export const forgetPlan = () => forget(PLAN);
+
+/** The same, with the beginnings of files that it has left. */
+export async function abandonPlan({ target }) {
+  if (target) await forgetParts(target);
+  await forgetPlan();
 }

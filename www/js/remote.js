@@ -22,7 +22,7 @@ export async function modules(run) {
 /** What is in a folder of a module. */
 export async function list(run, { module, path }) {
   const { outcome, texts } = await lines(run, { words: words.list({ module, path }) }, "out");
-  const entries = texts.map(words.readEntry).filter((entry) => entry && entry.name !== ".");
+  const entries = texts.map(words.readEntry).filter((entry) => entry && entry.name !== "." && entry.name !== words.PARTIAL_DIR);
   entries.sort((a, b) => (b.kind === "d") - (a.kind === "d") || a.name.localeCompare(b.name));
   return { outcome, entries };
 }

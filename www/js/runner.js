@@ -38,27 +38,29 @@ export class Runner {
    * Runs a job to its end.
    * @param {object} where see `route`
    * @param {object} job words, user, and entries or a target
-   * @param {{askPassword: () => Promise<string|null>, persistent?: boolean}} how
+   * @param {{askPassword: () => Promise<string|null>, persistent?: boolean, again?: () => Promise<object>}} how `again` makes
+   *   the job for another try
    * @returns {Promise<object>} outcome, with `explained` unless all is well
    */
-  async run(where, job, { askPassword, persistent = false }) {
+  async run(where, job, { askPassword, persistent = false, again = null }) {
     this.askPassword = askPassword;
     this.cancelled = false;
     let connected = false;
     for (let tries = 0; ; ) {
       const outcome = await this.attempt(where, job);
       if (outcome.exit === 0) return outcome;
-      const explained = explain({ ...outcome, cancelled: this.cancelled }, this.errors ?? []);
+      const isPush = Boolean(job.entries);
+      const explained = explain({ ...outcome, cancelled: this.cancelled, isPush }, this.errors ?? []);
       connected ||= !outcome.unreachable;
       // A connection that never was is a matter of the address; one that got lost comes back.
-      const again = persistent && explained.lost && connected && !this.cancelled && tries < PAUSES.length;
-      if (!again) return { ...outcome, explained };
+      const isWorthIt = persistent && explained.lost && connected && !this.cancelled && tries < PAUSES.length;
+      if (!isWorthIt) return { ...outcome, explained };
       const seconds = PAUSES[tries];
       tries += 1;
       this.tell({ type: "lost", seconds, explained });
       await this.rest(seconds);
       if (this.cancelled) return { ...outcome, explained: explain({ exit: 20, cancelled: true }, []) };
-      this.tell({ type: "again" });
+      if (again) job = { ...job, ...(await again()) };
     }
   }
 

@@ -4,9 +4,12 @@
 const FORMAT = "--out-format=%i %l %b %n";
 /** Seconds without a sign of life after which a connection counts as lost. */
 const TIMEOUT = "--timeout=90";
+/** Where the beginning of a file waits for the rest of it, so that the version that is there stays as it is until then. */
+export const PARTIAL_DIR = ".rsync-partial";
+const PARTIAL = `--partial-dir=${PARTIAL_DIR}`;
 
 function shared(options) {
-  const words = ["-rtO", "--partial", TIMEOUT, FORMAT];
+  const words = ["-rtO", TIMEOUT, FORMAT];
   if (options.remove) words.push("--delete");
   if (options.checksum) words.push("-c");
   if (options.compress) words.push("-z");
@@ -19,17 +22,19 @@ function remote(module, path) {
   return `rsync://gateway/${[module, ...clean].join("/")}`;
 }
 
-/** Pushes the named files and folders into a folder of a module. */
-export function push({ module, path, names, options, dry }) {
-  const words = shared(options);
+/** Pushes the named files and folders into a folder of a module; see `passes` about what is kept, and when. */
+export function push({ module, path, names, options, dry, keep, existing }) {
+  const words = shared(existing ? { ...options, remove: false } : options);
   if (dry) words.push("-n");
+  if (dry || keep) words.push(PARTIAL);
+  if (existing) words.push("--existing");
   if (path.includes("/")) words.push("--mkpath");
   return [...words, ...names.map((name) => `/${name}`), `${remote(module, path)}/`];
 }
 
 /** Pulls a folder's contents, or a file, of a module. */
 export function pull({ module, path, isFile, options, dry }) {
-  const words = shared(options);
+  const words = [...shared(options), PARTIAL];
   if (dry) words.push("-n");
   return [...words, remote(module, path) + (isFile ? "" : "/"), "/"];
 }

@@ -209,8 +209,7 @@ export class Work {
   fail({ title, advice, failures }) {
     this.end(title, advice);
     $("work").classList.add("bad");
-    const lines = failures.slice(0, ITEMS_MAX).map(({ name, reason }) => make("li", {}, make("strong", { textContent: name }), `: ${reason}`));
-    $("failures").replaceChildren(...lines);
+    this.list(failures);
     for (const { name } of failures) {
       const shown = this.rows.get(name);
       if (shown) Object.assign(shown.label, { textContent: "failed", className: "what deleted" });
@@ -218,11 +217,18 @@ export class Work {
     if (this.travelled === 0) for (const id of GAUGES) $(id).hidden = true;
   }
 
-  /** What a preview found. */
-  found(items, total) {
-    this.end(summary(items), items.length ? "Nothing was changed yet." : "");
+  list(failures) {
+    const lines = failures.slice(0, ITEMS_MAX).map(({ name, reason }) => make("li", {}, make("strong", { textContent: name }), `: ${reason}`));
+    $("failures").replaceChildren(...lines);
+  }
+
+  /** What a preview found, and what it found to be impossible. */
+  found(items, total, failures) {
+    const advice = items.length ? "Nothing was changed yet." : "";
+    this.end(summary(items), failures.length ? `${advice} What follows can't be transferred:`.trim() : advice);
+    this.list(failures);
     for (const id of GAUGES) $(id).hidden = true;
-    $("outcome").hidden = !items.length;
+    $("outcome").hidden = !items.length && !failures.length;
     const moving = items.reduce((sum, item) => sum + item.size, 0);
     this.note(`${bytes(moving)} in these files, of ${bytes(total)} in all. What the other side has of them will not travel.`);
   }

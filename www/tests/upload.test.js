@@ -128,13 +128,42 @@ for (const which of daemons) {
       await page.click("#cancel");
       assert.equal(await p.finished(page), "Stopped.");
       const target = daemon.dir(`files/cut-${which}/big.bin`);
-      const kept = await waitForSize(target);
+      const kept = await waitForSize(daemon.dir(`files/cut-${which}/.rsync-partial/big.bin`));
       assert.ok(kept > 1 << 20 && kept < big.length, `${kept} bytes were kept`);
       await page.click("#retry");
       assert.equal(await p.finished(page), "Uploaded.");
       assert.ok((await readFile(target)).equals(big));
       const { bytes } = await sent(daemon, `cut-${which}/big.bin`);
       assert.ok(bytes < big.length - kept / 2, `${bytes} were sent though ${kept} were there`);
+      await page.close();
+      await slow.close();
+    });
+
+    test("is cancelled while it sends changes: the old version stays, and serves again", async () => {
+      const source = join(world.folder, `spoil-${which}`);
+      const old = p.noise(24 << 20);
+      const target = daemon.dir(`files/spoil-${which}/big.bin`);
+      await p.write(daemon.dir("files"), { [`spoil-${which}/big.bin`]: old });
+      await p.touch(target, 1000);
+      // Changes that take a while, and what is new besides.
+      const changed = Buffer.from(old);
+      for (const at of [1, 9]) p.noise(4 << 20).copy(changed, at << 20);
+      await p.write(source, { "big.bin": changed, "new.bin": p.noise(2 << 20) });
+      const slow = await startBridge(relay.port);
+      const page = await p.open(world, slow.url);
+      await p.chooseModule(page, "files");
+      await p.pick(page, source);
+      await page.click("#start");
+      await page.waitForFunction(() => document.querySelector("#overall").value > 300, null, { polling: 20 });
+      await page.click("#cancel");
+      assert.equal(await p.finished(page), "Stopped.");
+      assert.ok((await readFile(target)).equals(old), "the old version is as it was");
+      await page.click("#retry");
+      assert.equal(await p.finished(page), "Uploaded.");
+      assert.ok((await readFile(target)).equals(changed));
+      assert.equal((await stat(daemon.dir(`files/spoil-${which}/new.bin`))).size, 2 << 20);
+      const { bytes } = await sent(daemon, `spoil-${which}/big.bin`);
+      assert.ok(bytes < 10 << 20, `${bytes} bytes were sent where 8 MiB had changed`);
       await page.close();
       await slow.close();
     });
@@ -190,7 +219,7 @@ test("a plan outlives the page", async () => {
     await page.waitForFunction(() => document.querySelector("#overall").value > 150, null, { polling: 20 });
     page.on("dialog", (dialog) => dialog.accept());
     await page.close();
-    const kept = await waitForSize(daemon.dir("files/reload/big.bin"));
+    const kept = await waitForSize(daemon.dir("files/reload/.rsync-partial/big.bin"));
     assert.ok(kept, "something was kept");
     page = await p.open(world, bridge.url, context);
     await page.locator("#unfinished").waitFor();

@@ -170,7 +170,9 @@ impl Generator {
         if o.fuzzy > 0 {
             self.no_neighbour(item);
         }
-        let alike = basis.as_ref().filter(|b| b.kind < basis::FUZZY).map(|b| &b.meta);
+        // The beginning of a file is not the file: to those who read the items it is new.
+        let stands_for_it = |b: &&Basis| b.kind < basis::FUZZY && b.kind != basis::PARTIAL_DIR;
+        let alike = basis.as_ref().filter(stands_for_it).map(|b| &b.meta);
         let mut flags = match existing.or(alike) {
             None => ItemFlags::TRANSFER.0 | ItemFlags::IS_NEW.0 | decide::new_xattrs(item),
             Some(meta) => ItemFlags::TRANSFER.0 | decide::differences(o, &self.rx.powers, item, meta, true).0,

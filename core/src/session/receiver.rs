@@ -221,7 +221,7 @@ impl Receiver {
         // The generator found nothing there: looking again would be in vain.
         let from = if is_new { None } else { self.basis_path(&item, &record)? };
         let redo = self.rx.redone.borrow().contains(&item.ndx);
-        let create = create_plan(&cx, &self.rx, &item, &record, from, head, redo);
+        let create = create_plan(&cx, &self.rx, &item, from, head, redo);
         let in_place = create.output == Output::InPlace;
         let created = match cx.ask(Ask::Create(Box::new(create.clone()))).await {
             Reply::Created(created) => created,

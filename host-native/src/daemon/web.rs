@@ -27,7 +27,7 @@ use super::expand::Env;
 use super::listener::SIGNALS;
 use super::log::{Log, strerror};
 use super::names::{self, Family};
-use super::params::P;
+use super::params::{P, PARAMS};
 use super::sys::{self, Forked};
 use super::values::Values;
 use super::{lists, log};
@@ -47,6 +47,19 @@ pub struct Web {
     control: Option<OwnedFd>,
     pid: i32,
 }
+
+/// Each of these is called as an option of `syncline gateway` is: `web idle timeout` is `--idle-timeout`.
+const LIMITS: [P; 9] = [
+    P::WebConnections,
+    P::WebEach,
+    P::WebRate,
+    P::WebFailedLogins,
+    P::WebHandshake,
+    P::WebGreeting,
+    P::WebIdle,
+    P::WebTokenLifetime,
+    P::WebMessageBytes,
+];
 
 /// What gateway is wanted.
 pub struct Wish {
@@ -91,9 +104,20 @@ impl Wish {
         if web.certificate.is_some() != web.key.is_some() {
             return Err(vec!["web certificate and web key belong together: one of them is missing".to_owned()]);
         }
+        let given: Vec<(&str, String)> = LIMITS
+            .iter()
+            .map(|&id| (PARAMS[id as usize].name, word(&text(id))))
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        let option = |name: &str| name.trim_start_matches("web ").replace(' ', "-");
+        let pairs: Vec<_> = given.iter().map(|(name, value)| (option(name), value.clone())).collect();
+        let limits = args::LimitWords::read(&pairs).map_err(|(at, reason)| {
+            let (name, value) = &given[at];
+            vec![format!("{name}: \"{value}\": {reason}")]
+        })?;
         let title = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let sockets = listen(&address)?;
-        Ok(Some(Wish { web, limits: args::LimitWords::default(), sockets, title }))
+        Ok(Some(Wish { web, limits, sockets, title }))
     }
 
     /// Starts it, and waits until it has. In its process, the daemon's sockets are closed.

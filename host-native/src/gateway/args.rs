@@ -93,15 +93,33 @@ pub struct LimitWords {
     pub message_bytes: u32,
 }
 
+/// The limits as a command line of their own.
+#[derive(Parser)]
+struct Alone {
+    #[command(flatten)]
+    limits: LimitWords,
+}
+
 impl Default for LimitWords {
     /// What the command line says by default.
     fn default() -> LimitWords {
-        #[derive(Parser)]
-        struct Alone {
-            #[command(flatten)]
-            limits: LimitWords,
-        }
         Alone::parse_from([""]).limits
+    }
+}
+
+impl LimitWords {
+    /// Limits of a file: names of options, with what is set. The error has the number of the pair, and what is wrong with it.
+    pub fn read(pairs: &[(String, String)]) -> Result<LimitWords, (usize, String)> {
+        let words: Vec<String> = pairs.iter().map(|(option, value)| format!("--{option}={value}")).collect();
+        for (at, word) in words.iter().enumerate() {
+            let reason = |error: clap::Error| {
+                // Its own words are about an option.
+                std::error::Error::source(&error).map_or_else(|| error.kind().to_string(), ToString::to_string)
+            };
+            Alone::try_parse_from(["", word]).map_err(|error| (at, reason(error)))?;
+        }
+        let all = Alone::try_parse_from([""].into_iter().chain(words.iter().map(String::as_str)));
+        all.map(|alone| alone.limits).map_err(|error| (0, error.kind().to_string()))
     }
 }
 
@@ -120,6 +138,21 @@ mod tests {
     fn the_command_line_is_sound() {
         Gateway::command().debug_assert();
         assert_eq!(LimitWords::default().connections, 256);
+    }
+
+    #[test]
+    fn limits_of_a_file() {
+        let read = |pairs: &[(&str, &str)]| {
+            let owned: Vec<_> = pairs.iter().map(|&(a, b)| (a.to_owned(), b.to_owned())).collect();
+            LimitWords::read(&owned)
+        };
+        let limits = read(&[("connections", "7"), ("idle-timeout", "2.5")]).unwrap();
+        assert_eq!((limits.connections, limits.idle_timeout), (7, Duration::from_millis(2500)));
+        assert_eq!(limits.failed_logins, LimitWords::default().failed_logins);
+        let (at, reason) = read(&[("connections", "7"), ("idle-timeout", "long")]).unwrap_err();
+        assert_eq!((at, reason.as_str()), (1, "not a number of seconds"));
+        let (_, reason) = read(&[("connections", "0")]).unwrap_err();
+        assert!(reason.starts_with("0 is not in 1.."), "{reason}");
     }
 
     #[test]

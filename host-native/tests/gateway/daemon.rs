@@ -119,6 +119,22 @@ fn a_gateway_of_its_own_with_tls() {
 }
 
 #[test]
+fn a_gateway_of_its_own_with_limits() {
+    let web = free_port();
+    let daemon = daemon(Ours, &format!("web address = 127.0.0.1:{web}\nweb sessions per minute = 2"));
+    until(|| std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, web)).is_ok(), || daemon.log());
+    let from = Ipv4Addr::new(127, 0, 0, 2);
+    let way = || Way { port: web, target: "daemon", from, tls: None };
+    for _ in 0..2 {
+        let (good, report) = list(way(), "two/");
+        assert!(good, "{report}");
+    }
+    let (good, report) = list(way(), "two/");
+    assert!(!good, "{report}");
+    until(|| daemon.log().contains("127.0.0.2"), || daemon.log());
+}
+
+#[test]
 fn a_daemon_goes_on_without_its_gateway() {
     let web = free_port();
     let daemon = daemon(Ours, &format!("web address = 127.0.0.1:{web}"));
@@ -139,6 +155,8 @@ fn what_is_wrong_with_a_web_address() {
         ("web address = 127.0.0.1:0\nweb origins = files", "\"files\" is not an origin"),
         ("web address = 127.0.0.1:0\nweb key = /x", "web certificate and web key belong together"),
         ("web address = 127.0.0.1:0\nweb trusted proxies = here", "\"here\" is not an address"),
+        ("web address = 127.0.0.1:0\nweb idle timeout = long", "web idle timeout: \"long\": not a number of seconds"),
+        ("web address = 127.0.0.1:0\nweb connections = 0", "web connections: \"0\": 0 is not in 1.."),
         ("web address = 127.0.0.1:0\nweb token file = /nonexistent", "can't read the token file /nonexistent"),
     ] {
         let scratch = Scratch::new("gateway wrong");

@@ -1,6 +1,6 @@
 // rsync daemons, stock and our own, and bridges that carry WebSocket messages to them.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createServer, connect } from "node:net";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -63,14 +63,16 @@ async function stop(child) {
 }
 
 /**
- * Starts a daemon with the modules `files` (for anybody), `private` (user joe, password secret), and `fixed` (read-only).
+ * Starts a daemon with the modules `files` (for anybody), `private` (user joe, password secret), `fixed` (read-only), and
+ * `picky` (which refuses names that end in .secret).
  * @param {"stock" | "ours"} which
+ * @param {string} globals further lines of its configuration
  */
-export async function startDaemon(which) {
+export async function startDaemon(which, globals = "") {
   const folder = await mkdtemp(join(tmpdir(), "syncline-page-"));
   const port = await freePort();
   const dir = (name) => join(folder, name);
-  for (const name of ["files", "private", "fixed"]) await mkdir(dir(name));
+  for (const name of ["files", "private", "fixed", "picky"]) await mkdir(dir(name));
   await writeFile(dir("secrets"), "joe:secret\n", { mode: 0o600 });
   const log = dir("log");
   const config = `port = ${port}
@@ -82,6 +84,7 @@ transfer logging = yes
 log format = %o %m %f len=%l sent=%b
 uid = ${process.getuid()}
 gid = ${process.getgid()}
+${globals}
 [files]
 path = ${dir("files")}
 comment = Files for everybody
@@ -96,6 +99,11 @@ secrets file = ${dir("secrets")}
 path = ${dir("fixed")}
 comment = To look at only
 read only = yes
+[picky]
+path = ${dir("picky")}
+comment = With rules about names
+read only = no
+exclude = *.secret
 `;
   await writeFile(dir("rsyncd.conf"), config);
   const program = which === "ours" ? OURS : "/usr/bin/rsync";
@@ -168,6 +176,19 @@ export async function startTalker(talk) {
     sockets.forEach((socket) => socket.destroy());
   };
   return { port: server.address().port, close };
+}
+
+/**
+ * A file system of its own, with so much room, in a folder that is there; null where this user may not mount one.
+ * @returns {(() => void) | null} what takes it away again
+ */
+export function mountSmall(folder, bytes) {
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", folder], { stdio: "ignore" });
+  } catch {
+    return null;
+  }
+  return () => execFileSync("umount", ["--lazy", folder]);
 }
 
 /** The daemons that the tests talk to. */

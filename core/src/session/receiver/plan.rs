@@ -7,7 +7,6 @@ use crate::report::ItemFlags;
 use crate::session::ask::{At, CopyLocal, CopySource, Create, KeepMode, Meta, Output};
 use crate::session::context::Context;
 use crate::session::decide::{self, Item};
-use crate::session::files::basis;
 use crate::session::receiving::Receiving;
 use crate::session::show::ItemRecord;
 
@@ -15,16 +14,13 @@ pub(super) fn create_plan(
     cx: &Context,
     rx: &Receiving,
     item: &Item,
-    record: &ItemRecord,
     basis_at: Option<At>,
     head: SumHead,
     redo: bool,
 ) -> Create {
     let o = &cx.config.options;
     let append = o.append != Append::Off && !redo;
-    let partial_in_place = record.basis == basis::PARTIAL_DIR && cx.agreed().inplace_partial && basis_at.is_some();
     let in_place = o.inplace || o.append != Append::Off;
-    let _ = partial_in_place;
     Create {
         at: At { root: rx.dest(), path: item.path.clone() },
         output: if in_place { Output::InPlace } else { Output::Temp { dir: rx.temp_root.get() } },

@@ -320,6 +320,8 @@ const WRITE: &[Line] = &[
     line("-ai --partial", delta),
     line("-ai --partial --no-partial", delta),
     line("-ai --partial-dir=.part --no-W", delta).before("mkdir dst/.part; head -c 200000 src/data >dst/.part/data"),
+    line("-aii --partial-dir=.part --no-W", delta)
+        .before("rm dst/data; mkdir dst/.part; head -c 200000 src/data >dst/.part/data"),
     line("-av --delay-updates", stale),
     line("-av --delay-updates --no-delay-updates", stale),
     // Stock can't make a temporary file where the way there climbs.
