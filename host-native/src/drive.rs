@@ -91,9 +91,14 @@ impl Driver<'_> {
             let fs = &mut *self.fs;
             match step {
                 Step::Ask(id, ask) => match &mut self.pool {
-                    Some(pool) if Pool::takes(&ask) => {
+                    // One removal alone is done sooner than handed over.
+                    Some(pool) if pool.takes(&ask) || matches!(ask, Ask::Unlink { .. }) && self.session.has_asks() => {
                         if let Some(reply) = pool.submit(id, ask, fs) {
                             self.session.answer(id, reply);
+                        }
+                        if !self.session.has_asks() {
+                            // Otherwise the session would send what it has to say of other things meanwhile.
+                            self.await_removals();
                         }
                     }
                     _ => self.session.answer(id, fs.execute(ask)),

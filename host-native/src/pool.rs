@@ -63,9 +63,9 @@ impl Pool {
         })
     }
 
-    /// Whether an ask is worth a thread.
-    pub fn takes(ask: &Ask) -> bool {
-        matches!(ask, Ask::Digest { .. } | Ask::Unlink { .. })
+    /// Whether an ask is worth a thread: a digest, and a removal among others.
+    pub fn takes(&self, ask: &Ask) -> bool {
+        matches!(ask, Ask::Digest { .. }) || self.is_removing() && matches!(ask, Ask::Unlink { .. })
     }
 
     /// Gives an ask to the least busy thread; or the answer, where there is nothing left to do.

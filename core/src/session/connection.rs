@@ -77,6 +77,11 @@ impl Session {
         self.cx.outbox.borrow().pending().len()
     }
 
+    /// Whether more asks are ready to be taken: the next polls give them.
+    pub fn has_asks(&self) -> bool {
+        self.cx.has_asks()
+    }
+
     /// Makes all output so far ready to be sent, be it ever so little: for a host that has worked for a while without waiting,
     /// so that its peer can work too.
     pub fn flush_output(&mut self) {

@@ -92,6 +92,10 @@ impl Generator {
         while self.await_list(list).await? {
             self.list(list).await?;
             self.rx.passed(list);
+            if inc && list == 0 {
+                // As with stock rsync, what is said about later directories comes behind the items of the first list.
+                self.send_on();
+            }
             if inc {
                 self.close_finished().await?;
             } else {

@@ -70,6 +70,10 @@ impl Context {
         }
     }
 
+    pub(crate) fn has_asks(&self) -> bool {
+        !self.asks.borrow().queue.is_empty()
+    }
+
     pub(crate) fn next_ask(&self) -> Option<(AskId, Ask)> {
         self.asks.borrow_mut().queue.pop_front()
     }
