@@ -91,8 +91,7 @@ impl Driver<'_> {
             let fs = &mut *self.fs;
             match step {
                 Step::Ask(id, ask) => match &mut self.pool {
-                    // One removal alone is done sooner than handed over.
-                    Some(pool) if pool.takes(&ask) || matches!(ask, Ask::Unlink { .. }) && self.session.has_asks() => {
+                    Some(pool) if pool.takes(&ask, self.session.has_asks()) => {
                         if let Some(reply) = pool.submit(id, ask, fs) {
                             self.session.answer(id, reply);
                         }

@@ -63,13 +63,22 @@ impl Pool {
         })
     }
 
-    /// Whether an ask is worth a thread: a digest, and a removal among others.
-    pub fn takes(&self, ask: &Ask) -> bool {
-        matches!(ask, Ask::Digest { .. }) || self.is_removing() && matches!(ask, Ask::Unlink { .. })
+    /// Whether an ask is worth a thread: a digest, and a removal among others. `more`: another ask comes next.
+    pub fn takes(&self, ask: &Ask, more: bool) -> bool {
+        match ask {
+            Ask::Digest { .. } => true,
+            Ask::Unlink { .. } => more || self.is_removing(),
+            _ => false,
+        }
     }
 
-    /// Gives an ask to the least busy thread; or the answer, where there is nothing left to do.
+    /// Gives an ask to the least busy thread; or the answer, where there is nothing left to do, or no thread to do it.
     pub fn submit(&mut self, id: AskId, ask: Ask, fs: &mut Fs) -> Option<Reply> {
+        if self.threads.len() < self.count && self.outstanding >= self.threads.len() {
+            self.start(fs);
+        }
+        let load = |at: &usize| self.loads[*at].load(Ordering::Relaxed);
+        let Some(at) = (0..self.threads.len()).min_by_key(load) else { return Some(fs.execute(ask)) };
         let job = match ask {
             Ask::Unlink { at } => match fs.doomed(&at) {
                 Ok(doomed) => {
@@ -80,11 +89,6 @@ impl Pool {
             },
             ask => Job::Do(id, ask),
         };
-        if self.threads.len() < self.count && self.outstanding >= self.threads.len() {
-            self.start(fs);
-        }
-        let load = |at: &usize| self.loads[*at].load(Ordering::Relaxed);
-        let at = (0..self.threads.len()).min_by_key(load)?;
         let (jobs, _, version) = &mut self.threads[at];
         if *version != fs.version() {
             *version = fs.version();
@@ -96,12 +100,13 @@ impl Pool {
         None
     }
 
+    /// Starts another thread, if the system gives one.
     fn start(&mut self, fs: &Fs) {
         let (sender, receiver) = channel();
         let (done, loads, at) = (self.done.clone(), self.loads.clone(), self.threads.len());
         let own = fs.fork();
-        let thread = std::thread::spawn(move || work(&receiver, own, &done, &loads[at]));
-        self.threads.push((sender, thread, fs.version()));
+        let thread = std::thread::Builder::new().spawn(move || work(&receiver, own, &done, &loads[at]));
+        self.threads.extend(thread.map(|thread| (sender, thread, fs.version())));
     }
 
     /// Answers that have come.

@@ -35,6 +35,8 @@ pub fn build() -> Outcome {
         copy(&module, &folder().join(format!("syncline{suffix}.wasm")))?;
 
         let words = ["--profile", "embed", "-p", "syncline-component", "--manifest-path", COMPONENT];
+        // In a folder of its own: it builds `syncline-embed` without the C ABI, which would take the place of the module.
+        let built = format!("wasm/component{suffix}");
         run(wasm::compile(&words, flags, &built, &[])?)?;
         let module = wasm::made(&built, "embed", "syncline_component.wasm");
         let component = folder().join(format!("syncline-component{suffix}.wasm"));

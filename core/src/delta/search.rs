@@ -11,6 +11,10 @@
 //! Any stream of tokens that rebuilds the file is right, so what a peer sends as signature can cost matches but never
 //! correctness: in the worst case we stop checking candidates that turn out false too often, see `Credit`.
 
+mod credit;
+mod last;
+mod sums;
+
 use super::scan::{ScanFn, scan_for};
 use super::signature::Signature;
 use super::table::Table;
@@ -18,11 +22,11 @@ use crate::checksum::{BLOCKS_AT_ONCE, DIGEST_BYTES_MAX, Digest, DigestValue, Md4
 use crate::limits::LITERAL_BYTES;
 use alloc::vec;
 use alloc::vec::Vec;
+use credit::Credit;
+use sums::{Ahead, StrongSum};
 
 /// The window is at least this long, unless the caller offers less.
 const WINDOW_BYTES: usize = 1 << 20;
-/// How many lengths of a last block may turn out wrong after their weak sum was right.
-const SHORT_TRIES_MAX: u32 = 64;
 /// Blocks whose strong sums are made together when a run of blocks begins.
 const BLOCKS_AHEAD_FIRST: usize = 4;
 /// In place, how many equal blocks are looked at for one that is not overwritten yet.
@@ -266,67 +270,6 @@ impl Search {
         }
     }
 
-    /// Moves `at` on where no full-length block fits any more, or where there is none at all.
-    fn advance_to_end(&mut self) -> Progress {
-        let head = self.signature.head;
-        let short =
-            if self.signature.is_complete() && head.full_blocks() < head.count { head.remainder as usize } else { 0 };
-        if !self.ended {
-            // Without full-length blocks all but what may be the short last one is literal already.
-            let literal_end = self.end.saturating_sub(short);
-            if !self.table.is_empty() || literal_end <= self.at {
-                return Progress::Starved;
-            }
-            self.at = literal_end;
-            return Progress::Moved;
-        }
-        if self.at == self.end {
-            return Progress::Exhausted;
-        }
-        if short > 0 && self.end - self.at >= short && self.is_short_block(self.end - short) {
-            self.at = self.end - short;
-            self.found = Some(head.count - 1);
-        } else if let Some(len) = self.find_short_block() {
-            self.signature.head.remainder = len as u32;
-            self.at = self.end - len;
-            self.found = Some(head.count - 1);
-        } else {
-            self.at = self.end;
-        }
-        Progress::Moved
-    }
-
-    /// Whether the rest of the file from `at` is the short last block of the basis.
-    fn is_short_block(&mut self, at: usize) -> bool {
-        let last = self.signature.head.count - 1;
-        let rest = &self.window[at..self.end];
-        if self.signature.weak.get(last as usize) != Some(&self.weak.of(rest))
-            || !self.is_usable(last, self.file_offset(at))
-        {
-            return false;
-        }
-        self.tally.hash_hits += 1;
-        let same = self.strong_at(at, self.end - at).matches(&self.signature, last);
-        self.tally.false_alarms += u64::from(!same);
-        same
-    }
-
-    /// How much of the end of the file is the last block of the basis, where it is not known how long that is.
-    fn find_short_block(&mut self) -> Option<usize> {
-        if !self.last_is_unknown || !self.signature.is_complete() {
-            return None;
-        }
-        let last = self.signature.head.count.checked_sub(1)?;
-        let wanted = *self.signature.weak.get(last as usize)?;
-        let longest = self.block_bytes().saturating_sub(1);
-        let mut tries = 0;
-        self.weak.suffix(&self.window[self.at..self.end], longest, |sum, len| {
-            let may_be = sum == wanted && tries < SHORT_TRIES_MAX;
-            tries += u32::from(may_be);
-            may_be && self.strong_at(self.end - len, len).matches(&self.signature, last)
-        })
-    }
-
     /// Some block has the weak sum of the window: is it one that we may use?
     fn confirm(&mut self, sum: u32, is_first: bool) -> Progress {
         let block_bytes = self.block_bytes();
@@ -471,78 +414,6 @@ enum Progress {
     Starved,
     /// `at` is at the end of the file.
     Exhausted,
-}
-
-/// Strong sums of blocks from an offset of the file on.
-#[derive(Debug, Default)]
-struct Ahead {
-    offset: u64,
-    count: usize,
-    sums: [[u8; DIGEST_BYTES_MAX]; BLOCKS_AT_ONCE],
-}
-
-impl Ahead {
-    /// Whether the last one was the one before this offset.
-    fn ends_at(&self, offset: u64, block_bytes: usize) -> bool {
-        self.offset + (self.count * block_bytes) as u64 == offset
-    }
-
-    /// The one at this offset.
-    fn at(&self, offset: u64, block_bytes: usize) -> Option<[u8; DIGEST_BYTES_MAX]> {
-        let (from, block_bytes) = (offset.checked_sub(self.offset)?, block_bytes as u64);
-        let index = usize::try_from(from.checked_div(block_bytes)?).ok()?;
-        (from.is_multiple_of(block_bytes) && index < self.count).then(|| self.sums[index])
-    }
-}
-
-/// The strong sum of a window, as far as the signature has it.
-struct StrongSum {
-    bytes: [u8; DIGEST_BYTES_MAX],
-    len: usize,
-}
-
-impl StrongSum {
-    fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-
-    fn matches(&self, signature: &Signature, block: u32) -> bool {
-        signature.strong_of(block) == self.as_bytes()
-    }
-}
-
-/// What may be spent on strong sums that turn out wrong, in bytes summed.
-///
-/// A signature can be made so that every offset of a file has the weak sum of some block and none its strong sum. Summing
-/// a whole block per offset would then take time in the length of the file times that of a block. So false alarms are paid
-/// for by bytes passed, and without credit a candidate is passed over. Honest data never comes near the limit: of
-/// random sums about one in `2^32 / count` is a false alarm.
-#[derive(Debug)]
-struct Credit {
-    bytes: i64,
-}
-
-impl Credit {
-    /// Bytes that may be summed in vain per byte of the file.
-    const PER_BYTE: i64 = 8;
-    /// Most that can be saved up, and what a search starts with.
-    const MAX: i64 = 16 << 20;
-
-    fn new() -> Credit {
-        Credit { bytes: Credit::MAX }
-    }
-
-    fn is_left(&self) -> bool {
-        self.bytes > 0
-    }
-
-    fn earn(&mut self, passed: usize) {
-        self.bytes = (self.bytes + passed as i64 * Credit::PER_BYTE).min(Credit::MAX);
-    }
-
-    fn spend(&mut self, len: usize) {
-        self.bytes -= len as i64;
-    }
 }
 
 #[cfg(test)]

@@ -24,8 +24,6 @@ use crate::{Error, Exit};
 pub(crate) const AHEAD_MIN: usize = 1000;
 /// How far this one does: with less, sender and generator would take turns where directories have a thousand files each.
 const AHEAD: usize = 5 * AHEAD_MIN;
-/// Files up to this size may be read by the sending half of a local copy: that is work that the other half need not do.
-const READ_AHEAD_BYTES: u64 = 64 * 1024;
 /// Bytes read from a file at a time while it is searched.
 const WINDOW_BYTES: usize = 256 * 1024;
 
@@ -221,14 +219,13 @@ impl Sender {
     async fn name_source(&mut self, item: &Item, record: &ItemRecord, head: SumHead) -> Result<(), Error> {
         let cx = self.cx.clone();
         let (root, path) = self.lister.source_of(item.ndx);
-        // Root can open everything; others learn here, before the item is shown, what they may not read.
-        if !cx.config.root || item.size <= READ_AHEAD_BYTES {
-            let ask = Ask::ReadAhead { at: self.lister.at(item.ndx), root: root.clone(), size: item.size };
-            if let Err(errno) = cx.unit(ask).await {
-                self.not_opened(item, &errno);
-                self.no_send(item.ndx);
-                return Ok(());
-            }
+        // Reading small files is work that the other half need not do; and what can't be read is found out before the item is
+        // shown.
+        let ask = Ask::ReadAhead { at: self.lister.at(item.ndx), root: root.clone(), size: item.size };
+        if let Err(errno) = cx.unit(ask).await {
+            self.not_opened(item, &errno);
+            self.no_send(item.ndx);
+            return Ok(());
         }
         show::before_transfer(&cx, item, record);
         self.echo(item, record).await?;

@@ -14,7 +14,7 @@ use super::sink::{Sink, retry};
 use crate::errno::errno;
 
 /// Smaller files are read and written in one piece: that is cheaper than asking for anything clever.
-const CLEVER_BYTES_MIN: u64 = 64 << 10;
+pub const BY_HAND_BYTES_MAX: u64 = 64 << 10;
 /// Bytes that the kernel is asked to copy at once.
 const RANGE_BYTES: usize = 1 << 30;
 
@@ -42,7 +42,7 @@ impl Cloning {
     /// Copies the whole of `source` to where `sink` stands; the bytes copied.
     pub fn copy(&mut self, source: &OwnedFd, sink: &mut Sink, way: Way) -> Result<u64, OutputError> {
         let start = sink.offset();
-        if way.size > CLEVER_BYTES_MIN {
+        if way.size > BY_HAND_BYTES_MAX {
             if way.clone && start == 0 && self.clone_file(source, sink, way.devs) {
                 return Ok(sink.offset());
             }

@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use syncline_core::session::{At, HostResult};
 
 use super::Fs;
+use super::clone::BY_HAND_BYTES_MAX;
 use super::read::{self, chunk_bytes, read_next};
 
-/// Larger files are copied by the kernel.
-const FILE_BYTES_MAX: u64 = 64 << 10;
 /// Bytes that may wait here, with the names.
 const BYTES_MAX: usize = 32 << 20;
+
 /// Shared by the two halves.
 #[derive(Clone, Default)]
 pub struct Handover(Arc<Mutex<State>>);
@@ -39,6 +39,10 @@ impl Handover {
     fn put(&self, name: Vec<u8>, bytes: Vec<u8>) {
         let mut state = self.lock();
         state.bytes += name.len() + bytes.len();
+        // A file that is asked for again takes the place of what nobody took.
+        if let Some((name, bytes)) = state.files.remove_entry(&name) {
+            state.bytes -= name.len() + bytes.len();
+        }
         state.files.insert(name, bytes);
     }
 
@@ -60,7 +64,7 @@ impl Fs {
     /// [`syncline_core::session::Ask::ReadAhead`]: an error only if the file can't be opened. One that can't be read is found
     /// out about by the half that copies it.
     pub(super) fn read_ahead(&mut self, at: &At, root: &[u8], size: u64) -> HostResult<()> {
-        let small = self.handover.as_ref().filter(|_| size <= FILE_BYTES_MAX);
+        let small = self.handover.as_ref().filter(|_| size <= BY_HAND_BYTES_MAX);
         let (file, _) = read::open(&mut self.roots, at, false)?;
         if let Some(handover) = small.filter(|handover| handover.has_room(size)) {
             let mut bytes = vec![0; chunk_bytes(size)];
@@ -73,5 +77,24 @@ impl Fs {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_bounded_and_counted() {
+        let handover = Handover::default();
+        handover.put(name(b"r", b"a"), vec![1; 100]);
+        handover.put(name(b"r", b"a"), vec![2; 50]);
+        assert_eq!(handover.lock().bytes, 3 + 50);
+        assert_eq!(handover.take(b"ra", b""), None);
+        assert_eq!(handover.take(b"r", b"a"), Some(vec![2; 50]));
+        assert_eq!(handover.take(b"r", b"a"), None);
+        assert_eq!(handover.lock().bytes, 0);
+        handover.put(name(b"r", b"large"), vec![0; BYTES_MAX - 7]);
+        assert!(handover.has_room(0) && !handover.has_room(1));
     }
 }

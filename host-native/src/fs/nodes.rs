@@ -113,7 +113,11 @@ impl Fs {
             Err(error) => Reply::Unit(Err(error)),
             Ok(meta) => {
                 let same_time = meta.mtime == mtime && (mtime_nsec == 0 || meta.mtime_nsec == mtime_nsec);
-                if meta.size == size && same_time { Reply::Unit(self.unlink(at)) } else { Reply::Changed }
+                if meta.size != size || !same_time {
+                    return Reply::Changed;
+                }
+                self.roots.forget(at);
+                Reply::Unit(Doomed(spot).unlink())
             }
         }
     }

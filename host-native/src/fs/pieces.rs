@@ -37,7 +37,9 @@ pub fn copy(source: &impl AsFd, output: &impl AsFd, size: u64) -> u64 {
     }
     let pieces = Pieces { size, next: AtomicU64::new(0), failed: AtomicU64::new(size) };
     thread::scope(|scope| {
-        scope.spawn(|| pieces.each(|at, len| fill_mapped(source, output, at, len)));
+        let fill = || pieces.each(|at, len| fill_mapped(source, output, at, len));
+        // Without another thread this one does it all.
+        let _ = thread::Builder::new().spawn_scoped(scope, fill);
         pieces.each(|at, len| copy_written(source, output, at, len));
     });
     let done = pieces.failed.into_inner();

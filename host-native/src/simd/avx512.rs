@@ -1,51 +1,15 @@
-//! The scan for processors with AVX-512: thirty-two sums at a time. The filter is looked into as with AVX2.
+//! The scan's roll for processors with AVX-512: thirty-two sums at a time. All else is as with AVX2.
 
 use std::arch::x86_64::*;
 
-use syncline_core::checksum::weak_sum::Signed;
-use syncline_core::delta::{FILTER_FACTOR, GROUP, Kernel, Sums, TILE, Table, scan_with, step_by};
-
-use super::x86::probe_bits;
+use syncline_core::delta::{FILTER_FACTOR, Sums, TILE};
 
 /// Sums in one vector.
 const LANES: usize = 32;
 
-/// Only handed out by [`super::best_scan`], after it asked the processor.
-pub(super) fn scan_avx512(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
-    // SAFETY: `best_scan` returns this function only where all four are there.
-    unsafe { compiled_for_avx512(data, window, table, at, sum) }
-}
-
-#[target_feature(enable = "avx2,bmi2,avx512f,avx512bw")]
-fn compiled_for_avx512(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
-    scan_with(Avx512(()), data, window, table, at, sum)
-}
-
-/// Made only where AVX-512 is there.
-struct Avx512(());
-
-impl Kernel for Avx512 {
-    #[inline(always)]
-    fn step(&self, old: u8, new: u8, window: usize, sum: u32) -> u32 {
-        step_by::<Signed>(old, new, window, sum)
-    }
-
-    #[inline(always)]
-    fn roll(&mut self, old: &[u8; TILE], new: &[u8; TILE], window: usize, sum: u32, sums: &mut Sums) {
-        // SAFETY: `Avx512` is made in `compiled_for_avx512` only.
-        unsafe { roll(old, new, window as u16, sum, sums) }
-    }
-
-    #[inline(always)]
-    fn probe(&self, filter: &[u32], sums: &Sums) -> [u16; TILE / GROUP] {
-        // SAFETY: as above.
-        unsafe { probe_bits(filter, sums) }
-    }
-}
-
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn roll(old: &[u8; TILE], new: &[u8; TILE], window: u16, sum: u32, sums: &mut Sums) {
+pub(super) fn roll(old: &[u8; TILE], new: &[u8; TILE], window: u16, sum: u32, sums: &mut Sums) {
     let window = _mm512_set1_epi16(window as i16);
     let factor = _mm512_set1_epi16(FILTER_FACTOR as i16);
     let (mut last_a, mut last_b) = (_mm512_set1_epi16(sum as i16), _mm512_set1_epi16((sum >> 16) as i16));

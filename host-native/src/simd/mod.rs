@@ -29,7 +29,7 @@ fn has_long_vectors() -> bool {
 pub fn best_scan() -> ScanFn {
     #[cfg(target_arch = "x86_64")]
     if is_recent() {
-        return if has_long_vectors() { avx512::scan_avx512 } else { x86::scan_avx2 };
+        return if has_long_vectors() { x86::scan_avx512 } else { x86::scan_avx2 };
     }
     portable_scan
 }

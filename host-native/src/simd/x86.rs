@@ -1,8 +1,9 @@
-//! For processors with AVX2: the scan, sixteen sums at a time, and MD4 of sixteen blocks at a time.
+//! For processors with AVX2: the scan, sixteen sums at a time, or with AVX-512 thirty-two; and MD4 of sixteen blocks at a time.
 
 use std::arch::asm;
 use std::arch::x86_64::*;
 
+use super::avx512;
 use syncline_core::checksum::weak_sum::Signed;
 use syncline_core::checksum::{DIGEST_BYTES_MAX, md4_rows};
 use syncline_core::delta::{FILTER_FACTOR, GROUP, HashKernel, Kernel, Sums, TILE, Table, scan_with, step_by};
@@ -11,6 +12,12 @@ use syncline_core::delta::{FILTER_FACTOR, GROUP, HashKernel, Kernel, Sums, TILE,
 pub(super) fn scan_avx2(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
     // SAFETY: `best_scan` returns this function only where avx2 and bmi2 are there.
     unsafe { compiled_for_avx2(data, window, table, at, sum) }
+}
+
+/// As [`scan_avx2`], where AVX-512 is there too.
+pub(super) fn scan_avx512(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
+    // SAFETY: `best_scan` returns this function only where all four are there.
+    unsafe { compiled_for_avx512(data, window, table, at, sum) }
 }
 
 /// As [`scan_avx2`], for the hash of librsync's signatures: plain code, that compilers make wide vectors of.
@@ -26,7 +33,12 @@ fn hash_for_avx2(data: &[u8], window: usize, table: &Table, at: &mut usize, sum:
 
 #[target_feature(enable = "avx2,bmi2")]
 fn compiled_for_avx2(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
-    scan_with(Avx2(()), data, window, table, at, sum)
+    scan_with(Vectors::<false>(()), data, window, table, at, sum)
+}
+
+#[target_feature(enable = "avx2,bmi2,avx512f,avx512bw")]
+fn compiled_for_avx512(data: &[u8], window: usize, table: &Table, at: &mut usize, sum: &mut u32) -> bool {
+    scan_with(Vectors::<true>(()), data, window, table, at, sum)
 }
 
 /// As [`md4_rows`], plain code. Only handed out by [`super::best_md4`], after it asked the processor.
@@ -45,10 +57,10 @@ fn md4_for_avx2(blocks: &[&[u8]], end: &[u8], out: &mut [[u8; DIGEST_BYTES_MAX]]
     }
 }
 
-/// Made only where AVX2 is there.
-struct Avx2(());
+/// Made only where AVX2 is there, and with `LONG` AVX-512.
+struct Vectors<const LONG: bool>(());
 
-impl Kernel for Avx2 {
+impl<const LONG: bool> Kernel for Vectors<LONG> {
     #[inline(always)]
     fn step(&self, old: u8, new: u8, window: usize, sum: u32) -> u32 {
         step_by::<Signed>(old, new, window, sum)
@@ -56,7 +68,8 @@ impl Kernel for Avx2 {
 
     #[inline(always)]
     fn roll(&mut self, old: &[u8; TILE], new: &[u8; TILE], window: usize, sum: u32, sums: &mut Sums) {
-        // SAFETY: `Avx2` is made in `compiled_for_avx2` only.
+        let roll = if LONG { avx512::roll } else { roll };
+        // SAFETY: this is made only where what it uses is there.
         unsafe { roll(old, new, window as u16, sum, sums) }
     }
 
@@ -94,7 +107,7 @@ impl Kernel for HashAvx2 {
 /// bit of each where it is.
 #[inline]
 #[target_feature(enable = "avx2,bmi2")]
-pub(super) fn probe_bits(filter: &[u32], sums: &Sums) -> [u16; TILE / GROUP] {
+fn probe_bits(filter: &[u32], sums: &Sums) -> [u16; TILE / GROUP] {
     let mut hits = [0; TILE / GROUP];
     let Some(mask) = filter.len().checked_sub(1) else { return hits };
     let mask = _mm256_set1_epi16(mask as i16);

@@ -5,6 +5,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use syncline_core::session::{CopyLocal, CopySource, KeepMode, SetErrors, SetMeta};
 
 use super::*;
+use crate::fs::Handover;
 
 impl Here {
     fn copy_of(&self, from: &str, to: &str) -> CopyLocal {
@@ -80,6 +81,35 @@ fn holes_of_a_source_stay_holes_and_what_was_there_does_not_show_through() {
         let blocks = std::fs::metadata(here.path("to")).unwrap().blocks();
         assert!(blocks * 512 < 200_000, "in place: {in_place}, {blocks} blocks");
     }
+}
+
+#[test]
+fn what_the_other_half_has_read_is_not_read_again() {
+    let mut here = Here::new();
+    let handover = Handover::default();
+    here.fs = std::mem::take(&mut here.fs).with_handover(Some(handover.clone()));
+    let source = tempfile::tempdir().unwrap();
+    let mut other = Fs::new().with_handover(Some(handover));
+    let root = open_root(&mut other, source.path());
+    let path = source.path().as_os_str().as_bytes().to_vec();
+    let mut ahead = |name: &str, size: usize| {
+        let at = At { root, path: name.into() };
+        other.execute(Ask::ReadAhead { at, root: path.clone(), size: size as u64 })
+    };
+    for (size, kept) in [(0, true), (5, true), (65_536, true), (65_537, false)] {
+        std::fs::write(source.path().join("f"), noise(size)).unwrap();
+        assert_eq!(ahead("f", size), Reply::Unit(Ok(())));
+        std::fs::remove_file(source.path().join("f")).unwrap();
+        let from = CopySource::Named { root: path.clone(), path: b"f".to_vec() };
+        let copied = here.copy(CopyLocal { from, ..here.copy_of("", "to") });
+        if kept {
+            assert_eq!(copied, Ok(size as u64));
+            assert!(here.data("to") == noise(size));
+        } else {
+            assert!(matches!(copied, Err(OutputError::Source(error)) if error.is_not_found()), "{size}");
+        }
+    }
+    assert!(matches!(ahead("none", 1), Reply::Unit(Err(error)) if error.is_not_found()));
 }
 
 #[test]
