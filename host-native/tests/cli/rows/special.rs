@@ -32,8 +32,12 @@ pub const ROWS: &[Row] = &[
     row("filter bad word file", filters, "echo core >src/.words; r -av --filter='dir-merge,w .words' src/ dst 2>&1 | grep Unknown"),
     row("filter from stdin", filters, "r -av --exclude-from=- src/ dst <patterns"),
     row("filter debug per dir", filters, "r -av --debug=filter -F src/ dst"),
-    // Whether a list ends before the next file moves is chance; its line is the same as the one before.
-    row("progress2 lists", stale, "r -a --info=progress2 src/ dst | tr '\r' '\n' | sed 's/-chk=[0-9]*/-chk=N/' | uniq"),
+    // Whether a list ends before the next file moves is chance; its line is the same as the one before, but for rate and time.
+    row(
+        "progress2 lists",
+        stale,
+        "r -a --info=progress2 src/ dst | tr '\r' '\n' | sed -E 's/-chk=[0-9]*/-chk=N/; s,[0-9.]+[kMG]B/s +[0-9:]+,RATE TIME,' | uniq",
+    ),
     row("progress2 no inc", stale, "r -a --info=progress2 --no-inc-recursive src/ dst | tr '\r' '\n' | sed 's/-chk=[0-9]*/-chk=N/'"),
     row("progress2 nothing", synced, "r -a --info=progress2 src/ dst"),
     row("progress quiet", stale, "r -a --progress -q src/ dst"),
