@@ -304,6 +304,11 @@ fn finish(config: Config, mut reached: Reached, console: &mut Console) -> Outcom
         console.error_and_log(b"rsync: [Receiver] write error: Broken pipe (32)");
         return Ok((last, ""));
     }
+    if let Some(text) = session.parting_words() {
+        console.exit_line(last, role);
+        console.error_and_log(&text);
+        return Ok((last, ""));
+    }
     Ok((last, role))
 }
 

@@ -248,8 +248,13 @@ impl Driver<'_> {
 
     fn connection_failed(&mut self, call: &str, error: Errno) {
         let errno = errno::errno(error);
-        let text = format!("rsync: {call} error: {} ({})", errno.text, errno.code);
-        self.give_up(Error::host(Exit::SOCKET_IO, text));
+        // Stock's receiver reads, its generator writes.
+        let role = match self.session.role() {
+            "generator" if call == "read" => "receiver",
+            role => role,
+        };
+        self.given_up.get_or_insert(Exit::SOCKET_IO);
+        self.session.connection_failed(format!("rsync: [{role}] {call} error: {} ({})", errno.text, errno.code).into());
         self.session.output_broken();
         self.session.input_end();
         self.silence = None;

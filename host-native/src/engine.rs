@@ -1,7 +1,10 @@
 //! What the daemon needs of the rest of the program: a client's words parsed, a module's rules judged, a session run.
 
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use syncline_core::filter::{Builder, Check, FilterList, PerDir, Subject};
 use syncline_core::options::refuse::{Refusals, spellings};
 use syncline_core::options::{Chmod, DaemonOptions, Env, Setup, Super, parse_worker};
@@ -156,6 +159,7 @@ fn serve(served: Served) -> i32 {
         (0, limit) | (limit, 0) => limit,
         (own, theirs) => own.min(theirs),
     };
+    let unread = input.try_clone();
     let wire = Wire { input, output, pending, bytes_per_second: limit * 1024 };
     // A daemon's modules are its fences.
     config.options.confine_root = None;
@@ -179,12 +183,26 @@ fn serve(served: Served) -> i32 {
     }
     let mut session = Session::new(config);
     let exit = drive::run(&mut session, wire, &mut fs, &mut console);
+    if let Ok(input) = unread
+        && session.leaves()
+    {
+        part(&input);
+    }
     // What merely sums up the errors that were logged is not one itself.
     let sums_up = [Exit::PARTIAL, Exit::VANISHED, Exit::DEL_LIMIT].contains(&exit);
     if exit != Exit::OK && !sums_up && !session.exit_is_told() {
         console.log_exit(exit, role);
     }
     exit.0
+}
+
+/// Gives a client time to read why it gets nothing, and then sees to it that something of what it sent is unread: the
+/// connection is then reset, and the client says so, as with stock, whatever the two processes' speeds.
+fn part(input: &OwnedFd) {
+    std::thread::sleep(Duration::from_millis(100));
+    let second = Timespec { tv_sec: 1, tv_nsec: 0 };
+    // Whatever comes of it, the process ends now.
+    let _ = poll(&mut [PollFd::new(input, PollFlags::IN)], Some(&second));
 }
 
 /// A relative directory that does not lead out of where it starts: `..` there counts for nothing.

@@ -153,10 +153,13 @@ for (const which of daemons) {
       const page = await p.open(world, slow.url);
       await p.chooseModule(page, "files");
       await p.pick(page, source);
+      // Behind the first piece of what changed, and before the end of the second.
+      relay.hold(5 << 20);
       await page.click("#start");
       await page.waitForFunction(() => document.querySelector("#overall").value > 300, null, { polling: 20 });
       await page.click("#cancel");
       assert.equal(await p.finished(page), "Stopped.");
+      relay.drop();
       assert.ok((await readFile(target)).equals(old), "the old version is as it was");
       await page.click("#retry");
       assert.equal(await p.finished(page), "Uploaded.");

@@ -50,7 +50,7 @@ impl Session {
     /// Whether the session has room for more input.
     pub fn wants_input(&self) -> bool {
         let mut inbox = self.cx.inbox.borrow_mut();
-        !inbox.is_ended() && !inbox.space(64 * 1024).is_empty()
+        !self.cx.leaves.get() && !inbox.is_ended() && !inbox.space(64 * 1024).is_empty()
     }
 
     /// The peer closed its direction.

@@ -52,6 +52,10 @@ pub(crate) struct Context {
     pub(crate) spawned: RefCell<Vec<Work>>,
     pub(crate) agreed: OnceCell<Agreed>,
     pub(crate) now_ms: Cell<u64>,
+    /// A daemon's session that ends without reading any more.
+    pub(crate) leaves: Cell<bool>,
+    /// The list of a daemon's client that was read before the session began.
+    pub(crate) served_names: RefCell<Option<Vec<u8>>>,
     /// Bits of [`io_error`].
     pub(crate) io_error: Cell<i32>,
     /// Those of them that did not come with a list.
@@ -100,6 +104,7 @@ impl Context {
         let level = report::Level::from_count(config.options.human_readable);
         let meter = Progress::new(scope, Numbers { level, ..Numbers::default() });
         let rules = config.module.as_ref().map(|module| super::filters::daemon(&module.filters));
+        let leaves = config.refused.is_some() && config.role == Role::Sender;
         Context {
             config,
             inbox: RefCell::new(Inbox::new()),
@@ -115,6 +120,8 @@ impl Context {
             spawned: RefCell::default(),
             agreed: OnceCell::new(),
             now_ms: Cell::new(0),
+            leaves: Cell::new(leaves),
+            served_names: RefCell::default(),
             io_error: Cell::new(0),
             own_errors: Cell::new(0),
             transfer_error: Cell::new(false),
@@ -268,6 +275,11 @@ impl Context {
     /// Seconds since 1970.
     pub(crate) fn unix_now(&self) -> i64 {
         self.config.unix_time + (self.elapsed_ms() / 1000) as i64
+    }
+
+    /// Whether this is a daemon's sender that says why it can't serve at all, and is gone: it sends no exit code.
+    pub(crate) fn leaves_without_code(&self) -> bool {
+        self.leaves.get() && self.is_sender()
     }
 
     pub(crate) fn elapsed_ms(&self) -> u64 {

@@ -12,7 +12,11 @@ use crate::{Error, Exit};
 pub(crate) async fn sender(cx: &Context) -> Result<(), Error> {
     if cx.is_server() {
         put_statistics(cx);
-    } else if cx.records() {
+    } else {
+        // As with stock, the goodbye is not in what its user sees.
+        cx.settle_totals();
+    }
+    if !cx.is_server() && cx.records() {
         cx.outbox.borrow_mut().flush();
         cx.outbox.borrow_mut().set_muted(true);
         put_statistics(cx);

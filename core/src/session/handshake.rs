@@ -164,7 +164,8 @@ impl Context {
         set(has(b'x'), compat::AVOID_XATTR_SHORTCUT);
         set(has(b'C'), compat::SEED_FIRST);
         set(has(b'I'), compat::INPLACE_PARTIAL);
-        set(has(b'v'), compat::VARINT_FLAGS);
+        // Who is only told why it gets nothing has nothing to agree on.
+        set(has(b'v') && !self.leaves_without_code(), compat::VARINT_FLAGS);
         set(has(b'u'), compat::ID0_NAMES);
         flags
     }

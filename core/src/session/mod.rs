@@ -68,6 +68,7 @@ pub use step::*;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 use crate::report::Stats;
 use crate::{Error, Exit};
@@ -90,6 +91,10 @@ pub struct Session {
     exit_is_told: bool,
     /// The role that failed, where that is not what the whole is called.
     failed_as: Option<&'static str>,
+    /// Whether an exit code went over the connection, one way or the other.
+    exit_exchanged: bool,
+    /// How reading failed after that.
+    parting: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,6 +129,8 @@ impl Session {
             started_ms: 0,
             exit_is_told: false,
             failed_as: None,
+            exit_exchanged: false,
+            parting: None,
         }
     }
 
@@ -146,6 +153,9 @@ impl Session {
                     continue;
                 }
             }
+            if self.state != State::Running && self.tasks.is_empty() {
+                self.cx.inbox.borrow_mut().discard();
+            }
             match messages::dispatch(&self.cx, !self.cx.can_read_on()) {
                 Ok(true) => continue,
                 Ok(false) => {}
@@ -155,13 +165,13 @@ impl Session {
                 }
             }
             if let Some(exit) = self.cx.peer_exit.take() {
-                self.end_by_peer(exit);
+                self.peer_ends(exit);
                 continue;
             }
             if self.tasks.is_empty() && self.cx.spawned.borrow().is_empty() && self.state == State::Running {
                 let exit = self.exit_code();
                 show::summary(&self.cx, exit);
-                self.end(exit, false);
+                self.end(exit, self.tells_of_nothing());
                 continue;
             }
             if let Some(error) = self.cut_off() {
@@ -176,7 +186,7 @@ impl Session {
     fn task_failed(&mut self, error: Error) {
         let said = [Exit::STREAM, Exit::SOCKET_IO].contains(&error.exit) && messages::dispatch(&self.cx, true).is_ok();
         match self.cx.peer_exit.take().filter(|_| said) {
-            Some(exit) => self.end_by_peer(exit),
+            Some(exit) => self.peer_ends(exit),
             None => self.fail(error),
         }
     }
@@ -240,7 +250,12 @@ impl Session {
                 return Step::Done(exit);
             }
         }
-        Step::Wait(Wants { input: !self.cx.inbox.borrow().is_ended(), output, replies, deadline_ms: self.deadline() })
+        Step::Wait(Wants {
+            input: !self.cx.leaves.get() && !self.cx.inbox.borrow().is_ended(),
+            output,
+            replies,
+            deadline_ms: self.deadline(),
+        })
     }
 
     fn deadline(&self) -> Option<u64> {
@@ -256,6 +271,27 @@ impl Session {
     /// When `--stop-after` or `--stop-at` ends it.
     fn stop_at(&self) -> Option<u64> {
         self.cx.config.stop_after_ms.map(|ms| self.started_ms.saturating_add(ms))
+    }
+
+    /// Reading or writing failed: `text` says how. Where an exit code was exchanged before, that is all there is to say,
+    /// after everything else, and [`Session::parting_words`] has it.
+    pub fn connection_failed(&mut self, text: Vec<u8>) {
+        if self.exit_exchanged {
+            self.parting.get_or_insert(text);
+        } else {
+            self.fail(Error::host(Exit::SOCKET_IO, text));
+        }
+    }
+
+    /// What a client says behind its last line.
+    pub fn parting_words(&mut self) -> Option<Vec<u8>> {
+        self.parting.take()
+    }
+
+    /// Whether a daemon's session ends with what its client sent left unread: the host gives the client a moment before it
+    /// closes, and reads no more.
+    pub fn leaves(&self) -> bool {
+        self.cx.leaves.get()
     }
 
     /// The connection broke (exit 10 or 12), or the program was interrupted (exit 20): the session winds up; what it was
@@ -322,15 +358,26 @@ impl Session {
         receives && !self.cx.is_server() && self.cx.agreed.get().is_some_and(|agreed| agreed.has_exit_exchange())
     }
 
+    /// Whether a daemon that had nothing to send is told that this is an error: it counts itself as done.
+    fn tells_of_nothing(&self) -> bool {
+        self.got_nothing() && self.cx.config.transport == Transport::Daemon
+    }
+
     /// What messages call this process.
     pub fn role(&self) -> &'static str {
         self.cx.role_name()
     }
 
-    fn end_by_peer(&mut self, exit: Exit) {
-        // What the peer says after our own failure is its answer to that.
+    /// The peer told its exit code.
+    fn peer_ends(&mut self, exit: Exit) {
+        if let State::Ending { exit, .. } = self.state {
+            // That is its answer to ours: there is no more to wait for.
+            self.state = State::Ending { exit, deadline_ms: None };
+            return;
+        }
+        self.exit_exchanged = true;
         self.log_end_of_sender();
-        self.ended_by_peer |= self.state == State::Running;
+        self.ended_by_peer = true;
         self.end(exit, false);
     }
 
@@ -352,6 +399,9 @@ impl Session {
             error.lines().for_each(|line| self.cx.say(Class::Error, line));
         }
         self.log_end_of_sender();
+        if self.cx.leaves_without_code() {
+            return self.end(error.exit, false);
+        }
         if self.cx.config.errors_to_client && self.state == State::Running && !self.ended_by_peer {
             // A client that can't see how its server ends is told.
             let (name, role) = (error.exit.name(), self.cx.role_name());
@@ -371,7 +421,8 @@ impl Session {
         let cx = self.cx.clone();
         let silent = [Exit::OK, Exit::SOCKET_IO, Exit::STREAM, Exit(19), Exit::TIMEOUT].contains(&exit);
         let exchange = cx.agreed.get().is_some_and(|a| a.has_exit_exchange());
-        let tells = tell && exchange && !silent && !cx.goodbye.get();
+        let tells = tell && exchange && !silent && (!cx.goodbye.get() || self.tells_of_nothing());
+        self.exit_exchanged |= tells;
         if tells {
             cx.outbox.borrow_mut().message(crate::wire::Tag::ErrorExit, &exit.0.to_le_bytes());
         }
@@ -387,7 +438,11 @@ impl Session {
                 }));
             }
         }
-        let farewell = tell && cx.config.errors_to_client && exit != Exit::OK;
+        let is_daemon = tell && cx.config.errors_to_client && exit != Exit::OK && !cx.leaves.get();
+        // What a client fails at by itself is nothing that a daemon could answer.
+        let answers = self.exit_exchanged && (!tell || self.tells_of_nothing());
+        let is_client = answers && !cx.is_server() && cx.config.transport == Transport::Daemon;
+        let farewell = is_daemon || is_client;
         let deadline_ms = farewell.then(|| cx.now_ms.get() + FAREWELL_MS);
         self.state = State::Ending { exit, deadline_ms };
     }
@@ -409,15 +464,18 @@ impl Session {
 
 /// The whole of a session.
 async fn roles(cx: Shared) -> Result<(), Error> {
+    let names = names::read_served(&cx).await;
     cx.handshake().await?;
     cx.announce_timeout();
     if let Some(refused) = &cx.config.refused {
+        cx.leaves.set(true);
         // What a command of the operator's printed may be many lines.
-        let mut lines: alloc::vec::Vec<&[u8]> = refused.text.split(|&byte| byte == b'\n').collect();
+        let mut lines: Vec<&[u8]> = refused.text.split(|&byte| byte == b'\n').collect();
         let last = lines.pop().unwrap_or_default();
         lines.into_iter().for_each(|line| cx.say(Class::Error, line));
         return Err(Error { text: last.to_vec(), ..refused.clone() });
     }
+    names?;
     cx.check_module()?;
     match cx.config.role {
         Role::Sender => sender::run(cx).await,

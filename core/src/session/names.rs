@@ -100,13 +100,28 @@ fn next_line(list: &[u8], at: &mut usize, from0: bool) -> Option<Vec<u8>> {
 }
 
 async fn read(cx: &Context) -> Result<Vec<u8>, Error> {
-    if let Some(names) = &cx.config.names {
-        return Ok(names.clone());
+    if let Some(names) = cx.config.names.clone().or_else(|| cx.served_names.take()) {
+        return Ok(names);
     }
     let path = cx.config.options.files_from.as_ref().map(|list| list.path.clone()).unwrap_or_default();
-    let path = if cx.config.module.is_some() { sanitize(&path, Sanitize { depth: 0, keep_dots: false }) } else { path };
     let read = cx.bytes(Ask::ReadPath { path: path.clone(), max: LIST_BYTES_MAX }).await;
     read.map_err(|errno| unreadable(&path, &errno.text))
+}
+
+/// Reads the list that a daemon's client asks for, before the session begins: if it can't be read, nothing else happens.
+pub(crate) async fn read_served(cx: &Context) -> Result<(), Error> {
+    let list = cx.config.options.files_from.as_ref().filter(|list| cx.is_sender() && list.path != b"-");
+    let (Some(list), Some(module)) = (list, &cx.config.module) else { return Ok(()) };
+    let path = sanitize(&list.path, Sanitize { depth: 0, keep_dots: false });
+    let read = cx.bytes(Ask::ReadPath { path: path.clone(), max: LIST_BYTES_MAX }).await;
+    let names = read.map_err(|errno| {
+        cx.leaves.set(true);
+        // A module that is a root of its own has no other name for it.
+        let root: &[u8] = if module.sanitize { &module.path } else { &[] };
+        unreadable(&[root, b"/", &path].concat(), &errno.text)
+    })?;
+    cx.served_names.replace(Some(names));
+    Ok(())
 }
 
 /// What is said of a list that can't be read.

@@ -51,6 +51,7 @@ pub(crate) async fn run(cx: Shared) -> Result<(), Error> {
     if lister.is_empty() && cx.is_server() {
         // The client ends too when it gets an empty list (1.11.1).
         cx.goodbye.set(true);
+        cx.leaves.set(cx.config.errors_to_client);
         return Ok(());
     }
     let tokens = TokenEncoder::new(&super::receiver::token_format(&cx), &cx.config.codecs)?;

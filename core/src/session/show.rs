@@ -356,7 +356,9 @@ pub(crate) fn summary(cx: &Context, exit: Exit) {
     if let Some(line) = cx.progress.borrow_mut().finish() {
         cx.notices.borrow_mut().push_back(Notice::Out(line));
     }
-    cx.settle_totals();
+    if cx.is_server() || !cx.is_sender() || !cx.goodbye.get() {
+        cx.settle_totals();
+    }
     let o = &cx.config.options;
     let stats = cx.stats.borrow();
     if !cx.is_server() {

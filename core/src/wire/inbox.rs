@@ -184,6 +184,16 @@ impl Inbox {
         self.refill();
     }
 
+    /// Drops the data that is there, for who reads on only for the messages.
+    pub fn discard(&mut self) {
+        self.hold = false;
+        while self.start < self.end {
+            self.consumed += (self.end - self.start) as u64;
+            self.start = self.end;
+            self.refill();
+        }
+    }
+
     /// Consumes at most `n` bytes of the data and lends them.
     pub fn take(&mut self, n: usize) -> &[u8] {
         let from = self.start;

@@ -136,6 +136,7 @@ export async function startBridge(targetPort, port) {
 /** A way to a port on which no more than so many bytes a second go towards it, or come from there. */
 export async function startRelay(targetPort, bytesPerSecond, direction = "up") {
   const pairs = new Set();
+  let budget = Infinity;
   const server = createServer((socket) => {
     const target = connect(targetPort, "127.0.0.1");
     const pair = [socket, target];
@@ -147,13 +148,21 @@ export async function startRelay(targetPort, bytesPerSecond, direction = "up") {
     from.on("data", (bytes) => {
       to.write(bytes);
       from.pause();
-      setTimeout(() => from.resume(), (bytes.length * 1000) / bytesPerSecond);
+      budget -= bytes.length;
+      if (budget > 0) setTimeout(() => from.resume(), (bytes.length * 1000) / bytesPerSecond);
     });
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   server.unref();
   return {
     port: server.address().port,
+    /** Carries about so many bytes more, and then none until `drop`. */
+    hold: (bytes) => (budget = bytes),
+    /** Ends the connections with what they still hold, and carries again. */
+    drop: () => {
+      budget = Infinity;
+      pairs.forEach((pair) => pair.forEach((one) => one.destroy()));
+    },
     close: () => {
       server.close();
       pairs.forEach((pair) => pair.forEach((one) => one.destroy()));

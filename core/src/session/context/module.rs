@@ -83,6 +83,7 @@ impl Context {
     pub(crate) fn check_module(&self) -> Result<(), Error> {
         let Some(module) = &self.config.module else { return Ok(()) };
         if !self.is_sender() && module.read_only {
+            self.leaves.set(true);
             return Err(Error::usage("ERROR: module is read only"));
         }
         if self.is_sender() && module.write_only {
