@@ -44,7 +44,8 @@ pub fn split_command(text: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
 /// The whole command for `remote`. `words` start the server; a daemon behind a shell has its own.
 pub fn shell_command(options: &Options, remote: &Remote, words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Error> {
     let mut argv = split_command(options.rsh.as_deref().unwrap_or(b"ssh"))?;
-    let Some(program) = argv.first().cloned() else { return Err(Error::usage("The remote-shell command is empty.")) };
+    // With an empty command the host is taken for the program, which fails by itself.
+    let program = argv.first().cloned().unwrap_or_default();
     if let Some(user) = &remote.user
         && !(remote.kind == Kind::Daemon && names_login(&argv))
     {

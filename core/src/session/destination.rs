@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::ask::{Ask, Errno, Meta};
+use super::ask::{Ask, Meta};
 use super::context::Context;
 use super::decide::{DIRECTORY, TYPE};
 use super::receiving::{Receiving, Rx};
@@ -40,7 +40,7 @@ pub(crate) async fn enter(rx: &Rx) -> Result<(), Error> {
     let (count, only_is_dir) = count_entries(rx);
     let slash = dest.ends_with(b"/");
     let mut found = cx.stat(Ask::StatPath { path: dest.clone() }).await;
-    if found.as_ref().is_err_and(Errno::is_not_found) && cx.config.options.mkpath {
+    if found.is_err() && cx.config.options.mkpath {
         make_path(&cx, &dest, count, slash).await?;
         found = cx.stat(Ask::StatPath { path: dest.clone() }).await;
     }
@@ -179,15 +179,21 @@ async fn make_path(cx: &Context, dest: &[u8], count: usize, slash: bool) -> Resu
     let mut made = 0;
     let cuts = (1..end).filter(|&at| dest[at] == b'/').chain([end]);
     for at in cuts.filter(|&at| at > 0) {
-        let path = dest[..at].to_vec();
-        if cx.stat(Ask::StatPath { path: path.clone() }).await.is_ok() {
-            continue;
-        }
-        if !cx.config.options.dry_run
-            && let Err(errno) = cx.unit(Ask::MkdirPath { path: path.clone() }).await
+        let mut path = dest[..at].to_vec();
+        let blocks = match cx.stat(Ask::StatPath { path: path.clone() }).await {
+            Ok(meta) if meta.mode & TYPE == DIRECTORY => continue,
+            Ok(_) => {
+                // It is in the way: the system says how.
+                path = dest[..end].to_vec();
+                true
+            }
+            Err(_) => false,
+        };
+        if (blocks || !cx.config.options.dry_run)
+            && let Err(errno) = cx.unit(Ask::MkdirPath { path }).await
         {
             let what =
-                [b"mkdir \"".as_slice(), &show::full_path(cx, &path), b"\"", &cx.in_module(), b" failed"].concat();
+                [b"mkdir \"".as_slice(), &show::full_path(cx, dest), b"\"", &cx.in_module(), b" failed"].concat();
             cx.say_errno(Class::Error, "Receiver", &what, &errno);
             return Err(Error::host(Exit::FILE_IO, Vec::new()));
         }
