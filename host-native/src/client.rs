@@ -14,6 +14,7 @@ use syncline_core::{Error, Exit};
 use crate::batch;
 use crate::drive::{self, Wire, socket_pair};
 use crate::fs::{Ahead, Fs, Handover};
+use crate::net::shell::Shell;
 use crate::output::Console;
 use crate::{iconv, preload};
 use crate::{simd, time, zstd};
@@ -232,6 +233,12 @@ fn local(base: Config, sources: Vec<Vec<u8>>, dest: Option<Vec<u8>>, console: &m
     Ok((exit.max(other), role))
 }
 
+/// What ends a session, and is not about its connection.
+fn is_own_failure(exit: Exit) -> bool {
+    let others = [Exit::OK, Exit::STREAM, Exit::SOCKET_IO, Exit::SIGNAL, Exit::TIMEOUT];
+    !is_counted(exit) && !others.contains(&exit)
+}
+
 /// Errors that a session survives; its client tells of them at the end.
 pub fn is_counted(exit: Exit) -> bool {
     [Exit::PARTIAL, Exit::VANISHED, Exit::DEL_LIMIT].contains(&exit)
@@ -287,14 +294,29 @@ fn finish(config: Config, mut reached: Reached, console: &mut Console) -> Outcom
     reached.wire.bytes_per_second = bytes_per_second(&config.options);
     let mut config = Config { protocol: reached.protocol, transport: reached.transport, ..config };
     let role = if config.role == Role::Sender { "sender" } else { "Receiver" };
-    crate::copy_as::assume(&mut config, role)?;
+    if let Err(error) = crate::copy_as::assume(&mut config, role) {
+        console.fail(&error, role);
+        reached.shell.iter().for_each(Shell::kill);
+        return Ok((error.exit, ""));
+    }
     config.conversion = iconv::conversion(config.options.iconv.as_deref(), false)?;
     let (receives, reached_shell) = (config.role == Role::Receiver, reached.shell.is_some());
     let mut fs = Fs::for_session(config.umask, config.role, &config.options);
     let options = config.options.clone();
     let mut session = Session::new(config);
+    let open = reached.shell.as_ref().map(|_| [reached.wire.input.try_clone(), reached.wire.output.try_clone()]);
     let exit = drive::run(&mut session, reached.wire, &mut fs, console);
-    let role = if exit == Exit::OK { session.role() } else { session.last_words_role().unwrap_or_default() };
+    let mut role = if exit == Exit::OK { session.role() } else { session.last_words_role().unwrap_or_default() };
+    if let Some(shell) = &reached.shell
+        && is_own_failure(exit)
+        && !session.ended_by_peer()
+    {
+        // The signal comes before the end of the connection, and what the other program says behind what we say.
+        console.exit_line(exit, role);
+        shell.kill();
+        role = "";
+    }
+    drop(open);
     let last = reached.shell.map_or(exit, |shell| shell.finish(exit));
     if receives {
         log_end(&session, last, &options, console);

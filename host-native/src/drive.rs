@@ -75,9 +75,9 @@ impl Driver<'_> {
                 self.session.tick(time::monotonic_ms());
                 self.pump.retry();
             }
-            if signals::caught() && !self.is_interrupted {
+            if let Some(exit) = signals::exit().filter(|_| !self.is_interrupted) {
                 self.is_interrupted = true;
-                self.session.abort(Error::new(Fault::Usage, Exit::SIGNAL, Vec::new()));
+                self.session.abort(Error::new(Fault::Usage, exit, Vec::new()));
             }
             if self.session.output_len() >= BUSY_OUTPUT_BYTES && self.pump.may_send() {
                 self.send();

@@ -62,7 +62,7 @@ fn run() -> i32 {
         so_far.log_file.clone_from(&options.log_file);
         if is_client { preload::rules(options).map(|_| ()) } else { Ok(()) }
     };
-    match parse_checked(&words, &client::environment(), &setup, check) {
+    let code = match parse_checked(&words, &client::environment(), &setup, check) {
         Ok(Command::Print(text)) => {
             let _ = std::io::stdout().write_all(&text);
             0
@@ -78,5 +78,10 @@ fn run() -> i32 {
             console.open_log(&so_far);
             console.fail(&error, role)
         }
+    };
+    if is_server && code != 0 {
+        // A client that still writes would find a closed pipe before it reads what we said: stock gives it as long.
+        std::thread::sleep(std::time::Duration::from_millis(100));
     }
+    code
 }

@@ -1,5 +1,7 @@
 //! The remote end that a client starts through a shell, on standard input and output.
 
+use std::time::Duration;
+
 use syncline_core::options::{Command, Secluded, Server, Setup};
 use syncline_core::session::{Config, Role, Session, Side};
 use syncline_core::{Error, Exit};
@@ -8,7 +10,7 @@ use crate::client::{base_config, bytes_per_second, environment, io_error};
 use crate::drive::{self, Wire};
 use crate::fs::Fs;
 use crate::output::Console;
-use crate::{iconv, preload};
+use crate::{iconv, preload, signals};
 
 /// Runs a server that a client started through a remote shell, on standard input and output.
 pub fn serve(server: Server, pending: Vec<u8>, umask: u32) -> i32 {
@@ -45,6 +47,10 @@ pub fn serve(server: Server, pending: Vec<u8>, umask: u32) -> i32 {
     let mut fs = Fs::for_session(umask, config.role, &config.options);
     let mut session = Session::new(config);
     let exit = drive::run(&mut session, wire, &mut fs, &mut console);
+    if signals::exit().is_some_and(|code| code == exit) {
+        // Whoever interrupts us has its say first.
+        std::thread::sleep(Duration::from_millis(50));
+    }
     console.exit_line(exit, session.last_words_role().unwrap_or_default());
     console.flush();
     exit.0

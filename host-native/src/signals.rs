@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP end a session tidily.
+//! SIGINT, SIGTERM and SIGHUP end a session tidily, and so does SIGUSR1, by which a client ends its server.
 //!
 //! A handler may do next to nothing, so it sets a number and makes an event descriptor readable. Nobody reads it: it stays
 //! readable, so a loop that is about to wait does not miss the signal, and each thread that polls it is woken up.
@@ -7,6 +7,7 @@ use std::os::fd::{BorrowedFd, IntoRawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use rustix::event::{EventfdFlags, eventfd};
+use syncline_core::Exit;
 
 /// The exit code of a process that is interrupted twice.
 const EXIT_INTERRUPTED: libc::c_int = 20;
@@ -38,7 +39,7 @@ pub fn catch() {
         // A handler may run until the process ends, so the descriptor lives as long.
         WAKE.store(wake.into_raw_fd(), Ordering::SeqCst);
     }
-    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1] {
         // Even if it was ignored: stock rsync does so too, and scripts interrupt it in the background.
         dispose(signal, on_signal as extern "C" fn(libc::c_int) as libc::sighandler_t);
     }
@@ -49,7 +50,16 @@ pub fn catch() {
 
 /// Whether one of them came.
 pub fn caught() -> bool {
-    CAUGHT.load(Ordering::Relaxed) != 0
+    exit().is_some()
+}
+
+/// The exit code that stands for the one that came.
+pub fn exit() -> Option<Exit> {
+    match CAUGHT.load(Ordering::Relaxed) {
+        0 => None,
+        libc::SIGUSR1 => Some(Exit(19)),
+        _ => Some(Exit::SIGNAL),
+    }
 }
 
 /// Readable once one of them came.

@@ -162,6 +162,10 @@ pub fn parse_worker(
         Ok(Some(_)) => Some(Error::peer(Exit::UNSUPPORTED, "rsync: Attempt to hack rsync thwarted!")),
         Err(error) => Some(Error { exit: Exit::UNSUPPORTED, ..error }),
     };
+    if refused.is_some() && (parser.options.delete_before || parser.options.delete_after) {
+        // Not settled any more, but it bears on how the session begins.
+        parser.options.delete = super::Delete::After;
+    }
     let secluded = parser.waits_for_words();
     // What was asked for is known even if how is refused.
     let rest = core::mem::take(&mut parser.pending).into_iter().map(|word| word.bytes);
@@ -281,8 +285,13 @@ impl<'a> Parser<'a> {
             return Ok(None);
         }
         let Some((flag, on)) = flag::by_name(name) else { return Err(self.refuse(&word.bytes, "unknown option")) };
-        self.check_refused(flag, name)?;
         let takes_value = on && flag.takes_value();
+        let refused = self.check_refused(flag, name);
+        if refused.is_err() && !takes_value && value.is_none() {
+            // Stock has stored it by then.
+            self.apply(flag, on, &[], &word.bytes)?;
+        }
+        refused?;
         match value {
             Some(_) if !takes_value => Err(self.refuse(&word.bytes, "option does not take an argument")),
             Some(value) => self.apply(flag, on, value, &word.bytes),

@@ -32,6 +32,7 @@ mod dataplane;
 mod decide;
 mod destination;
 mod directories;
+mod ending;
 mod entries;
 mod files;
 mod filters;
@@ -72,12 +73,9 @@ use alloc::vec::Vec;
 
 use crate::report::Stats;
 use crate::{Error, Exit};
-use context::{Context, Shared, io_error};
+use context::{Context, Shared};
 use say::Class;
 use task::Executor;
-
-/// How long an end that failed waits for the peer to hear of it, when the peer can't see our exit code otherwise.
-const FAREWELL_MS: u64 = 5_000;
 
 /// A session; see the module's doc for how a host drives it.
 pub struct Session {
@@ -141,7 +139,9 @@ impl Session {
                 return step;
             }
             self.spawn_new();
-            if let Err(error) = messages::dispatch(&self.cx, false) {
+            if !self.builds_list()
+                && let Err(error) = messages::dispatch(&self.cx, false)
+            {
                 self.fail(error);
                 continue;
             }
@@ -156,12 +156,14 @@ impl Session {
             if self.state != State::Running && self.tasks.is_empty() {
                 self.cx.inbox.borrow_mut().discard();
             }
-            match messages::dispatch(&self.cx, !self.cx.can_read_on()) {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => {
-                    self.fail(error);
-                    continue;
+            if !self.builds_list() {
+                match messages::dispatch(&self.cx, !self.cx.can_read_on()) {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(error) => {
+                        self.fail(error);
+                        continue;
+                    }
                 }
             }
             if let Some(exit) = self.cx.peer_exit.take() {
@@ -182,13 +184,14 @@ impl Session {
         }
     }
 
-    /// A role failed. Where the stream broke off after the peer had said why it ends, that is the reason.
-    fn task_failed(&mut self, error: Error) {
-        let said = [Exit::STREAM, Exit::SOCKET_IO].contains(&error.exit) && messages::dispatch(&self.cx, true).is_ok();
-        match self.cx.peer_exit.take().filter(|_| said) {
-            Some(exit) => self.peer_ends(exit),
-            None => self.fail(error),
-        }
+    /// Whether a client's line that tells of the list is still to be ended: what the peer says comes behind it, as long as there
+    /// is room for that.
+    fn builds_list(&self) -> bool {
+        self.state == State::Running
+            && self.cx.is_sender()
+            && !self.cx.is_server()
+            && self.cx.line_open.get()
+            && self.wants_input()
     }
 
     /// Whether the roles wait for what never comes: for room where the peer takes no more output, or for each other where
@@ -273,33 +276,6 @@ impl Session {
         self.cx.config.stop_after_ms.map(|ms| self.started_ms.saturating_add(ms))
     }
 
-    /// Reading or writing failed: `text` says how. Where an exit code was exchanged before, that is all there is to say,
-    /// after everything else, and [`Session::parting_words`] has it.
-    pub fn connection_failed(&mut self, text: Vec<u8>) {
-        if self.exit_exchanged {
-            self.parting.get_or_insert(text);
-        } else {
-            self.fail(Error::host(Exit::SOCKET_IO, text));
-        }
-    }
-
-    /// What a client says behind its last line.
-    pub fn parting_words(&mut self) -> Option<Vec<u8>> {
-        self.parting.take()
-    }
-
-    /// Whether a daemon's session ends with what its client sent left unread: the host gives the client a moment before it
-    /// closes, and reads no more.
-    pub fn leaves(&self) -> bool {
-        self.cx.leaves.get()
-    }
-
-    /// The connection broke (exit 10 or 12), or the program was interrupted (exit 20): the session winds up; what it was
-    /// receiving is removed or kept as `--partial` says, through further steps, and `Done` carries the exit code.
-    pub fn abort(&mut self, error: Error) {
-        self.fail(error);
-    }
-
     /// Tells the time, in milliseconds since any fixed moment.
     pub fn tick(&mut self, now_ms: u64) {
         let first = self.cx.now_ms.replace(now_ms) == 0;
@@ -331,134 +307,14 @@ impl Session {
         }
     }
 
-    /// What this process is called in the last line that it prints, if it has to print one: not if the peer ended the
-    /// session, for then the peer has said why, and a server says nothing about errors that its client counts too.
-    pub fn last_words_role(&self) -> Option<&'static str> {
-        let State::Ending { exit, .. } = self.state else { return None };
-        let counted = [Exit::PARTIAL, Exit::VANISHED, Exit::DEL_LIMIT].contains(&exit);
-        // Who keeps a log writes there how it ended, and stock prints what it writes there.
-        let by_peer = self.ended_by_peer && !(self.cx.is_sender() && self.cx.logs());
-        let silent = exit == Exit::OK || by_peer || (counted && self.cx.is_server());
-        (!silent).then(|| self.failed_as.unwrap_or(self.cx.role_name()))
-    }
-
-    /// Whether the last line of this process was said already, to the client and to the log.
-    pub fn exit_is_told(&self) -> bool {
-        self.exit_is_told
-    }
-
     /// What was counted so far; the connection's bytes come in only at the end.
     pub fn stats(&self) -> Stats {
         *self.cx.stats.borrow()
     }
 
-    /// Whether it ended because the peer had nothing to send: a peer that failed can't be answered, since it is gone by then.
-    pub fn got_nothing(&self) -> bool {
-        let receives = self.cx.receiving.borrow().as_ref().is_some_and(|rx| rx.entries.get() == 0);
-        receives && !self.cx.is_server() && self.cx.agreed.get().is_some_and(|agreed| agreed.has_exit_exchange())
-    }
-
-    /// Whether a daemon that had nothing to send is told that this is an error: it counts itself as done.
-    fn tells_of_nothing(&self) -> bool {
-        self.got_nothing() && self.cx.config.transport == Transport::Daemon
-    }
-
     /// What messages call this process.
     pub fn role(&self) -> &'static str {
         self.cx.role_name()
-    }
-
-    /// The peer told its exit code.
-    fn peer_ends(&mut self, exit: Exit) {
-        if let State::Ending { exit, .. } = self.state {
-            // That is its answer to ours: there is no more to wait for.
-            self.state = State::Ending { exit, deadline_ms: None };
-            return;
-        }
-        self.exit_exchanged = true;
-        self.log_end_of_sender();
-        self.ended_by_peer = true;
-        self.end(exit, false);
-    }
-
-    /// In a log a sender counts whatever became of it.
-    fn log_end_of_sender(&self) {
-        if self.cx.logs() && self.cx.is_sender() && self.state == State::Running {
-            let line = self.cx.stats.borrow().log_summary();
-            self.cx.log_line(&line);
-        }
-    }
-
-    /// The session can't go on.
-    fn fail(&mut self, error: Error) {
-        if self.state == State::Running && error.text.ends_with(b" [receiver]") {
-            self.failed_as = Some("receiver");
-        }
-        // What fails after the end is a consequence of it.
-        if !error.text.is_empty() && self.state == State::Running {
-            error.lines().for_each(|line| self.cx.say(Class::Error, line));
-        }
-        self.log_end_of_sender();
-        if self.cx.leaves_without_code() {
-            return self.end(error.exit, false);
-        }
-        if self.cx.config.errors_to_client && self.state == State::Running && !self.ended_by_peer {
-            // A client that can't see how its server ends is told.
-            let (name, role) = (error.exit.name(), self.cx.role_name());
-            let text =
-                alloc::format!("rsync error: {name} (code {}) at session.rs({}) [{role}=3.5.0]", error.exit.0, line!());
-            self.cx.say(Class::Error, text);
-            self.exit_is_told = true;
-        }
-        self.end(error.exit, true);
-    }
-
-    /// Stops the roles, and leaves the rest to tidying up. `tell`: the peer doesn't know yet.
-    fn end(&mut self, exit: Exit, tell: bool) {
-        if let State::Ending { .. } = self.state {
-            return;
-        }
-        let cx = self.cx.clone();
-        let silent = [Exit::OK, Exit::SOCKET_IO, Exit::STREAM, Exit(19), Exit::TIMEOUT].contains(&exit);
-        let exchange = cx.agreed.get().is_some_and(|a| a.has_exit_exchange());
-        let tells = tell && exchange && !silent && (!cx.goodbye.get() || self.tells_of_nothing());
-        self.exit_exchanged |= tells;
-        if tells {
-            cx.outbox.borrow_mut().message(crate::wire::Tag::ErrorExit, &exit.0.to_le_bytes());
-        }
-        let whole = self.tasks.is_empty() && self.cx.spawned.borrow().is_empty();
-        if tell || !whole {
-            self.tasks.clear();
-            self.cx.spawned.borrow_mut().clear();
-            cx.drop_work();
-            if let Some(rx) = cx.receiving.borrow().clone() {
-                self.tasks.spawn(Box::pin(async move {
-                    receiver::wind_up(rx).await;
-                    Ok(())
-                }));
-            }
-        }
-        let is_daemon = tell && cx.config.errors_to_client && exit != Exit::OK && !cx.leaves.get();
-        // What a client fails at by itself is nothing that a daemon could answer.
-        let answers = self.exit_exchanged && (!tell || self.tells_of_nothing());
-        let is_client = answers && !cx.is_server() && cx.config.transport == Transport::Daemon;
-        let farewell = is_daemon || is_client;
-        let deadline_ms = farewell.then(|| cx.now_ms.get() + FAREWELL_MS);
-        self.state = State::Ending { exit, deadline_ms };
-    }
-
-    /// The exit code of a session that went to its end.
-    fn exit_code(&self) -> Exit {
-        let bits = self.cx.io_error.get();
-        if self.cx.transfer_error.get() || bits & io_error::GENERAL != 0 {
-            Exit::PARTIAL
-        } else if bits & io_error::VANISHED != 0 {
-            Exit::VANISHED
-        } else if bits & io_error::DEL_LIMIT != 0 {
-            Exit::DEL_LIMIT
-        } else {
-            Exit::OK
-        }
     }
 }
 

@@ -139,7 +139,23 @@ fn address(text: &[u8]) -> Option<(IpAddr, Option<&[u8]>)> {
         Some(at) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
     };
-    Some((std::str::from_utf8(text).ok()?.parse().ok()?, scope))
+    let text = std::str::from_utf8(text).ok()?;
+    Some((text.parse().ok().or_else(|| short(text))?, scope))
+}
+
+/// An IPv4 address as the system's resolver takes it too: of up to four numbers the last fills what is left, and a leading
+/// zero makes a number octal.
+fn short(text: &str) -> Option<IpAddr> {
+    let number = |part: &str| match part.strip_prefix('0').filter(|rest| !rest.is_empty()) {
+        Some(octal) => u32::from_str_radix(octal, 8).ok(),
+        None => part.parse().ok(),
+    };
+    let parts: Vec<u32> = text.split('.').map(number).collect::<Option<_>>()?;
+    let (&last, first) = parts.split_last().filter(|_| parts.len() <= 4)?;
+    let room = 32 - 8 * first.len() as u32;
+    let fits = first.iter().all(|part| *part < 256) && last.checked_shr(room).unwrap_or(0) == 0;
+    let high = first.iter().enumerate().fold(0, |bits, (at, part)| bits | part << (24 - 8 * at));
+    fits.then(|| Ipv4Addr::from(high | last).into())
 }
 
 /// The address as a number, at the top of 128 bits.
@@ -226,6 +242,13 @@ mod tests {
             ("fe80::1%eth0", "h", "fe80::1%eth1", false),
             ("192.0.2.7/33", "h", "192.0.2.7", false),
             ("300.1.1.1", "h", "192.0.2.7", false),
+            ("127.1", "h", "127.0.0.1", true),
+            ("192.519", "h", "192.0.2.7", true),
+            ("3221225991", "h", "192.0.2.7", true),
+            ("0300.0.2.7", "h", "192.0.2.7", true),
+            ("192.0.2.0.7", "h", "192.0.2.7", false),
+            ("192.0.2.256", "h", "192.0.2.7", false),
+            ("127.16777216", "h", "127.0.0.1", false),
             ("*.Example.org", "www.EXAMPLE.org", "192.0.2.7", true),
             ("*", "UNKNOWN", "192.0.2.7", true),
             ("@friends", "joe.org", "192.0.2.7", true),
@@ -255,10 +278,10 @@ mod tests {
     #[test]
     fn bad_tokens_are_logged() {
         let world = World::default();
-        let rules = Rules { allow: b"", deny: b"1.2.3.4/99 1.2.3", forward_lookup: false };
+        let rules = Rules { allow: b"", deny: b"1.2.3.4/99 1.2.3.4.5", forward_lookup: false };
         allowed(&mut Peer { host: b"h".to_vec(), address: b"1.2.3.4".to_vec() }, rules, &world);
         let log = world.log.borrow();
         assert_eq!(log[0], "malformed mask in 1.2.3.4/99");
-        assert!(log[1].starts_with("error matching address 1.2.3: "));
+        assert!(log[1].starts_with("error matching address 1.2.3.4.5: "));
     }
 }

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use syncline_core::{Error, Exit};
 
 use super::child;
@@ -47,8 +48,9 @@ pub fn start(argv: &[Vec<u8>], port: Option<i32>, role: &str) -> Result<(Shell, 
     child::prepare(&mut command);
     let failed = |error: std::io::Error| {
         let errno = of_io(&error);
-        let program = String::from_utf8_lossy(program);
-        Error::host(Exit::IPC, format!("rsync: [{role}] Failed to exec {program}: {} ({})", errno.text, errno.code))
+        let failed = format!("rsync: [{role}] Failed to exec ");
+        let reason = format!(": {} ({})", errno.text, errno.code);
+        Error::host(Exit::IPC, [failed.as_bytes(), program, reason.as_bytes()].concat())
     };
     let mut child = command.spawn().map_err(failed)?;
     let (Some(input), Some(output)) = (child.stdout.take(), child.stdin.take()) else {
@@ -82,6 +84,12 @@ impl Shell {
             Err(_) => WAIT_FAILED,
         };
         if own == Exit::OK || own == Exit::STREAM { own.max(other) } else { own }
+    }
+
+    /// Ends it because of an error of our own. A server behind it says so, as with stock; ssh just goes.
+    pub fn kill(&self) {
+        // It may have ended by itself.
+        let _ = Pid::from_raw(self.child.id() as i32).map(|pid| kill_process(pid, Signal::USR1));
     }
 
     fn wait_for(&mut self, limit: Duration) -> std::io::Result<Option<ExitStatus>> {

@@ -76,6 +76,7 @@ pub const ROWS: &[Row] = &[
     row("daemon write only", basic, "r -a rsync://localhost:$PORT/wo/$ROW/src/ dst").loose(),
     row("daemon refused delete", stale, "r -a --delete src/ rsync://localhost:$PORT/refuse/$ROW/dst/"),
     row("daemon refused compress", stale, "r -az src/ rsync://localhost:$PORT/refuse/$ROW/dst/"),
+    row("daemon refused list", basic, "r -avz src/ rsync://localhost:$PORT/refuse/$ROW/dst/; r -av --delete-after src/ rsync://localhost:$PORT/refuse/$ROW/dst/"),
     row("daemon refused pull", basic, "r -az rsync://localhost:$PORT/refuse/$ROW/src/ dst"),
     row("daemon nothing to send", empty, "r -a rsync://localhost:$PORT/pub/nope dst; r -av --files-from=:/nope rsync://localhost:$PORT/pub/ dst"),
     row("daemon destination fails", basic, "r -a src/ rsync://localhost:$PORT/refuse/$ROW/no/such/dir/"),
