@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::context::io_error;
 use super::say::Class;
 use super::{Session, State, Transport, messages, receiver};
+use crate::options::StderrMode;
 use crate::{Error, Exit};
 
 /// How long an end that failed waits for the peer to hear of it, when the peer can't see our exit code otherwise.
@@ -46,7 +47,9 @@ impl Session {
         let counted = [Exit::PARTIAL, Exit::VANISHED, Exit::DEL_LIMIT].contains(&exit);
         // Who keeps a log writes there how it ended, and stock prints what it writes there.
         let by_peer = self.ended_by_peer && !(self.cx.is_sender() && self.cx.logs());
-        let silent = exit == Exit::OK || by_peer || (counted && self.cx.is_server());
+        // With --stderr=all it is said to nobody but the terminal.
+        let tells = self.cx.config.options.stderr == StderrMode::All && !self.cx.is_sender();
+        let silent = exit == Exit::OK || by_peer || (counted && self.cx.is_server() && !tells);
         (!silent).then(|| self.failed_as.unwrap_or(self.cx.role_name()))
     }
 

@@ -120,7 +120,7 @@ impl Generator {
         if item.is_dir() {
             return self.directory(item, meta, list, false).await;
         }
-        let unwanted = self.refused_by_daemon(item) || self.ruled_out(item, &meta);
+        let unwanted = self.refused_by_daemon(item) || self.ruled_out(item, &meta).await;
         match group {
             Some(group) if unwanted => self.skipped(item, group).await,
             Some(group) => self.member(item, meta, group).await,
@@ -174,7 +174,7 @@ impl Generator {
     }
 
     /// `--existing` and `--ignore-existing` (3.2.1, steps 8 and 9).
-    pub(super) fn ruled_out(&self, item: &Item, meta: &HostResult<Meta>) -> bool {
+    pub(super) async fn ruled_out(&self, item: &Item, meta: &HostResult<Meta>) -> bool {
         let o = &self.cx.config.options;
         let skip_level = o.levels.info(Info::Skip);
         let made = item.path == b"." && self.rx.dest_new.get();
@@ -196,21 +196,21 @@ impl Generator {
             let mut text = item.path.clone();
             text.extend_from_slice(b" exists");
             if skip_level >= 2 {
-                text.extend_from_slice(self.reason(item, meta));
+                text.extend_from_slice(self.reason(item, meta).await);
             }
             self.cx.say(Class::Info, text);
         }
         true
     }
 
-    fn reason(&self, item: &Item, meta: &Meta) -> &'static [u8] {
+    async fn reason(&self, item: &Item, meta: &Meta) -> &'static [u8] {
         let o = &self.cx.config.options;
         if (item.mode ^ meta.mode) & decide::TYPE != 0 {
             b" (type change)"
-        } else if item.is_regular() && !decide::quick_check(o, item, meta) {
+        } else if (item.is_regular() && !self.is_up_to_date(item, meta).await)
+            || (item.is_symlink() && item.target != meta.target)
+        {
             if o.checksum { b" (sum change)" } else { b" (file change)" }
-        } else if item.is_symlink() && item.target != meta.target {
-            b" (file change)"
         } else if !decide::attributes_unchanged(o, &self.rx.powers, item, meta) {
             b" (attr change)"
         } else {

@@ -126,7 +126,7 @@ impl Generator {
         meta.mode & TYPE == REGULAR && item.mtime.saturating_sub(meta.mtime) < window
     }
 
-    async fn is_up_to_date(&self, item: &Item, meta: &Meta) -> bool {
+    pub(super) async fn is_up_to_date(&self, item: &Item, meta: &Meta) -> bool {
         let o = &self.cx.config.options;
         if !o.checksum {
             return decide::quick_check(o, item, meta);

@@ -74,20 +74,31 @@ impl Rules {
     /// As [`Rules::hides`] or [`Rules::protects`], and says which rule decided where that is wanted (4.17.10).
     pub(crate) fn excludes(&self, cx: &Context, path: &[u8], is_dir: bool, check: Check) -> bool {
         let role = if check.side == Side::Sender { "sender" } else { "generator" };
-        self.excludes_as(cx, role, path, is_dir, check)
+        let (excluded, text) = self.explain(cx, role, path, is_dir, check);
+        if let Some(text) = text {
+            cx.say(super::say::Class::Info, text);
+        }
+        excluded
     }
 
-    /// The same, said by this role.
-    pub(crate) fn excludes_as(&self, cx: &Context, role: &str, path: &[u8], is_dir: bool, check: Check) -> bool {
+    /// The same, and what this role would say of it.
+    pub(crate) fn explain(
+        &self,
+        cx: &Context,
+        role: &str,
+        path: &[u8],
+        is_dir: bool,
+        check: Check,
+    ) -> (bool, Option<Vec<u8>>) {
         if cx.config.options.levels.debug(Debug::Filter) == 0 {
-            return self.verdict(path, is_dir, check).is_excluded();
+            return (self.verdict(path, is_dir, check).is_excluded(), None);
         }
         let (list, per_dir) = (self.list.borrow(), self.per_dir.borrow());
         let parent = path.iter().rposition(|&b| b == b'/').map_or(&b"."[..], |at| &path[..at]);
         let root = self.root.borrow();
         let subject = Subject::new(path, is_dir).at_root(&root);
         let Some(decision) = list.decide(&subject, check, per_dir.get(parent).unwrap_or(&self.nothing)) else {
-            return false;
+            return (false, None);
         };
         let verb = match (role, decision.is_excluded()) {
             ("sender", true) => "hiding",
@@ -98,8 +109,7 @@ impl Rules {
         let kind = if is_dir { "directory" } else { "file" };
         let head = format!("[{role}] {verb} {kind} ");
         let text = [head.as_bytes(), path, b" because of pattern ", &decision.shown()].concat();
-        cx.say(super::say::Class::Info, text);
-        decision.is_excluded()
+        (decision.is_excluded(), Some(text))
     }
 
     /// The rules for extended attributes, if there are any.

@@ -223,6 +223,11 @@ impl Generator {
     async fn list(&mut self, list: usize) -> Result<(), Error> {
         let inc = self.cx.agreed().inc;
         let (_, len) = self.rx.bounds(list);
+        let mut told = core::mem::take(&mut *self.rx.told_later.borrow_mut());
+        while told.front().is_some_and(|(of, _)| *of <= list) {
+            told.drain(..1).for_each(|(_, text)| self.cx.say(Class::Info, text));
+        }
+        *self.rx.told_later.borrow_mut() = told;
         if inc && let Some(item) = super::entries::directory_of_list(&self.rx, list) {
             self.leave(&item.path);
             let meta = self.look_unless_missing(&item).await;

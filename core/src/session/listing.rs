@@ -130,6 +130,7 @@ fn new(cx: &Shared, filters: filters::Rules) -> Result<Receiving, Error> {
         links: RefCell::default(),
         arriving: RefCell::default(),
         walked: Cell::new(-1),
+        told_later: RefCell::default(),
         bad_list: Cell::new(usize::MAX),
         old_bases: RefCell::default(),
         wanted: RefCell::default(),

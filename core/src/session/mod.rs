@@ -77,6 +77,9 @@ use context::{Context, Shared};
 use say::Class;
 use task::Executor;
 
+/// How long a frame that is not full waits for work of our own.
+const HELD_MS: u64 = 20;
+
 /// A session; see the module's doc for how a host drives it.
 pub struct Session {
     cx: Shared,
@@ -87,6 +90,7 @@ pub struct Session {
     last_output_ms: u64,
     started_ms: u64,
     exit_is_told: bool,
+    held_until: Option<u64>,
     /// The role that failed, where that is not what the whole is called.
     failed_as: Option<&'static str>,
     /// Whether an exit code went over the connection, one way or the other.
@@ -126,6 +130,7 @@ impl Session {
             last_output_ms: 0,
             started_ms: 0,
             exit_is_told: false,
+            held_until: None,
             failed_as: None,
             exit_exchanged: false,
             parting: None,
@@ -197,11 +202,11 @@ impl Session {
     /// Whether the roles wait for what never comes: for room where the peer takes no more output, or for each other where
     /// nothing that arrives can wake them any more.
     fn cut_off(&mut self) -> Option<Error> {
-        if self.state != State::Running {
+        let broken = self.cx.output_broken.get();
+        if self.state != State::Running || !(broken || self.cx.inbox.borrow().is_ended()) {
             return None;
         }
         self.cx.outbox.borrow_mut().flush();
-        let broken = self.cx.output_broken.get();
         let no_room = broken && self.cx.outbox.borrow().is_full() && !self.wants_input();
         let deaf = self.cx.inbox.borrow().is_ended()
             && (broken || self.cx.outbox.borrow().is_empty())
@@ -238,9 +243,12 @@ impl Session {
 
     /// Nothing can go on by itself.
     fn idle(&mut self) -> Step {
-        self.cx.outbox.borrow_mut().flush();
-        let output = !self.cx.outbox.borrow().is_empty() && !self.cx.output_broken.get();
         let replies = self.cx.awaits_replies();
+        let held_until = self.held_until(replies);
+        if held_until.is_none() {
+            self.cx.outbox.borrow_mut().flush();
+        }
+        let output = !self.cx.outbox.borrow().pending().is_empty() && !self.cx.output_broken.get();
         if let State::Ending { exit, deadline_ms } = self.state
             && !output
             && self.tasks.is_empty()
@@ -257,8 +265,23 @@ impl Session {
             input: !self.cx.leaves.get() && !self.cx.inbox.borrow().is_ended(),
             output,
             replies,
-            deadline_ms: self.deadline(),
+            deadline_ms: [self.deadline(), held_until].into_iter().flatten().min(),
         })
+    }
+
+    /// Until when a frame that is not full may wait. What stock does by itself, as listing or summing, sends nothing: so texts,
+    /// which go out at once, come before the items that are told of later. A peer that could work meanwhile gets it soon.
+    fn held_until(&mut self, replies: bool) -> Option<u64> {
+        if !replies || self.state != State::Running {
+            self.held_until = None;
+            return None;
+        }
+        let now = self.cx.now_ms.get();
+        let until = *self.held_until.get_or_insert(now + HELD_MS);
+        if until <= now {
+            self.held_until = None;
+        }
+        self.held_until
     }
 
     fn deadline(&self) -> Option<u64> {

@@ -32,6 +32,8 @@ pub(crate) struct Receiving {
     pub(crate) closed: Cell<usize>,
     /// Number of lists forgotten so far.
     pub(crate) freed: Cell<usize>,
+    /// What is to be said when the generator comes to a list.
+    pub(crate) told_later: RefCell<VecDeque<(usize, Vec<u8>)>>,
     /// Entries received so far, whatever became of their lists.
     pub(crate) entries: Cell<u64>,
     /// No more lists will come.

@@ -25,7 +25,7 @@ static RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r" +[\d.]+[kMG]B/s +\d+:\d\d:\d\d", " RATE TIME"),
         (r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\d+\]", "DATE [PID]"),
         (r"\d{4}/\d\d/\d\d-\d\d:\d\d:\d\d", "DATE"),
-        (r"\.([A-Za-z0-9_-]+)\.[A-Za-z0-9]{6}\b", ".$1.XXXXXX"),
+        (r"\.([A-Za-z0-9_~-]+)\.[A-Za-z0-9]{6}\b", ".$1.XXXXXX"),
         // What is no regular file has a number there.
         (r#"\.([A-Za-z0-9_-]+)\.\d+""#, r#".$1.XXXXXX""#),
     ]

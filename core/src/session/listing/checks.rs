@@ -42,10 +42,13 @@ pub(super) fn judge(
 ) -> Result<Wanted, Error> {
     let Some(requested) = requested else { return Ok(Wanted::Yes) };
     if name != b"." && name != b"/." && !rx.filters.has_dir_merges() {
-        // Stock says what rules say of the names of later lists only.
-        let hides = match is_later {
-            true => rx.filters.excludes_as(&rx.cx, "generator", name, is_dir, Check::SENDER),
-            false => rx.filters.hides(name, is_dir),
+        let hides = if is_later {
+            // Stock says what rules say of the names of later lists only, and when its generator comes to them.
+            let (hides, text) = rx.filters.explain(&rx.cx, "generator", name, is_dir, Check::SENDER);
+            rx.told_later.borrow_mut().extend(text.map(|text| (rx.received(), text)));
+            hides
+        } else {
+            rx.filters.hides(name, is_dir)
         };
         if hides {
             return Err(verify::excluded(name));

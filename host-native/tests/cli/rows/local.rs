@@ -61,6 +61,8 @@ pub const ROWS: &[Row] = &[
     row("relative dotdot", basic, "cd src; r -aR ../src/a ../dst"),
     row("existing", stale, "r -a --existing --info=skip,name src/ dst"),
     row("ignore existing", stale, "r -a --ignore-existing --info=skip2,name src/ dst"),
+    row("ignore existing sums", stale, "r -ac --ignore-existing --info=skip2,name src/ dst"),
+    row("items around sums", stale, "r -ri --perms -aci -av --no-l src/ dst"),
     row("ignore existing skip", stale, "r -a --ignore-existing --info=skip,name src/ dst"),
     row("update", stale, "r -au --info=skip,name src/ dst"),
     row("max size", stale, "r -a --max-size=8 --info=skip,name src/ dst"),
