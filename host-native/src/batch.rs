@@ -21,6 +21,12 @@ fn path_of(name: &[u8]) -> PathBuf {
     std::env::current_dir().map_or_else(|_| path.to_owned(), |dir| dir.join(path))
 }
 
+/// A name that is none.
+fn check_name(name: &[u8], path: &Path) -> Result<(), Error> {
+    let invalid = || open_error(path, Exit::FILE_IO, &std::io::Error::from_raw_os_error(libc::EINVAL), "Receiver");
+    if name.is_empty() { Err(invalid()) } else { Ok(()) }
+}
+
 fn open_error(path: &Path, exit: Exit, error: &std::io::Error, role: &str) -> Error {
     let errno = crate::errno::of_io(error);
     let text = format!("rsync: [{role}] Batch file \"{}\" open error: {} ({})", path.display(), errno.text, errno.code);
@@ -40,10 +46,11 @@ pub fn begin(options: &Options, args: &[Vec<u8>], rules: &[Vec<u8>], console: &m
     let script = PathBuf::from(script);
     let words: Vec<Vec<u8>> = std::env::args_os().map(OsStringExt::into_vec).collect();
     let text = script_text(options, &words, args, rules);
-    create(&script, 0o700)
-        .and_then(|mut file| file.write_all(&text))
-        .map_err(|error| open_error(&script, Exit::FILE_SELECT, &error, "Receiver"))?;
+    let failed = |error| open_error(&script, Exit::FILE_SELECT, &error, "Receiver");
+    let mut commands = create(&script, 0o700).map_err(failed)?;
+    check_name(name, &path)?;
     let file = create(&path, 0o600).map_err(|error| open_error(&path, Exit::FILE_IO, &error, "Receiver"))?;
+    commands.write_all(&text).map_err(failed)?;
     console.keep_batch(file);
     Ok(())
 }
@@ -138,6 +145,7 @@ pub fn check(name: &[u8]) -> Result<(), Error> {
 
 fn open_file(name: &[u8]) -> Result<File, Error> {
     let path = path_of(name);
+    check_name(name, &path)?;
     if name == b"-" {
         let stdin = rustix::io::dup(rustix::stdio::stdin()).map_err(std::io::Error::from);
         return stdin.map(File::from).map_err(|error| open_error(&path, Exit::FILE_IO, &error, "Receiver"));

@@ -6,7 +6,9 @@ use std::fs::File;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use syncline_core::options::{Env, Info, Options, Plan, Remote, aliases::Aliases, hostspec, plan, with_words};
+use syncline_core::options::{
+    Env, Info, Options, Plan, Recursion, Remote, aliases::Aliases, hostspec, plan, with_words,
+};
 use syncline_core::session::{Config, Role, Session, Side, Transport};
 use syncline_core::wire::Codecs;
 use syncline_core::{Error, Exit};
@@ -265,6 +267,8 @@ fn receiving_options(options: &Options) -> Result<Options, Error> {
     options.log_file = None;
     options.dry_run |= options.only_batch;
     let words = std::mem::take(&mut options.remote_options);
+    // The other half does not take incremental lists where it does not recurse.
+    options.inc_recursive &= options.recursion != Recursion::Off;
     if words.is_empty() { Ok(options) } else { with_words(options, &words) }
 }
 

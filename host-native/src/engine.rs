@@ -36,7 +36,7 @@ pub fn run_daemon(options: DaemonOptions) -> i32 {
         stay: !options.detach,
         log_file: options.log_file,
         log_format: options.log_file_format,
-        port: u16::try_from(options.port).unwrap_or(0),
+        port: options.port,
         protocol: options.protocol.and_then(|protocol| u32::try_from(protocol).ok()),
         server: options.server,
         socket_options: options.sockopts,

@@ -37,6 +37,9 @@ pub fn open(path: &[u8], flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
 }
 
 fn walk(path: &[u8], flags: OFlags, mode: Mode, refused: &mut bool) -> io::Result<OwnedFd> {
+    if path.is_empty() {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
     let mut dir: Option<OwnedFd> = None;
     let mut parts = VecDeque::new();
     let mut links = 0;

@@ -12,6 +12,24 @@ const WORDS = { new: "new", changed: "changed", deleted: "to delete", touched: "
 /** What is measured while files travel. */
 const GAUGES = ["headline", "overall", "figures", "picture"];
 
+/** Draws what the strip shows anew. */
+let repaint = () => {};
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => repaint());
+
+/** One cell for each part of a file, by how much of it was found. */
+function paint(canvas, picture) {
+  // A canvas knows nothing of themes: the legend shows the colours that are meant.
+  const [found, sent, open] = ["found", "sent", "open"].map(
+    (key) => getComputedStyle(document.querySelector(`.legend .${key}`)).backgroundColor,
+  );
+  const context = canvas.getContext("2d");
+  canvas.width = picture.length;
+  picture.forEach((level, cell) => {
+    context.fillStyle = level === 0 ? open : level < 250 ? sent : found;
+    context.fillRect(cell, 0, 1, 1);
+  });
+}
+
 /** A clean slate for a run. */
 export class Work {
   /**
@@ -40,6 +58,7 @@ export class Work {
     $("pause").textContent = "Pause";
     $("overall").value = 0;
     for (const id of GAUGES) $(id).hidden = false;
+    repaint = () => {};
     $("strip").getContext("2d").clearRect(0, 0, $("strip").width, 1);
     $("items").replaceChildren();
     $("items-more").textContent = "";
@@ -149,24 +168,11 @@ export class Work {
     if (!path) return;
     $("picture-name").textContent = `${name} (${bytes(position)} of ${bytes(size)})`;
     const canvas = $("strip");
-    // A canvas knows nothing of themes: the legend shows the colours that are meant.
-    const [found, sent, open] = ["found", "sent", "open"].map(
-      (key) => getComputedStyle(document.querySelector(`.legend .${key}`)).backgroundColor,
-    );
-    const context = canvas.getContext("2d");
-    canvas.width = picture.length;
-    let there = 0;
-    let known = 0;
-    for (let cell = 0; cell < picture.length; cell++) {
-      const level = picture[cell];
-      if (level) {
-        known += 1;
-        there += (level - 1) / 254;
-      }
-      context.fillStyle = level === 0 ? open : level < 250 ? sent : found;
-      context.fillRect(cell, 0, 1, 1);
-    }
-    const share = known ? percent(there, known) : "nothing yet";
+    repaint = () => paint(canvas, picture);
+    repaint();
+    const known = picture.filter((level) => level);
+    const there = known.reduce((sum, level) => sum + (level - 1) / 254, 0);
+    const share = known.length ? percent(there, known.length) : "nothing yet";
     canvas.setAttribute("aria-label", `Of ${name}, ${share} of what was looked at was there already`);
   }
 

@@ -89,7 +89,7 @@ pub static FLAGS: &[Flag] = &[
         value: "SECONDS",
         negations: &["no-contimeout"],
         help: "give up if a daemon does not answer for so long",
-        kind: Kind::Number(|o, n| o.contimeout = n.max(0)),
+        kind: Kind::Number(|o, n| o.contimeout = n),
         off: Some(|o| o.contimeout = 0),
         ..BASE
     },

@@ -92,9 +92,9 @@ fn checksum_choice(o: &mut Options) -> Result<(), Error> {
     let mut names = choice.splitn(2, |&b| b == b',');
     let transfer = names.next().unwrap_or_default();
     let file = names.next().unwrap_or(transfer);
-    for name in [transfer, file] {
+    for (name, shown) in [(transfer, &choice[..]), (file, file)] {
         if !is_auto(name) && Algorithm::from_name(name).is_none() {
-            return Err(unknown(b"unknown checksum name: ", name));
+            return Err(unknown(b"unknown checksum name: ", shown));
         }
     }
     if transfer.eq_ignore_ascii_case(b"none") {

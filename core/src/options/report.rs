@@ -173,7 +173,7 @@ pub static FLAGS: &[Flag] = &[
         value: "FILE",
         help: "also write to FILE what is done",
         kind: Kind::Text(|o, text| {
-            o.log_file = Some(text.to_vec());
+            o.log_file = (!text.is_empty()).then(|| text.to_vec());
             Ok(())
         }),
         ..BASE

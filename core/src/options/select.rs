@@ -4,6 +4,7 @@ use super::data::{Dirs, FilterArg, MissingArgs, Options, Recursion};
 use super::flag::{Flag, Group, Kind, Side, Travel};
 use super::number::SizeRule;
 use crate::Error;
+use alloc::vec::Vec;
 
 const BASE: Flag = Flag { group: Group::Select, ..Flag::BASE };
 const ANY_SIZE: fn(&Options) -> SizeRule = |_| SizeRule { unit: b'B', min: 0, max: 0, zero_unlimited: false };
@@ -292,7 +293,7 @@ pub static FLAGS: &[Flag] = &[
         long: "exclude-from",
         value: "FILE",
         help: "read exclude patterns from FILE",
-        kind: Kind::Text(|o, text| filter(o, FilterArg::ExcludeFrom(text.to_vec()))),
+        kind: Kind::Text(|o, text| rules_from(o, text, FilterArg::ExcludeFrom)),
         ..BASE
     },
     Flag {
@@ -306,7 +307,7 @@ pub static FLAGS: &[Flag] = &[
         long: "include-from",
         value: "FILE",
         help: "read include patterns from FILE",
-        kind: Kind::Text(|o, text| filter(o, FilterArg::IncludeFrom(text.to_vec()))),
+        kind: Kind::Text(|o, text| rules_from(o, text, FilterArg::IncludeFrom)),
         ..BASE
     },
     Flag {
@@ -316,6 +317,11 @@ pub static FLAGS: &[Flag] = &[
         ..BASE
     },
 ];
+
+/// A file of rules; with no name there is none.
+fn rules_from(options: &mut Options, name: &[u8], arg: fn(Vec<u8>) -> FilterArg) -> Result<(), Error> {
+    if name.is_empty() { Ok(()) } else { filter(options, arg(name.to_vec())) }
+}
 
 fn filter(options: &mut Options, arg: FilterArg) -> Result<(), Error> {
     options.filters.push(arg);

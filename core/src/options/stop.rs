@@ -47,8 +47,9 @@ pub struct LocalTime {
 impl Stop {
     /// The value of `--stop-after`: minutes, trailing junk ignored.
     pub fn after(text: &[u8]) -> Result<Stop, Error> {
-        match leading_number(text) {
-            minutes if minutes > 0 => Ok(Stop::After(minutes)),
+        // As stock's int holds it.
+        match leading_number(text) as i32 {
+            minutes if minutes > 0 => Ok(Stop::After(minutes.into())),
             _ => Err(refuse(b"rsync: invalid --stop-after value: ", text)),
         }
     }

@@ -226,13 +226,13 @@ async fn side_directories(rx: &Rx) -> Result<(), Error> {
     let o = &cx.config.options;
     if let Some(dir) = &o.temp_dir {
         let meta = match cx.stat(Ask::StatPath { path: beside(rx, dir) }).await {
-            Ok(meta) => meta,
-            Err(errno) if errno.is_not_found() => return Err(usage(b"The temp-dir does not exist: ", &real(cx, dir))),
-            Err(errno) => {
+            Ok(meta) if !dir.is_empty() => meta,
+            Err(errno) if !errno.is_not_found() => {
                 let text = format!(": {} ({})", errno.text, errno.code);
                 let text = [b"Failed to stat temp-dir ".as_slice(), dir, text.as_bytes()].concat();
                 return Err(Error::host(Exit::FILE_IO, text));
             }
+            _ => return Err(usage(b"The temp-dir does not exist: ", &real(cx, dir))),
         };
         if meta.mode & TYPE != DIRECTORY {
             return Err(usage(b"The temp-dir is not a directory: ", &real(cx, dir)));

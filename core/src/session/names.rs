@@ -93,7 +93,9 @@ fn next_line(list: &[u8], at: &mut usize, from0: bool) -> Option<Vec<u8>> {
         let line = &rest[..rest.iter().position(ends).unwrap_or(rest.len())];
         *at += line.len() + 1;
         if !matches!(line.first(), None | Some(b'#' | b';')) {
-            return Some(line.to_vec());
+            // No name has a NUL in it: what follows one on its line does not count, and before it may be nothing.
+            let name = line.split(|&byte| byte == 0).next().filter(|name| !name.is_empty());
+            return Some(name.unwrap_or(b".").to_vec());
         }
     }
     None

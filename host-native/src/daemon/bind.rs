@@ -12,8 +12,8 @@ use super::sockopt;
 pub struct Wanted {
     /// The host to bind to; all addresses without one.
     pub address: Option<Vec<u8>>,
-    /// The port.
-    pub port: u16,
+    /// The port; of a number that is too large the low bits count, as with stock.
+    pub port: i32,
     /// IPv4, IPv6 or both.
     pub family: Family,
     /// Socket options.
@@ -27,10 +27,15 @@ pub struct Wanted {
 impl Wanted {
     /// Binds a socket for each address and listens; the error is what the log says.
     pub fn open(&self, log: &Log) -> Result<Vec<OwnedFd>, Vec<String>> {
-        let resolved = names::resolve(self.address.as_deref(), self.port, self.family).map_err(|reason| {
-            let address = String::from_utf8_lossy(self.address.as_deref().unwrap_or(b""));
+        let failed = |reason: &str| {
+            let address = String::from_utf8_lossy(self.address.as_deref().unwrap_or(b"(null)"));
             vec![format!("rsync: getaddrinfo: bind address {address}: {reason}")]
-        })?;
+        };
+        if self.port < 0 {
+            return Err(failed("Servname not supported for ai_socktype"));
+        }
+        let resolved = names::resolve(self.address.as_deref(), self.port as u16, self.family);
+        let resolved = resolved.map_err(|reason| failed(&reason))?;
         let mut sockets = Vec::new();
         let mut failures = Vec::new();
         for address in resolved {

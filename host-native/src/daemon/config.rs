@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::expand::{Env, expand};
 use super::params::{self, Kind, P, Param, Scope, Value};
-use super::parse::{Line, Lines};
+use super::parse::{HEADER, Line, Lines};
 use super::values::Values;
 use crate::trusted;
 
@@ -139,6 +139,8 @@ impl Loader<'_> {
         self.depth += 1;
         let outcome = Lines::new(&text).try_for_each(|line| match line {
             Ok(line) => self.line(line),
+            // Where only globals are wanted, stock looks no further than the bracket.
+            Err(text) if self.part == Part::Globals && text.starts_with(HEADER) => Err(Stop::Module),
             Err(text) => {
                 self.log.push(text);
                 Err(Stop::Failed)

@@ -52,7 +52,7 @@ pub struct Launch {
     /// `--log-file-format`
     pub log_format: Option<Vec<u8>>,
     /// `--port`
-    pub port: u16,
+    pub port: i32,
     /// `--protocol`
     pub protocol: Option<u32>,
     /// `--server`: the connection is on standard input and output, behind a remote shell.
@@ -115,12 +115,13 @@ fn first_log(launch: &Launch, global: Option<&Values>) -> Log {
     Log::new(Destination { file: launch.log_file.clone().unwrap_or_else(|| text(P::LogFile)), facility, tag })
 }
 
-/// The global part of the configuration, for those who need the log before the worker reads all of it.
-fn globals(start: &Start<'_>, launch: &Launch) -> (Option<config::Config>, Log) {
+/// The global part of the configuration, for those who need the log before the worker reads all of it, and says the same
+/// (unless it is told here, `aloud`).
+fn globals(start: &Start<'_>, launch: &Launch, aloud: bool) -> (Option<config::Config>, Log) {
     let mut lines = Vec::new();
     let config = start.config.load(Part::Globals, start.overrides, &Env::default(), &mut lines);
     let log = first_log(launch, config.as_ref().map(|config| &config.global));
-    if config.is_none() {
+    if aloud || config.is_none() {
         lines.iter().for_each(|line| log.warn(line));
     }
     (config, log)
@@ -131,7 +132,7 @@ fn from_inetd(start: &Start<'_>, launch: &Launch) -> io::Result<i32> {
     let socket = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
     let other = rustix::io::fcntl_dupfd_cloexec(&socket, 3)?;
     null_stdio(true)?;
-    let (_, log) = globals(start, launch);
+    let (_, log) = globals(start, launch, false);
     let _ = socket::set_socket_keepalive(&socket, true);
     Ok(worker::serve(start, Link::new(socket, other), log))
 }
@@ -152,7 +153,7 @@ fn behind_remote_shell(start: &mut Start<'_>, launch: &Launch) -> io::Result<i32
         return Ok(Exit::SOCKET_IO.0);
     };
     start.shell = Some(peer);
-    let (_, log) = globals(start, launch);
+    let (_, log) = globals(start, launch, false);
     Ok(worker::serve(start, Link::new(input, output), log))
 }
 
@@ -167,7 +168,7 @@ fn null_stdio(stderr: bool) -> io::Result<()> {
 }
 
 fn stand_alone(start: &Start<'_>, launch: &Launch) -> i32 {
-    let (config, log) = globals(start, launch);
+    let (config, log) = globals(start, launch, true);
     let Some(config) = config else {
         let shown = launch.config.as_deref().unwrap_or(CONFIG);
         eprintln!("Failed to parse config file: {}", String::from_utf8_lossy(shown));
@@ -194,19 +195,19 @@ fn stand_alone(start: &Start<'_>, launch: &Launch) -> i32 {
     let pid_file = match (!pid_file.is_empty()).then(|| PidFile::create(&pid_file)).transpose() {
         Ok(file) => file,
         Err(error) => {
-            eprintln!("{error}");
             log.warn(error);
             log.warn(error_line(Exit::FILE_IO, "Receiver"));
             return Exit::FILE_IO.0;
         }
     };
-    let configured = u16::try_from(global.integer(P::Port)).unwrap_or(0);
-    let port = [launch.port, configured, PORT].into_iter().find(|&port| port != 0).unwrap_or(PORT);
-    let address = launch.address.clone().unwrap_or_else(|| text(P::Address));
+    let configured = global.integer(P::Port) as i32;
+    let port = [launch.port, configured].into_iter().find(|&port| port != 0).unwrap_or(PORT.into());
+    let configured = Some(text(P::Address)).filter(|address| !address.is_empty());
+    let address = launch.address.clone().or(configured);
     let options = launch.socket_options.clone().unwrap_or_else(|| text(P::SocketOptions));
     log.info(format!("rsyncd version {VERSION} starting, listening on port {port}"));
     let wanted = Wanted {
-        address: (!address.is_empty()).then_some(address),
+        address,
         port,
         family: launch.family,
         options,

@@ -84,6 +84,9 @@ impl Iterator for Lines<'_> {
     }
 }
 
+/// How what is said of a malformed header begins.
+pub const HEADER: &[u8] = b"params.c:Section()";
+
 fn section(rest: &[u8], ended: bool) -> Result<Line, Malformed> {
     let Some(end) = rest.iter().position(|&byte| byte == b']') else {
         let what: &[u8] =

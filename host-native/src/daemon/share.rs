@@ -98,7 +98,7 @@ fn configure(share: &Share, log_file: &[u8]) -> Config {
 fn listen(address: IpAddr, port: u16, log: &Log) -> Result<(Vec<OwnedFd>, SocketAddr), String> {
     let wanted = Wanted {
         address: Some(address.to_string().into_bytes()),
-        port,
+        port: port.into(),
         family: Family::Any,
         options: Vec::new(),
         backlog: 64,

@@ -101,6 +101,7 @@ fn await_port(port: u16) {
 }
 
 fn launch(config: &Path, port: u16) -> Launch {
+    let port = port.into();
     Launch {
         config: Some(config.as_os_str().as_bytes().to_vec()),
         address: Some(b"127.0.0.1".to_vec()),

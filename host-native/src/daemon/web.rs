@@ -217,11 +217,12 @@ impl Drop for Web {
 fn listen(word: &str) -> Result<Vec<OwnedFd>, Vec<String>> {
     let (address, port) = word.rsplit_once(':').unwrap_or(("", word));
     let address = address.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(address);
-    let port = port.parse().map_err(|_| vec![format!("web address: \"{word}\" is not of the form [ADDRESS:]PORT")])?;
+    let port: u16 =
+        port.parse().map_err(|_| vec![format!("web address: \"{word}\" is not of the form [ADDRESS:]PORT")])?;
     let silent = Log::new(log::Destination { file: b"/dev/null".to_vec(), facility: 0, tag: Vec::new() });
     let wanted = Wanted {
         address: (!address.is_empty()).then(|| address.as_bytes().to_vec()),
-        port,
+        port: port.into(),
         family: Family::Any,
         options: Vec::new(),
         backlog: 64,

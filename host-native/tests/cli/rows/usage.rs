@@ -4,6 +4,12 @@ use super::{Row, row};
 use crate::setup::{basic, empty, stale};
 
 pub const ROWS: &[Row] = &[
+    row(
+        "usage of nothing",
+        basic,
+        "r -rn --exclude-from= --include-from= --log-file= src/ dst; for o in --temp-dir= --contimeout=-1 --stop-after=99999999999999999999 --write-batch= --read-batch= --only-write-batch= --files-from= --cc=1,2 '-M -r'; do r $o src/ dst; done; printf 'a\\0x\\n\\0y\\n' >list; r -v --files-from=list src dst; rm list",
+    )
+    .loose(),
     row("usage none", empty, "r").presence(),
     row("usage help", empty, "r --help").presence(),
     row("usage lone h", empty, "r -h").presence(),
