@@ -46,7 +46,7 @@ impl Generator {
         let early = made_early || entered;
         let mut existing = if early { None } else { meta.ok() };
         // With --existing one was made early in place of something else, which was there.
-        if !made_early && self.ruled_out(item, &existing.clone().ok_or_else(super::generator::not_found)).await {
+        if !made_early && self.ruled_out(item, &existing.clone().ok_or_else(super::generator::not_found), true) {
             // With --ignore-existing what the directory holds finds out by itself that something else is there.
             if existing.is_none() || !o.ignore_existing {
                 self.skipping = Some(item.path.clone());

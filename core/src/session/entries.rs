@@ -120,7 +120,14 @@ impl Generator {
         if item.is_dir() {
             return self.directory(item, meta, list, false).await;
         }
-        let unwanted = self.refused_by_daemon(item) || self.ruled_out(item, &meta).await;
+        let o = &self.cx.config.options;
+        // Nobody else wants to know of what is ignored.
+        let tells = o.ignore_existing && o.levels.info(Info::Skip) >= 2 && item.is_regular();
+        let is_same = match &meta {
+            Ok(meta) if tells => self.is_up_to_date(item, meta).await,
+            _ => true,
+        };
+        let unwanted = self.refused_by_daemon(item) || self.ruled_out(item, &meta, is_same);
         match group {
             Some(group) if unwanted => self.skipped(item, group).await,
             Some(group) => self.member(item, meta, group).await,
@@ -173,8 +180,8 @@ impl Generator {
         true
     }
 
-    /// `--existing` and `--ignore-existing` (3.2.1, steps 8 and 9).
-    pub(super) async fn ruled_out(&self, item: &Item, meta: &HostResult<Meta>) -> bool {
+    /// `--existing` and `--ignore-existing` (3.2.1, steps 8 and 9). `is_same`: a regular file that is there is as the source.
+    pub(super) fn ruled_out(&self, item: &Item, meta: &HostResult<Meta>, is_same: bool) -> bool {
         let o = &self.cx.config.options;
         let skip_level = o.levels.info(Info::Skip);
         let made = item.path == b"." && self.rx.dest_new.get();
@@ -196,20 +203,18 @@ impl Generator {
             let mut text = item.path.clone();
             text.extend_from_slice(b" exists");
             if skip_level >= 2 {
-                text.extend_from_slice(self.reason(item, meta).await);
+                text.extend_from_slice(self.reason(item, meta, is_same));
             }
             self.cx.say(Class::Info, text);
         }
         true
     }
 
-    async fn reason(&self, item: &Item, meta: &Meta) -> &'static [u8] {
+    fn reason(&self, item: &Item, meta: &Meta, is_same: bool) -> &'static [u8] {
         let o = &self.cx.config.options;
         if (item.mode ^ meta.mode) & decide::TYPE != 0 {
             b" (type change)"
-        } else if (item.is_regular() && !self.is_up_to_date(item, meta).await)
-            || (item.is_symlink() && item.target != meta.target)
-        {
+        } else if (item.is_regular() && !is_same) || (item.is_symlink() && item.target != meta.target) {
             if o.checksum { b" (sum change)" } else { b" (file change)" }
         } else if !decide::attributes_unchanged(o, &self.rx.powers, item, meta) {
             b" (attr change)"
