@@ -308,19 +308,20 @@ fn finish(config: Config, mut reached: Reached, console: &mut Console) -> Outcom
     let mut fs = Fs::for_session(config.umask, config.role, &config.options);
     let options = config.options.clone();
     let mut session = Session::new(config);
-    let open = reached.shell.as_ref().map(|_| [reached.wire.input.try_clone(), reached.wire.output.try_clone()]);
+    // Held open until the other program was told why: it would find a closed pipe first.
+    let held = reached.shell.as_ref().map(|_| [reached.wire.input.try_clone(), reached.wire.output.try_clone()]);
     let exit = drive::run(&mut session, reached.wire, &mut fs, console);
     let mut role = if exit == Exit::OK { session.role() } else { session.last_words_role().unwrap_or_default() };
     if let Some(shell) = &reached.shell
         && is_own_failure(exit)
         && !session.ended_by_peer()
     {
-        // The signal comes before the end of the connection, and what the other program says behind what we say.
+        // What the other program says of the signal comes behind what we say.
         console.exit_line(exit, role);
         shell.kill();
         role = "";
     }
-    drop(open);
+    drop(held);
     let last = reached.shell.map_or(exit, |shell| shell.finish(exit));
     if receives {
         log_end(&session, last, &options, console);

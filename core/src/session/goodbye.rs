@@ -15,12 +15,11 @@ pub(crate) async fn sender(cx: &Context) -> Result<(), Error> {
     } else {
         // As with stock, the goodbye is not in what its user sees.
         cx.settle_totals();
-    }
-    if !cx.is_server() && cx.records() {
-        cx.outbox.borrow_mut().flush();
-        cx.outbox.borrow_mut().set_muted(true);
-        put_statistics(cx);
-        cx.outbox.borrow_mut().set_muted(false);
+        if cx.records() {
+            cx.outbox.borrow_mut().set_muted(true);
+            put_statistics(cx);
+            cx.outbox.borrow_mut().set_muted(false);
+        }
     }
     cx.goodbye.set(true);
     if cx.agreed().has_late_delete_step() {

@@ -90,6 +90,7 @@ pub struct Session {
     last_output_ms: u64,
     started_ms: u64,
     exit_is_told: bool,
+    /// When what waits in a frame that is not full goes out.
     held_until: Option<u64>,
     /// The role that failed, where that is not what the whole is called.
     failed_as: Option<&'static str>,

@@ -3,9 +3,9 @@
 
 mod deletions;
 mod errors;
+mod lists;
 mod progress;
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::context::Context;
@@ -15,13 +15,14 @@ use super::say::Class;
 use super::step::{Notice, Transport};
 use crate::checksum::{Algorithm, DigestValue};
 use crate::limits::PATH_BYTES_MAX;
-use crate::options::{Append, Info, Recursion, RemoveSource};
+use crate::options::{Append, Info, RemoveSource};
 use crate::report::{self, DaemonInfo, ItemFlags, ItemInfo, Numbers, Operation};
 use crate::wire::Tag;
 use crate::wire::item::{put_u16, put_vstring};
 use crate::{Error, Exit};
 pub(crate) use deletions::{deleted, peer_deleted};
 pub(crate) use errors::{full_path, output_error, quoted, set_errors};
+pub(crate) use lists::{list_begins, list_ends, list_grows};
 pub(crate) use progress::{progress, progress_at_end};
 
 /// What a munged symlink begins with (3.12.4).
@@ -356,7 +357,8 @@ pub(crate) fn summary(cx: &Context, exit: Exit) {
     if let Some(line) = cx.progress.borrow_mut().finish() {
         cx.notices.borrow_mut().push_back(Notice::Out(line));
     }
-    if cx.is_server() || !cx.is_sender() || !cx.goodbye.get() {
+    let are_settled = !cx.is_server() && cx.is_sender() && cx.goodbye.get();
+    if !are_settled {
         cx.settle_totals();
     }
     let o = &cx.config.options;
@@ -388,50 +390,5 @@ pub(crate) fn summary(cx: &Context, exit: Exit) {
     let told = !cx.is_sender() && (exit != Exit::OK || !cx.is_server());
     if cx.logs() && !told {
         cx.log_line(&stats.log_summary());
-    }
-}
-
-/// What a name line of the file list says at its start and end (4.10.1).
-pub(crate) fn list_begins(cx: &Context) {
-    let o = &cx.config.options;
-    let verb = if cx.is_sender() { ("sending", "building") } else { ("receiving", "receiving") };
-    if cx.logs() {
-        cx.log_line(format!("{} file list", verb.1).as_bytes());
-    }
-    if cx.is_server() || o.levels.info(Info::Flist) < 1 {
-        return;
-    }
-    if cx.agreed().inc {
-        say_aside(cx, format!("{} incremental file list\n", verb.0).into_bytes());
-    } else if (o.recursion != Recursion::Off) || o.dirs {
-        say_aside(cx, format!("{} file list ... ", verb.1).into_bytes());
-        cx.line_open.set(true);
-        if cx.is_sender() {
-            list_grows(cx, 0);
-        }
-    }
-}
-
-/// The list has so many entries now: told at every hundredth, on a line of its own that the next count overwrites.
-pub(crate) fn list_grows(cx: &Context, count: u64) {
-    let o = &cx.config.options;
-    if !count.is_multiple_of(100) || o.levels.info(Info::Flist) < 2 || cx.is_server() || cx.agreed().inc || !o.dirs {
-        return;
-    }
-    say_aside(cx, report::text::list::files_so_far(count));
-}
-
-pub(crate) fn list_ends(cx: &Context, count: usize) {
-    let o = &cx.config.options;
-    if cx.is_server() || o.levels.info(Info::Flist) < 1 || cx.agreed().inc || !(o.recursion != Recursion::Off || o.dirs)
-    {
-        return;
-    }
-    cx.line_open.set(false);
-    if o.levels.info(Info::Flist) > 1 {
-        let noun = if count == 1 { "file" } else { "files" };
-        cx.say(Class::Info, format!("{count} {noun} to consider"));
-    } else {
-        cx.say(Class::Info, "done");
     }
 }
